@@ -1,0 +1,47 @@
+# `make demo` and `make test` set up what they need in .venv/ by themselves.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+TYPINGS := $(VENV)/typings/.installed
+
+.PHONY: demo test check soak bench docs screens setup clean
+.DEFAULT_GOAL := help
+
+help: ## say what can be made
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+
+setup: $(STAMP) $(TYPINGS) ## make .venv/ with everything that demo and test need
+
+$(STAMP): pyproject.toml constraints.txt
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Lampione needs Python 3.11 or later; say which: make PYTHON=python3.12 ...")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@touch $@
+
+# The stubs stay out of the environment: their time.pyi would shadow the real one.
+$(TYPINGS): constraints.txt | $(STAMP)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt --target $(VENV)/typings --upgrade micropython-esp32-stubs
+	@touch $@
+
+demo: $(STAMP) ## eleven virtual lampposts of Milan, live (without a terminal: a table, 20 s)
+	@if [ -t 0 ] && [ -t 1 ]; then exec $(BIN)/lampione demo; else exec $(BIN)/lampione demo --headless --for 20s; fi
+
+check: $(STAMP) $(TYPINGS) ## lint, types, walls, schema, firmware compiled
+	$(BIN)/python -m tools.check
+
+test: check ## everything that must be green
+	$(BIN)/python -m pytest -n 2 -m 'not soak and not serial'
+	$(BIN)/python -m pytest -m 'serial and not soak'
+
+soak: $(STAMP) ## the long forms (hours)
+	$(BIN)/python -m pytest -m soak --timeout 0
+
+bench: $(STAMP) ## what is fast, as ratios in one run
+	$(BIN)/python -m benchmarks
+
+docs: $(STAMP) ## write the generated parts of docs/ anew
+	$(BIN)/python -m tools.protocol_docs --write
+
+clean: ## remove what was made
+	rm -rf $(VENV) build dist
