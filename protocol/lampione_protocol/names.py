@@ -1,0 +1,76 @@
+"""What the codes of kind "e" and "c" mean, in the order of their numbers. Append-only.
+
+The node's own files use the numbers; this list is for hosts, and for the documentation.
+"""
+
+from lampione_protocol.hour import HOUR_FIELDS
+from lampione_protocol.schema import HOUR, MESSAGES
+
+SENSORS = ("particulates", "no2", "o3", "climate", "sound", "radar", "light", "energy", "tilt")
+SENSOR_STATES = ("ok", "warming", "stale", "stuck", "implausible", "silent", "absent")
+CLOCKS = ("unset", "holdover", "ntp", "controller")
+LAMP_REASONS = (
+    "design",
+    "program",
+    "sensor",
+    "override",
+    "fault",
+    "group",
+    "emergency",
+    "maintenance",
+    "identify",
+)
+RESET_CAUSES = ("power", "hard", "watchdog", "deep sleep", "soft", "brown-out")
+HARDWARE = ("virtual", "esp32", "esp32-s3")
+SEVERITIES = ("info", "warning", "error", "critical")
+LOG_LEVELS = ("debug", "info", "warning", "error")
+OPS = ("read", "level", "resume", "identify", "reboot", "time", "hello", "fetch")
+OUTCOMES = ("accepted", "done", "refused")
+REFUSALS = (
+    "none",
+    "expired",
+    "no challenge",
+    "unknown operation",
+    "out of range",
+    "no such part",
+    "not held",
+    "busy",
+    "challenge too old",
+)
+EVENTS = (
+    "boot",
+    "clock set",
+    "task restarted",
+    "sensor state",
+    "outbox dropped",
+    "outbox damaged",
+    "refused frames",
+    "lamp override ended",
+    "settings damaged",
+)
+FAULTS = (
+    "settings damaged",
+    "key missing",
+    "lamp",
+    "sensor",
+    "clock",
+    "outbox",
+    "network",
+    "task restarted",
+)
+
+CODES = {
+    "clock": CLOCKS,
+    "lamp_reason": LAMP_REASONS,
+    "reset_cause": RESET_CAUSES,
+    "hardware": HARDWARE,
+    "severity": SEVERITIES,
+    "Log.level": LOG_LEVELS,
+    "op": OPS,
+    "outcome": OUTCOMES,
+    "reason": REFUSALS,
+    "code": EVENTS,
+}
+FLAGS = {"valid": SENSORS, "profile": SENSORS, "faults": FAULTS}
+
+ALL_MESSAGES = MESSAGES[:3] + ((HOUR, "Hour", HOUR_FIELDS),) + MESSAGES[3:]
