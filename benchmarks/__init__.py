@@ -1,0 +1,1 @@
+"""What is fast and small, measured as ratios in one run: `make bench`."""

@@ -1,0 +1,60 @@
+"""The node's side, under MicroPython: what a report allocates, what the code weighs."""
+
+import tempfile
+from pathlib import Path
+
+from benchmarks import sample
+from benchmarks.row import Row, Rows
+from lampione_hil import interpreter
+from lampione_hil.firmware import compile_module
+
+ROOT = Path(__file__).parent.parent
+PATH = (ROOT / "protocol", ROOT / "firmware")
+
+# Kept from the figures: hosts import these, a node never does.
+HOST_ONLY = {"names", "describe", "hour", "stream"}
+
+ALLOCATIONS = """
+import gc, cryptolib
+from lampione_protocol import ccm, codec, schema, seal
+values = {values}
+buf = bytearray(64)
+sealer = seal.UpSealer(ccm.Ccm(cryptolib.aes(bytes(16), 1)), b"bligny-1", b"abcd", 7)
+def cost(call):
+    call()
+    gc.collect()
+    gc.disable()
+    before = gc.mem_alloc()
+    call()
+    after = gc.mem_alloc()
+    gc.enable()
+    return after - before
+empty = cost(lambda: None)
+print(cost(lambda: codec.encode_into(schema.REPORT_FIELDS, values, buf, 10)) - empty)
+print(cost(lambda: sealer.seal(schema.REPORT, 1234, buf, 43)) - empty)
+"""
+
+
+def _mpy_bytes() -> dict[str, int]:
+    """Return the compiled size of every module that a full profile imports."""
+    sizes = {}
+    with tempfile.TemporaryDirectory() as folder:
+        for package in (ROOT / "protocol/lampione_protocol", ROOT / "firmware/lampione_node"):
+            for source in sorted(package.rglob("*.py")):
+                if source.stem in HOST_ONLY:
+                    continue
+                name = ".".join(source.relative_to(package.parent).with_suffix("").parts)
+                sizes[name] = len(compile_module(source, "xtensawin", Path(folder)))
+    return sizes
+
+
+def rows() -> Rows:
+    """Bytes allocated for one report, then the code a module."""
+    script = ALLOCATIONS.format(values=sample.steps(1))
+    encode, seal = map(int, interpreter.run(["-c", script], path=PATH).split())
+    yield Row("encode_alloc_bytes", encode, "B", goal="0")
+    yield Row("seal_alloc_bytes", seal, "B")
+    sizes = _mpy_bytes()
+    yield Row("node_mpy_kb", sum(sizes.values()) / 1000, "kB", goal="<= 25")
+    for name, size in sizes.items():
+        yield Row(f"mpy {name}", size, "B")
