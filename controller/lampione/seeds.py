@@ -1,0 +1,325 @@
+"""The fleet as people write it: one TOML file of profiles, sites and nodes, checked at the edge.
+
+Every mistake is named by file, table and key. `seeds/milan.toml` is the example.
+"""
+
+import tomllib
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Annotated, Any, Literal, NamedTuple, Self
+
+from lampione_protocol.names import SENSORS
+from lampione_protocol.topics import NAME_MAX, is_name
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
+)
+
+SHIPPED = "milan"
+
+
+class SeedError(ValueError):
+    """The fleet's file cannot be used; the message names file, table and key."""
+
+
+def _name(value: str) -> str:
+    if not is_name(value):
+        raise ValueError(f"{value!r} is not a name: use a-z, 0-9 and '-', {NAME_MAX} at most")
+    return value
+
+
+Name = Annotated[str, AfterValidator(_name)]
+
+
+class _Table(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+class Chip(NamedTuple):
+    """What a board's chip leaves to the parts.
+
+    pins: free GPIOs; those that the flash, the USB, the console and the start-up need are not.
+    """
+
+    pins: frozenset[int]
+    i2s_units: int
+    i2c_units: int
+
+
+# ESP32-S3 datasheet, tables 2-1 and 2-11 to 2-14: strapping 0, 3, 45, 46; USB 19, 20; flash and
+# PSRAM 26 to 37; console 43, 44. ESP32: strapping 0, 2, 5, 12, 15; console 1, 3; flash 6 to 11;
+# 34 to 39 are inputs only.
+CHIPS = {
+    "esp32-s3": Chip(frozenset({1, 2, *range(4, 19), 21, *range(38, 43), 47, 48}), 2, 2),
+    "esp32": Chip(frozenset({4, 13, 14, *range(16, 20), *range(21, 24), 25, 26, 27, 32, 33}), 2, 2),
+}
+
+
+class SoundPart(_Table):
+    """The microphone, an ICS-43434 on I2S: unit, bit clock, word select, data."""
+
+    i2s: int
+    sck: int
+    ws: int
+    sd: int
+
+
+class ClimatePart(_Table):
+    """The SHT45 on I2C: unit, clock, data."""
+
+    i2c: int
+    scl: int
+    sda: int
+
+
+class LampPart(_Table):
+    """The luminaire's dimming input, a PWM pin."""
+
+    pin: int
+
+
+class Parts(_Table):
+    """The parts that the firmware builds; one that is not given is absent."""
+
+    sound: SoundPart | None = None
+    climate: ClimatePart | None = None
+    lamp: LampPart | None = None
+
+
+class LampSettings(_Table):
+    """design_percent: the level that the lamp falls back to, 1 to 100: never dark."""
+
+    design_percent: int = Field(default=100, ge=1, le=100)
+
+
+class Profile(_Table):
+    """Which parts a node has, and where they are wired."""
+
+    hardware: Literal["esp32-s3", "esp32"]
+    sensors: tuple[Literal[*SENSORS], ...] = Field(strict=False)  # type: ignore[valid-type]
+    parts: Parts
+    lamp: LampSettings = LampSettings()
+    outbox_bytes: int = Field(default=524288, ge=16384, le=16 * 1024 * 1024)
+
+    @model_validator(mode="after")
+    def _wired(self) -> Self:
+        chip = CHIPS[self.hardware]
+        used: dict[int, str] = {}
+        for part, wiring in self.parts.model_dump(exclude_none=True).items():
+            for key, number in wiring.items():
+                where = f"parts.{part}.{key} = {number}"
+                if key in ("i2s", "i2c"):
+                    units = chip.i2s_units if key == "i2s" else chip.i2c_units
+                    if not 0 <= number < units:
+                        raise ValueError(f"{where}: {self.hardware} has {key} 0 to {units - 1}")
+                elif number not in chip.pins:
+                    raise ValueError(f"{where}: not a free pin of {self.hardware}")
+                elif number in used:
+                    raise ValueError(f"{where}: the pin is parts.{used[number]}'s already")
+                else:
+                    used[number] = f"{part}.{key}"
+        for sensor in ("sound", "climate"):
+            if (sensor in self.sensors) != (getattr(self.parts, sensor) is not None):
+                raise ValueError(f"{sensor} must be both in `sensors` and in `parts`, or in none")
+        return self
+
+
+class Site(_Table):
+    """Where a node stands. Degrees north and east; approximate: not surveyed."""
+
+    id: Name
+    name: str = Field(min_length=1, max_length=60)
+    latitude: float = Field(ge=-90, le=90)
+    longitude: float = Field(ge=-180, le=180)
+    approximate: bool = False
+    measures: tuple[Literal["environmental", "acoustic", "traffic"], ...] = Field(
+        default=(), strict=False
+    )
+
+
+class Node(_Table):
+    """The computer in a lamppost; planned: it has a place and nothing to run."""
+
+    id: Name
+    site: Name
+    profile: Name
+    planned: bool = False
+
+
+class FleetTable(_Table):
+    """What holds for all nodes. Intervals in seconds."""
+
+    name: str = Field(min_length=1)
+    shard: Name
+    report_interval_s: int = Field(default=60, ge=1, le=510)
+    health_interval_s: int = Field(default=900, ge=10, le=86400)
+
+
+def _unique(what: str, ids: Iterable[str]) -> None:
+    seen: set[str] = set()
+    for n, one in enumerate(ids):
+        if one in seen:
+            raise ValueError(f"{what}[{n}] id: {one!r} is there twice")
+        seen.add(one)
+
+
+class Seed(_Table):
+    """A fleet's file."""
+
+    fleet: FleetTable
+    profiles: dict[Name, Profile]
+    sites: tuple[Site, ...] = Field(strict=False)
+    nodes: tuple[Node, ...] = Field(strict=False)
+
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        _unique("sites", (s.id for s in self.sites))
+        _unique("nodes", (n.id for n in self.nodes))
+        sites = {s.id for s in self.sites}
+        for n, node in enumerate(self.nodes):
+            if node.site not in sites:
+                raise ValueError(f"nodes[{n}] site: there is no site {node.site!r}")
+            if node.profile not in self.profiles:
+                raise ValueError(f"nodes[{n}] profile: there is no profile {node.profile!r}")
+        return self
+
+    @property
+    def running(self) -> tuple[Node, ...]:
+        """The nodes that are not planned."""
+        return tuple(n for n in self.nodes if not n.planned)
+
+    def node(self, node_id: str) -> Node:
+        """Return a node by its id. Raises KeyError."""
+        for node in self.nodes:
+            if node.id == node_id:
+                return node
+        raise KeyError(node_id)
+
+    def site_of(self, node: Node) -> Site:
+        """Return the site where a node stands."""
+        return next(s for s in self.sites if s.id == node.site)
+
+
+def shipped(name: str = SHIPPED) -> Path:
+    """Return the path of a fleet that comes with Lampione, in a checkout or installed.
+
+    Raises SeedError.
+    """
+    here = Path(__file__).resolve().parent
+    for folder in (here / "_seeds", here.parents[1] / "seeds"):
+        path = folder / f"{name}.toml"
+        if path.is_file():
+            return path
+    raise SeedError(f"no fleet {name!r} comes with Lampione: give the path of a .toml file")
+
+
+def _place(loc: tuple[int | str, ...], ids: Callable[[str, int], str | None]) -> str:
+    """Write a place as people do: `nodes[3] (bligny-1) site`, `profiles.x.parts.lamp pin`."""
+    tables = ""
+    for n, step in enumerate(loc[:-1]):
+        if isinstance(step, int):
+            known = ids(str(loc[n - 1]), step)
+            tables += f"[{step}]" + (f" ({known})" if known else "")
+        else:
+            tables += ("." if tables else "") + step
+    last = loc[-1] if loc else ""
+    if isinstance(last, int):
+        return f"{tables}[{last}]"
+    return f"{tables} {last}".strip()
+
+
+_WORDS = {
+    "missing": "is missing",
+    "extra_forbidden": "is not known here; check the spelling",
+}
+
+
+def _explain(error: ValidationError, document: dict[str, Any]) -> str:
+    def ids(table: str, n: int) -> str | None:
+        try:
+            found = document[table][n]["id"]
+        except (KeyError, IndexError, TypeError):
+            return None
+        return found if isinstance(found, str) else None
+
+    # A misspelt key also leaves one missing: name the misspelling.
+    first, *more = sorted(error.errors(), key=lambda e: e["type"] != "extra_forbidden")
+    loc = tuple(s for s in first["loc"] if s != "[key]")
+    message = _WORDS.get(first["type"])
+    if message is None:
+        message = first["msg"].removeprefix("Value error, ")
+        message = message[:1].lower() + message[1:] if message[:1].isalpha() else message
+    place = _place(loc, ids)
+    text = f"{place}: {message}" if place else message
+    if more:
+        text += f" (and {len(more)} more)"
+    return text
+
+
+def loads(text: str, name: str) -> Seed:
+    """Read a fleet from TOML text; `name` is the file's in messages. Raises SeedError."""
+    try:
+        document = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise SeedError(f"{name}: not TOML: {error}") from None
+    try:
+        return Seed.model_validate(document)
+    except ValidationError as error:
+        raise SeedError(f"{name}: {_explain(error, document)}") from None
+
+
+def load(path: Path | None = None) -> Seed:
+    """Read a fleet's file, or Milan's when none is given. Raises SeedError."""
+    path = shipped() if path is None else path
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise SeedError(f"{path}: cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise SeedError(f"{path}: not UTF-8 text") from None
+    return loads(text, path.name)
+
+
+def settings(
+    seed: Seed,
+    node_id: str,
+    *,
+    host: str,
+    port: int,
+    report_interval_s: int | None = None,
+    health_interval_s: int | None = None,
+    user: str | None = None,
+    password: str | None = None,
+    ssid: str = "",
+    wifi_password: str = "",
+) -> dict[str, Any]:
+    """Return a node's `/settings.json`.
+
+    Args:
+        host, port: of the broker, as the node reaches it.
+        report_interval_s, health_interval_s: instead of the fleet's.
+        user, password: at the broker, where it asks for them.
+        ssid, wifi_password: of the network that the node joins.
+
+    Raises KeyError for a node that the fleet does not have.
+    """
+    node = seed.node(node_id)
+    profile = seed.profiles[node.profile]
+    broker: dict[str, Any] = {"host": host, "port": port}
+    if user is not None:
+        broker |= {"user": user, "password": password or ""}
+    return {
+        "node": node.id,
+        "shard": seed.fleet.shard,
+        "broker": broker,
+        "wifi": {"ssid": ssid, "password": wifi_password},
+        "report_interval_s": report_interval_s or seed.fleet.report_interval_s,
+        "health_interval_s": health_interval_s or seed.fleet.health_interval_s,
+        "parts": profile.parts.model_dump(exclude_none=True),
+        "lamp": profile.lamp.model_dump(),
+        "outbox_bytes": profile.outbox_bytes,
+    }

@@ -1,0 +1,109 @@
+"""The fleet's file: Milan's facts, and every mistake named by file, table and key."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from lampione import seeds
+from lampione_protocol.topics import is_name
+
+MILAN = seeds.shipped().read_text(encoding="utf-8")
+
+
+def test_milan_has_eleven_lampposts_and_nine_planned() -> None:
+    seed = seeds.load()
+    assert len(seed.running) == 11
+    assert len(seed.nodes) == 20
+    assert len(seed.sites) == 11
+    assert sum("traffic" in s.measures for s in seed.sites) == 4
+    assert all({"environmental", "acoustic"} <= set(s.measures) for s in seed.sites)
+    assert {seed.site_of(n).id for n in seed.running} == {s.id for s in seed.sites}
+
+
+def test_milan_positions_are_approximate_and_in_the_district() -> None:
+    for site in seeds.load().sites:
+        assert site.approximate, site.id
+        assert 45.44 <= site.latitude <= 45.46, site.id
+        assert 9.18 <= site.longitude <= 9.22, site.id
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("shard =", "shrd =", "fleet shrd: is not known here; check the spelling (and 1 more)"),
+        ('shard = "milan"', "", "fleet shard: is missing"),
+        (
+            "pin = 10 ",
+            "pin = 5 ",
+            "profiles sound-climate: parts.lamp.pin = 5: the pin is parts.sound.sck's already",
+        ),
+        ("pin = 10 ", "pin = 19 ", "not a free pin of esp32-s3"),
+        ("pin = 10 ", "pn = 10 ", "profiles.sound-climate.parts.lamp pn: is not known here"),
+        ("i2s = 0", "i2s = 2", "parts.sound.i2s = 2: esp32-s3 has i2s 0 to 1"),
+        ('site = "bligny"', 'site = "blgny"', "nodes[1] site: there is no site 'blgny'"),
+        ('id = "bligny-1"', 'id = "sarfatti-1"', "nodes[2] id: 'sarfatti-1' is there twice"),
+        ('id = "bligny"', 'id = "sarfatti"', "sites[2] id: 'sarfatti' is there twice"),
+        ('profile = "sound-climate"', 'profile = "x"', "nodes[0] profile: there is no profile 'x'"),
+        ('id = "bligny-1"', 'id = "Bligny 1"', "nodes[1] (Bligny 1) id: 'Bligny 1' is not a name"),
+        ("= 45.4512", '= "north"', "sites[0] (beatrice-deste) latitude: input should be a valid"),
+        ("= 45.4512", "= 145.0", "sites[0] (beatrice-deste) latitude: "),
+        ('["sound", "climate"]', '["sound"]', "climate must be both in `sensors` and in `parts`"),
+        ("design_percent = 100", "design_percent = 0", "profiles.sound-climate.lamp design_perc"),
+        ("[fleet]", "[fleet", "not TOML: "),
+        ("[fleet]", "[fleet]\n[fleet]", "not TOML: "),
+    ],
+)
+def test_a_mistake_is_named(old: str, new: str, message: str) -> None:
+    assert old in MILAN
+    with pytest.raises(seeds.SeedError, match=re.escape(message)) as caught:
+        seeds.loads(MILAN.replace(old, new, 1), "milan.toml")
+    assert str(caught.value).startswith("milan.toml: ")
+    assert "\n" not in str(caught.value)
+
+
+@given(st.text(alphabet="az09-._ A#", min_size=0, max_size=30))
+def test_only_names_pass_as_ids(name: str) -> None:
+    text = MILAN.replace('id = "bligny-1"', f'id = "{name}"', 1)
+    if is_name(name) and name not in {n.id for n in seeds.load().nodes} - {"bligny-1"}:
+        assert seeds.loads(text, "x").node(name).site == "bligny"
+    else:
+        with pytest.raises(seeds.SeedError):
+            seeds.loads(text, "x")
+
+
+@given(st.integers(0, len(MILAN) - 1), st.text(max_size=3))
+def test_damage_is_a_seed_error_or_a_seed(at: int, put: str) -> None:
+    said = ""
+    try:
+        seeds.loads(MILAN[:at] + put + MILAN[at + 1 :], "x")
+    except seeds.SeedError as error:
+        said = str(error)
+    assert said == "" or (said.startswith("x: ") and "\n" not in said)
+
+
+def test_settings_of_a_board() -> None:
+    seed = seeds.load()
+    made = seeds.settings(seed, "bligny-1", host="127.0.0.1", port=1883, report_interval_s=5)
+    assert json.loads(json.dumps(made)) == made
+    assert made["node"] == "bligny-1"
+    assert made["shard"] == "milan"
+    assert made["broker"] == {"host": "127.0.0.1", "port": 1883}
+    assert made["report_interval_s"] == 5
+    assert made["health_interval_s"] == 900
+    assert made["parts"]["sound"] == {"i2s": 0, "sck": 5, "ws": 6, "sd": 7}
+    assert set(made["parts"]) == {"sound", "climate", "lamp"}
+    with pytest.raises(KeyError):
+        seeds.settings(seed, "nobody", host="x", port=1)
+
+
+def test_a_file_that_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(seeds.SeedError, match="cannot be read: No such file"):
+        seeds.load(tmp_path / "none.toml")
+    with pytest.raises(seeds.SeedError, match="no fleet 'rome'"):
+        seeds.shipped("rome")
+    (tmp_path / "latin.toml").write_bytes(b"# caff\xe8\n")
+    with pytest.raises(seeds.SeedError, match="not UTF-8"):
+        seeds.load(tmp_path / "latin.toml")
