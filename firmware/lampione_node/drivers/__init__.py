@@ -1,0 +1,1 @@
+"""Drivers: they take a ready-made bus, and touch it only when asked to."""

