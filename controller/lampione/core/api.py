@@ -1,0 +1,223 @@
+"""What the core says to its front ends: the operations of its socket and the shapes they carry.
+
+The socket is `core.sock` (mode 0600) in the state folder (mode 0700). Both ways go lines of JSON,
+one object a line, UTF-8, at most `LINE_MAX` bytes:
+
+    request   {"id": 7, "op": "show", "node": "romana-01"}          id: any number of the client's
+    answer    {"id": 7, "result": {...}}                            ends the request
+    failure   {"id": 7, "error": {"kind": "unknown", "message": "..."}}    ends the request
+    stream    {"id": 7, "item": {...}}                              any number, before the answer
+    cancel    {"id": 8, "op": "cancel", "of": 7}                    ends a stream; 7 is answered
+
+Several requests may be under way on one connection. Operations, their parameters (all optional
+unless said) and what `result` is:
+
+    status                                                    Status
+    nodes                                                     list[Node]
+    show      node (required)                                 Detail
+    watch     nodes: list of names                            streams WatchItem until cancelled
+    send      node, command (required: Order), expires_s      streams CommandState, then the last
+    commands  node, limit                                     list[CommandState], newest first
+    history   node (required), since, until, message,         History
+              fields, limit
+    gaps      node                                            list[Gap]
+    events    node, since, limit                              list[Event], newest first
+    refused                                                   list[Refused]
+
+Times are Unix seconds (float). Values are what a person reads: 62.4 for 62.4 dB, names for
+codes, lists of names for flags, None for unknown, Unix seconds for the wire's times. Field names,
+units and ranges are those of `lampione_protocol.schema`; spare fields are left out.
+"""
+
+from typing import Any, Literal, NotRequired, TypedDict
+
+LINE_MAX = 1 << 20
+SOCKET = "core.sock"
+
+Json = Any
+Values = dict[str, Json]
+"""One decoded message: field name to value."""
+
+ErrorKind = Literal["request", "unknown", "refused", "busy", "broken"]
+"""request: malformed; unknown: no such node or operation; refused: cannot be done as asked;
+busy: too much under way; broken: the core's own fault, see its log."""
+
+OPS = (
+    "status",
+    "nodes",
+    "show",
+    "watch",
+    "send",
+    "commands",
+    "history",
+    "gaps",
+    "events",
+    "refused",
+    "cancel",
+)
+
+
+class BrokerStatus(TypedDict):
+    url: str  # without the password
+    connected: bool
+    since: float | None  # of the connection, or of its loss
+    error: str | None  # why it is not connected, one line
+    connects: int
+
+
+class Counters(TypedDict):
+    """Since the store was made, but for what is said to be of this start."""
+
+    stored: int  # frames
+    duplicates: int
+    refused: int  # frames from the air
+    unknown_type: int  # opened and stored raw
+    lost: int  # sequence numbers that no node holds any more
+    missing: int  # sequence numbers that are still expected, now
+    batches: int  # commits, this start
+    rate: float  # frames stored a second, of the last ten seconds
+
+
+class Status(TypedDict):
+    version: str
+    pid: int
+    started: float
+    state_folder: str
+    shard: str
+    session: str  # hex
+    broker: BrokerStatus
+    database: str
+    database_bytes: int
+    nodes: int
+    online: int
+    counters: Counters
+
+
+class Node(TypedDict):
+    """The latest of one node. Everything but `node` may be None or empty before it speaks."""
+
+    node: str
+    online: bool
+    state: Literal["online", "offline", "silent", "never"]  # silent: connected, nothing heard
+    last_seen: float | None  # of the last frame that was opened
+    epoch: str | None  # hex
+    boot: int | None
+    watermark: int | None  # every number up to here is stored or lost
+    highest: int | None
+    missing: int  # numbers between the two that have not come
+    lost: int
+    refused: int
+    duplicates: int
+    stored: int  # frames, this start
+    report: Values
+    health: Values
+    hello: Values
+    report_at: float | None  # when it was received
+    health_at: float | None
+    hello_at: float | None
+    changed: NotRequired[list[str]]  # in a watch: which keys (or "report.laeq") are new
+
+
+class EpochRow(TypedDict):
+    epoch: str
+    boot: int
+    first_seq: int | None
+    hello_at: float | None
+    superseded: bool  # by a flash restored from an image
+
+
+class Gap(TypedDict):
+    node: str
+    watermark: int | None
+    highest: int | None
+    missing: list[list[int]]  # [first, last], both included
+    lost: list["Lost"]
+
+
+class Lost(TypedDict):
+    first: int
+    last: int
+    at: float  # when the controller learned of it
+    why: str
+
+
+class Order(TypedDict):
+    """A command as people give it; `op` of `lampione_protocol.names.OPS`."""
+
+    op: Literal["read", "level", "resume", "identify", "reboot", "time", "hello", "fetch"]
+    level: NotRequired[int]  # %, op level
+    ramp_s: NotRequired[float]  # 0 to 409.4, steps of 0.1
+    for_s: NotRequired[int]  # level, identify: how long; absent: until resumed
+    first_seq: NotRequired[int]  # fetch
+    last_seq: NotRequired[int]
+
+
+class CommandState(TypedDict):
+    command: int  # the core's number for it
+    node: str
+    order: Order
+    state: Literal["queued", "sent", "accepted", "done", "refused", "expired"]
+    final: bool
+    counter: int | None
+    reason: str | None  # of a refusal, or why it waits
+    level: int | None  # the lamp's, as the result said, %
+    value: int | None
+    created: float
+    expires: float
+    changed: float
+
+
+class Detail(Node):
+    epochs: list[EpochRow]
+    gaps: Gap
+    commands: list[CommandState]
+    refusals: dict[str, int]  # reason to count
+    events: list["Event"]
+
+
+class Event(TypedDict):
+    node: str
+    at: float | None  # the node's clock
+    received: float
+    code: str
+    severity: str
+    argument: int | None
+
+
+class History(TypedDict):
+    node: str
+    message: str
+    fields: list[str]
+    units: list[str]
+    rows: list[list[Json]]  # oldest first; [0] is always "at", Unix seconds
+    more: bool  # cut at `limit`: ask again from the last row on
+
+
+class Refused(TypedDict):
+    node: str | None  # None: of no node that we know
+    reason: str  # truncated, version, unknown node, seal, too long, topic, body
+    count: int
+    last: float
+
+
+class Snapshot(TypedDict):
+    kind: Literal["snapshot"]  # first, and again after "dropped"
+    nodes: list[Node]
+
+
+class Change(TypedDict):
+    kind: Literal["change"]
+    nodes: list[Node]  # whole, those that changed
+
+
+class Dropped(TypedDict):
+    kind: Literal["dropped"]  # the reader was too slow; a snapshot follows
+    count: int
+
+
+class Link(TypedDict):
+    kind: Literal["broker"]
+    broker: BrokerStatus
+
+
+WatchItem = Snapshot | Change | Dropped | Link
