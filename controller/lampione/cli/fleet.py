@@ -1,0 +1,248 @@
+"""`nodes`, `watch`, `show`, `history`, `gaps`: what the fleet is doing and has done."""
+
+import argparse
+import contextlib
+import threading
+import time
+from collections.abc import Iterator
+from typing import Any
+
+from lampione.cli import present
+from lampione.cli.errors import OK, CliError
+from lampione.cli.output import Printer
+from lampione.cli.values import age
+from lampione.core.client import Client
+
+
+def printer(options: argparse.Namespace) -> Printer:
+    """Return the printer that the options ask for."""
+    return Printer(as_json=options.json)
+
+
+@contextlib.contextmanager
+def core(options: argparse.Namespace) -> Iterator[Client]:
+    """Connect to the controller of the options' state folder."""
+    with Client.open(options.state) as client:
+        yield client
+
+
+def print_nodes(out: Printer, rows: list[dict[str, Any]], now: float) -> None:
+    """Print the fleet's table."""
+    out.table(
+        [c.head for c in present.COLUMNS],
+        ([c.cell(row, now) for c in present.COLUMNS] for row in rows),
+        right=frozenset(c.head for c in present.COLUMNS if c.right),
+    )
+
+
+def nodes(options: argparse.Namespace) -> int:
+    """`lampione nodes`."""
+    out = printer(options)
+    with core(options) as client:
+        rows = client.call("nodes")
+    sites = present.places(options.state)
+    rows = [{**row, "site": sites.get(row["node"])} for row in rows]
+    if out.as_json:
+        for row in rows:
+            out.json(present.flat(row))
+    elif rows:
+        print_nodes(out, rows, time.time())
+    else:
+        out.line("no node is known yet: make keys with `lampione keys new`")
+    return OK
+
+
+def watch(options: argparse.Namespace) -> int:
+    """`lampione watch`: a line for each new report."""
+    out = printer(options)
+    sites = present.places(options.state)
+    heads = [c for c in present.COLUMNS if c.key not in ("age", "site")]
+    seen: dict[str, float | None] = {}
+    with core(options) as client:
+        for name in options.nodes:  # a wrong name is said at once, not waited for
+            client.call("show", node=name)
+        if options.for_s is not None:
+            timer = threading.Timer(options.for_s, client.close)
+            timer.daemon = True
+            timer.start()
+            ends = time.monotonic() + options.for_s
+        if not out.as_json:
+            out.line(out.paint("time      " + _columns(heads, [c.head for c in heads]), "bold"))
+        parameters = {"nodes": options.nodes} if options.nodes else {}
+        try:
+            for item in client.stream("watch", **parameters):
+                for row in item.get("nodes", ()):
+                    if seen.get(row["node"]) == row["report_at"]:
+                        continue
+                    seen[row["node"]] = row["report_at"]
+                    if item["kind"] == "snapshot" and not out.as_json:
+                        continue
+                    row["site"] = sites.get(row["node"])
+                    if out.as_json:
+                        out.json(present.flat(row))
+                        continue
+                    cells = [c.cell(row, time.time()) for c in heads]
+                    out.line(f"{present.clock(row['report_at'])}  {_columns(heads, cells)}")
+        except Exception:
+            if options.for_s is None or time.monotonic() < ends:
+                raise
+    return OK
+
+
+def _columns(heads: list[present.Column], cells: list[str]) -> str:
+    return "  ".join(
+        t.rjust(c.width) if c.right else t.ljust(c.width) for c, t in zip(heads, cells, strict=True)
+    ).rstrip()
+
+
+def show(options: argparse.Namespace) -> int:
+    """`lampione show NODE`."""
+    out = printer(options)
+    with core(options) as client:
+        detail = client.call("show", node=options.node)
+    detail["site"] = present.places(options.state).get(options.node)
+    if out.as_json:
+        out.json(detail)
+        return OK
+    glyph, colour = present.STATES[detail["state"]]
+    out.line(
+        f"{out.paint(detail['node'], 'bold')}  {detail['site'] or ''}  "
+        f"{out.paint(glyph + ' ' + detail['state'], colour)}"
+    )
+    now = time.time()
+    for heading, facts in describe(detail, now):
+        out.line()
+        out.line(out.paint(heading, "bold"))
+        for name, text in facts:
+            shown = f"  {name:<20}{text}"
+            out.line(out.paint(shown, "dim") if text == present.UNKNOWN else shown)
+    return OK
+
+
+Facts = list[tuple[str, str]]
+
+
+def describe(detail: present.Row, now: float) -> Iterator[tuple[str, Facts]]:
+    """Yield headings with names and values of everything that is known of a node."""
+    for message in ("report", "health", "hello"):
+        received = detail[f"{message}_at"]
+        aged = "never" if received is None else f"{age(now - received)} ago"
+        values = detail[message]
+        fields = present.FIELDS[message]
+        facts = []
+        for name, field in fields.items():
+            text = present.value(message, name, values.get(name))
+            unit = field.unit if name not in ("start", "time") else ""
+            facts.append((name, text if text == present.UNKNOWN or not unit else f"{text} {unit}"))
+        yield f"{message}, {aged}", facts
+    yield (
+        "transport",
+        [
+            (name, present.UNKNOWN if detail[name] is None else str(detail[name]))
+            for name in (
+                "epoch",
+                "boot",
+                "watermark",
+                "highest",
+                "missing",
+                "lost",
+                "refused",
+                "duplicates",
+                "stored",
+            )
+        ],
+    )
+    for event in detail.get("events", ())[:5]:
+        argument = "" if event["argument"] is None else f" ({event['argument']})"
+        yield (
+            f"event, {age(now - event['received'])} ago",
+            [(event["severity"], f"{event['code']}{argument}")],
+        )
+
+
+def history(options: argparse.Namespace) -> int:
+    """`lampione history NODE`."""
+    out = printer(options)
+    now = time.time()
+    wanted: dict[str, Any] = {
+        "node": options.node,
+        "message": options.message,
+        "since": now - options.since_s,
+        "until": now - options.until_s,
+    }
+    if options.fields:
+        wanted["fields"] = options.fields.split(",")
+        known = present.FIELDS[options.message]
+        for name in wanted["fields"]:
+            if name not in known:
+                raise CliError(
+                    f"a {options.message} has no field {name!r}: it has {', '.join(known)}", 2
+                )
+    with core(options) as client:
+        for page in _pages(client, wanted):
+            if out.as_json:
+                for row in page["rows"]:
+                    out.json(dict(zip(page["fields"], row, strict=True)))
+                continue
+            shown = [n for n, f in enumerate(page["fields"]) if f == "at" or _useful(page, n)]
+            heads = [_head(page, n) for n in shown]
+            out.table(
+                heads,
+                ([_cell(options.message, page["fields"][n], row[n]) for n in shown]
+                 for row in page["rows"]),
+                right=frozenset(heads[1:]),
+            )  # fmt: skip
+    return OK
+
+
+def _pages(client: Client, wanted: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    while True:
+        page = client.call("history", **wanted)
+        yield page
+        if not page["more"] or not page["rows"]:
+            return
+        wanted["since"] = page["rows"][-1][0] + 0.001
+
+
+def _useful(page: dict[str, Any], n: int) -> bool:
+    """Say whether a column holds anything: absent parts would fill the screen with dashes."""
+    return any(row[n] not in (None, []) for row in page["rows"])
+
+
+def _head(page: dict[str, Any], n: int) -> str:
+    unit = page["units"][n] if n < len(page["units"]) else ""
+    return f"{page['fields'][n]} {unit}".strip() if page["fields"][n] != "at" else "at"
+
+
+def _cell(message: str, field: str, found: Any) -> str:
+    if field == "at":
+        return present.clock(found, "%Y-%m-%d %H:%M:%S")
+    return present.value(message, field, found)
+
+
+def gaps(options: argparse.Namespace) -> int:
+    """`lampione gaps`."""
+    out = printer(options)
+    with core(options) as client:
+        found = client.call("gaps", **({"node": options.node} if options.node else {}))
+    if out.as_json:
+        for gap in found:
+            out.json(gap)
+        return OK
+    rows = []
+    for gap in found:
+        rows += [[gap["node"], "missing", _span(*span), ""] for span in gap["missing"]]
+        rows += [
+            [gap["node"], "lost", _span(lost["first"], lost["last"]),
+             f"{present.clock(lost['at'], '%Y-%m-%d %H:%M:%S')} {lost['why']}"]
+            for lost in gap["lost"]
+        ]  # fmt: skip
+    if rows:
+        out.table(["node", "what", "numbers", "known since"], rows, right=frozenset())
+    else:
+        out.line("nothing is missing and nothing is lost")
+    return OK
+
+
+def _span(first: int, last: int) -> str:
+    return str(first) if first == last else f"{first}-{last}"

@@ -1,0 +1,85 @@
+"""What a command prints: tables for people, JSON lines for programs; colour on terminals only."""
+
+import json
+import os
+import re
+import shutil
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, TextIO
+
+_CODES = {"red": "31", "green": "32", "yellow": "33", "dim": "2", "bold": "1"}
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+
+
+def colours(stream: TextIO) -> bool:
+    """Say whether `stream` wants colour: a terminal, no NO_COLOR (no-color.org), not dumb."""
+    return not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb" and stream.isatty()
+
+
+def clean(text: str) -> str:
+    """Return `text` without control characters: what nodes send never steers a terminal."""
+    return _CONTROL.sub("·", text)
+
+
+class Printer:
+    """Prints one command's results.
+
+    Args:
+        as_json: one JSON object a line, and nothing else.
+        stream: where to, sys.stdout when not given.
+    """
+
+    def __init__(self, *, as_json: bool, stream: TextIO | None = None) -> None:
+        self.as_json = as_json
+        self._out = sys.stdout if stream is None else stream
+        self._colours = colours(self._out) and not as_json
+
+    def paint(self, text: str, *styles: str) -> str:
+        """Return `text` in the styles, where there is colour."""
+        if not self._colours or not styles:
+            return text
+        return f"\x1b[{';'.join(_CODES[s] for s in styles)}m{text}\x1b[0m"
+
+    def line(self, text: str = "") -> None:
+        """Print a line for people."""
+        print(text, file=self._out, flush=True)
+
+    def json(self, value: Mapping[str, Any]) -> None:
+        """Print one JSON line."""
+        print(json.dumps(value, ensure_ascii=False, default=_plain), file=self._out, flush=True)
+
+    def table(
+        self, heads: Sequence[str], rows: Iterable[Sequence[str]], *, right: frozenset[str]
+    ) -> None:
+        """Print rows under their heads, as wide as the longest cell.
+
+        Args:
+            right: heads of the columns that hold numbers.
+        """
+        cells = [[clean(c) for c in row] for row in rows]
+        widths = [max(map(len, column)) for column in zip(heads, *cells, strict=True)]
+
+        def joined(row: Sequence[str]) -> str:
+            return "  ".join(
+                c.rjust(w) if h in right else c.ljust(w)
+                for c, w, h in zip(row, widths, heads, strict=True)
+            ).rstrip()
+
+        self.line(self.paint(joined(heads), "bold"))
+        for row in cells:
+            self.line(joined(row))
+
+
+def _plain(value: object) -> object:
+    """Make JSON of what is not: bytes as hex, sets as lists."""
+    if isinstance(value, bytes):
+        return value.hex()
+    if isinstance(value, set | frozenset | tuple):
+        return list(value)
+    raise TypeError(f"{type(value).__name__} has no JSON")
+
+
+def columns() -> int:
+    """Return the terminal's width."""
+    return shutil.get_terminal_size().columns

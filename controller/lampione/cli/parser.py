@@ -1,0 +1,298 @@
+"""The command line's grammar. Imports argparse and nothing heavy: `--help` must be instant."""
+
+import argparse
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NoReturn
+
+from lampione.cli import values
+from lampione.cli.errors import EXIT_CODES, USAGE
+
+HANDLER = "handler"  # "module:function", imported when the command runs
+
+EPILOG = f"""\
+without a command: the screen, attached to a controller that runs
+
+examples:
+  lampione demo                            eleven virtual lampposts of Milan, live
+  lampione serve                           the controller
+  lampione nodes                           the fleet, one line a node
+  lampione send bligny-1 level 40 --ramp 5s --for 10m
+  lampione history bligny-1 --since 2h --json
+
+{EXIT_CODES}
+LAMPIONE_DEBUG=1 shows the traceback behind an error; NO_COLOR=1 prints without colour.
+"""
+
+
+def state_folder() -> Path:
+    """Return where the controller keeps its state: XDG_STATE_HOME/lampione."""
+    home = os.environ.get("XDG_STATE_HOME") or "~/.local/state"
+    return Path(home).expanduser() / "lampione"
+
+
+def _common() -> argparse.ArgumentParser:
+    """Options of every command, before its name or after it."""
+    common = argparse.ArgumentParser(add_help=False, argument_default=argparse.SUPPRESS)
+    common.add_argument(
+        "--state", metavar="DIR", type=Path, help="the controller's folder (default: XDG state)"
+    )
+    common.add_argument("--json", action="store_true", help="print JSON, one object a line")
+    return common
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        """Say what is wrong in one line, and where help is."""
+        self.exit(USAGE, f"{self.prog.split(' NODE')[0]}: {message} (see --help)\n")
+
+
+class _Commands:
+    """Adds commands that all look alike."""
+
+    def __init__(self, parser: argparse.ArgumentParser, dest: str, common: Any) -> None:
+        self._sub = parser.add_subparsers(dest=dest, metavar="COMMAND", title="commands")
+        self._common = common
+
+    def add(
+        self, name: str, handler: str, summary: str, examples: str = "", **defaults: object
+    ) -> argparse.ArgumentParser:
+        command: argparse.ArgumentParser = self._sub.add_parser(
+            name,
+            help=summary,
+            description=summary[:1].upper() + summary[1:] + ".",
+            epilog=f"examples:\n{examples}" if examples else None,
+            parents=[self._common],
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+            allow_abbrev=False,
+        )
+        command.set_defaults(**{HANDLER: handler}, **defaults)
+        return command
+
+
+def build() -> argparse.ArgumentParser:
+    """Return the parser of `lampione`."""
+    common = _common()
+    parser = _Parser(
+        prog="lampione",
+        description="Smart lampposts: a fleet's measurements, its lamps and their control.",
+        epilog=EPILOG,
+        parents=[common],
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument("--version", action="store_true", help="print the version and end")
+    parser.set_defaults(**{HANDLER: "lampione.cli.screen:screen"})
+    commands = _Commands(parser, "command", common)
+    _services(commands)
+    _reading(commands)
+    _sending(commands, common)
+    return parser
+
+
+def _services(commands: _Commands) -> None:
+    demo = commands.add(
+        "demo",
+        "lampione.cli.service:demo",
+        "run eleven virtual lampposts of Milan with broker, controller and screen",
+        "  lampione demo                        reports every 5 s, the screen\n"
+        "  lampione demo --interval 60          real minutes\n"
+        "  lampione demo --headless --for 20s   a table, and exit 0 if nothing is missing\n"
+        "  lampione demo --replay street.wav --spl 70 --dump samples/\n",
+    )
+    demo.add_argument(
+        "--interval",
+        type=values.interval_s,
+        default=5,
+        metavar="S",
+        help="a report every S seconds, aligned to the clock (default: 5)",
+    )
+    demo.add_argument(
+        "--replay", type=Path, metavar="FILE", help="feed every microphone this WAV file, looped"
+    )
+    demo.add_argument(
+        "--spl",
+        type=values.decibel,
+        metavar="DB",
+        help="level of the whole file, unweighted (default: 70)",
+    )
+    demo.add_argument(
+        "--dump",
+        type=Path,
+        metavar="DIR",
+        help="write the samples that each microphone delivered to DIR",
+    )
+    demo.add_argument("--headless", action="store_true", help="print tables instead of the screen")
+    demo.add_argument(
+        "--for",
+        dest="for_s",
+        type=values.duration_s,
+        metavar="T",
+        help="end after T; counts from the moment that all boards run",
+    )
+    demo.add_argument("--keep", action="store_true", help="keep the state folder at the end")
+
+    serve = commands.add(
+        "serve",
+        "lampione.cli.service:serve",
+        "run the controller: one for a state folder, every other command talks to it",
+        "  lampione serve\n  lampione serve --broker mqtts://broker.example:8883 --shard milan\n",
+    )
+    serve.add_argument(
+        "--broker",
+        metavar="URL",
+        help="an MQTT 3.1.1 broker (default: our own, see `lampione broker`)",
+    )
+    serve.add_argument(
+        "--shard", metavar="NAME", help="the share of the fleet to read (default: the fleet file's)"
+    )
+    serve.add_argument(
+        "--fleet",
+        type=Path,
+        metavar="FILE",
+        help="the fleet's file (default: fleet.toml in the folder, else Milan's)",
+    )
+
+    broker = commands.add(
+        "broker",
+        "lampione.cli.service:broker",
+        "start, stop or look at the broker that comes with Lampione",
+        "  lampione broker start\n  lampione broker status --json\n  lampione broker stop\n",
+    )
+    broker.add_argument("action", nargs="?", choices=("start", "status", "stop"), default="status")
+
+    keys = commands.add(
+        "keys",
+        "lampione.cli.service:keys",
+        "make the secret keys of nodes",
+        "  lampione keys new bligny-1\n  lampione keys new --all    for every node of the fleet\n",
+    )
+    keys.add_argument("action", choices=("new",))
+    keys.add_argument("nodes", nargs="*", metavar="NODE")
+    keys.add_argument("--all", action="store_true", help="every node of the fleet that has none")
+    keys.add_argument("--fleet", type=Path, metavar="FILE", help="the fleet's file")
+
+
+def _reading(commands: _Commands) -> None:
+    commands.add(
+        "nodes",
+        "lampione.cli.fleet:nodes",
+        "list the fleet, one line a node",
+        "  lampione nodes\n  lampione nodes --json | jq -r 'select(.online|not).node'\n",
+    )
+
+    watch = commands.add(
+        "watch",
+        "lampione.cli.fleet:watch",
+        "print reports as they come, until Ctrl-C",
+        "  lampione watch\n  lampione watch bligny-1 --for 1m --json\n",
+    )
+    watch.add_argument("nodes", nargs="*", metavar="NODE", help="these only")
+    watch.add_argument(
+        "--for", dest="for_s", type=values.duration_s, metavar="T", help="end after T"
+    )
+
+    show = commands.add(
+        "show",
+        "lampione.cli.fleet:show",
+        "show everything known of one node",
+        "  lampione show bligny-1\n  lampione show bligny-1 --json | jq .report.laeq\n",
+    )
+    show.add_argument("node", metavar="NODE")
+
+    history = commands.add(
+        "history",
+        "lampione.cli.fleet:history",
+        "print what a node reported",
+        "  lampione history bligny-1 --since 2h\n"
+        "  lampione history bligny-1 --since 1d --fields laeq,la90 --json\n"
+        "  lampione history bligny-1 --message health\n",
+    )
+    history.add_argument("node", metavar="NODE")
+    history.add_argument(
+        "--since",
+        dest="since_s",
+        type=values.duration_s,
+        default=3600.0,
+        metavar="T",
+        help="how far back (default: 1h)",
+    )
+    history.add_argument(
+        "--until",
+        dest="until_s",
+        type=values.duration_s,
+        default=0.0,
+        metavar="T",
+        help="and until how long ago (default: now)",
+    )
+    history.add_argument("--message", choices=("report", "health"), default="report")
+    history.add_argument("--fields", metavar="A,B", help="these fields only (default: all)")
+
+    gaps = commands.add(
+        "gaps",
+        "lampione.cli.fleet:gaps",
+        "list the sequence numbers that are missing or lost",
+        "  lampione gaps\n  lampione gaps bligny-1 --json\n",
+    )
+    gaps.add_argument("node", nargs="?", metavar="NODE")
+
+
+def _sending(commands: _Commands, common: argparse.ArgumentParser) -> None:
+    send = commands.add(
+        "send",
+        "lampione.cli.send:send",
+        "send one command to a node and wait for what became of it",
+        "  lampione send bligny-1 level 40 --ramp 5s --for 10m\n"
+        "  lampione send bligny-1 resume\n"
+        "  lampione send bligny-1 identify --for 30s\n",
+    )
+    send.add_argument("node", metavar="NODE")
+    orders = _Commands(send, "order", common)
+    orders._sub.required = True
+    handler = "lampione.cli.send:send"
+
+    def order(name: str, summary: str) -> argparse.ArgumentParser:
+        command = orders.add(name, handler, summary)
+        command.add_argument(
+            "--wait",
+            dest="wait_s",
+            type=values.duration_s,
+            default=30.0,
+            metavar="T",
+            help="give up after T (default: 30s)",
+        )
+        return command
+
+    level = order("level", "set the lamp's level; it ends by itself with --for")
+    level.add_argument("level", type=values.percent, metavar="PERCENT", help="0 to 100")
+    level.add_argument(
+        "--ramp",
+        dest="ramp_s",
+        type=values.duration_s,
+        metavar="T",
+        help="take T to get there, 409s at most",
+    )
+    level.add_argument(
+        "--for",
+        dest="for_s",
+        type=values.duration_s,
+        metavar="T",
+        help="hold it for T, then resume (default: until `resume`)",
+    )
+    identify = order("identify", "blink, so that someone in the street sees which one it is")
+    identify.add_argument("--for", dest="for_s", type=values.duration_s, metavar="T")
+    order("resume", "end an override: back to the program")
+    order("read", "read the lamp's level")
+    order("reboot", "start the node anew")
+    order("time", "set the node's clock to the controller's")
+    order("hello", "ask the node to introduce itself")
+
+
+def parse(arguments: Sequence[str]) -> argparse.Namespace:
+    """Read a command line; common options have their defaults. Exits with 2 on a mistake."""
+    options = build().parse_args(arguments)
+    options.json = getattr(options, "json", False)
+    options.own_state = hasattr(options, "state")
+    options.state = getattr(options, "state", None) or state_folder()
+    return options

@@ -1,0 +1,206 @@
+"""How a node looks to people: cells, glyphs, units. Shared by the tables and the screen.
+
+Works on the core's dictionaries (`core.api.Node`); nothing here talks to anyone.
+"""
+
+import time
+import tomllib
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from lampione_protocol.names import ALL_MESSAGES
+
+from lampione.cli.values import age
+
+UNKNOWN = "–"
+Row = Mapping[str, Any]
+"""A node as the core says it (`core.api.Node`), with `site` added."""
+
+STATES = {
+    "online": ("●", "green"),
+    "silent": ("◐", "yellow"),
+    "offline": ("○", "red"),
+    "never": ("·", "dim"),
+}
+_STATE_ORDER = {"offline": 0, "silent": 1, "never": 2, "online": 3}
+_TIMES = frozenset({"start", "time", "expires"})
+
+
+class Field(NamedTuple):
+    """unit: as people read it; digits: behind the point, as many as the resolution deserves."""
+
+    unit: str
+    digits: int
+
+
+def _digits(steps: int) -> int:
+    return 0 if steps <= 1 else 1
+
+
+FIELDS: dict[str, dict[str, Field]] = {
+    name.lower(): {
+        f[0]: Field(f[6], 0 if f[1] == "m" else _digits(f[5])) for f in fields if f[1] != "x"
+    }
+    for _, name, fields in ALL_MESSAGES
+}
+
+
+def clock(unix_s: float | None, form: str = "%H:%M:%S") -> str:
+    """Write a time of day, in this computer's zone."""
+    return UNKNOWN if unix_s is None else time.strftime(form, time.localtime(unix_s))
+
+
+def value(message: str, field: str, found: Any) -> str:
+    """Write one field's value without its unit; `–` when unknown."""
+    if found is None:
+        return UNKNOWN
+    if field in _TIMES and isinstance(found, int | float):
+        return clock(found, "%Y-%m-%d %H:%M:%S")
+    if isinstance(found, list | tuple):
+        return ", ".join(map(str, found)) or "none"
+    if isinstance(found, bool) or not isinstance(found, int | float):
+        return str(found)
+    digits = FIELDS.get(message, {}).get(field, Field("", 1)).digits
+    return f"{found:.{digits}f}"
+
+
+def is_stale(row: Row, now: float) -> bool:
+    """Say whether the last report is old: two of its durations and 5 s late, or none came."""
+    received = row["report_at"]
+    if received is None:
+        return True
+    duration: float = row["report"].get("duration_s") or 60
+    return bool(now - received > 3 * duration + 5)
+
+
+def _level(row: Row) -> str:
+    level = row["report"].get("lamp_level")
+    if level is None:
+        return UNKNOWN
+    return f"{level} % {row['report'].get('lamp_reason') or UNKNOWN}"
+
+
+def _report(field: str) -> Callable[[Row, float], str]:
+    return lambda row, _: value("report", field, row["report"].get(field))
+
+
+def _gaps(row: Row) -> str:
+    missing, lost = row["missing"], row["lost"]
+    return f"{missing}+{lost} lost" if lost else str(missing)
+
+
+def _number(found: float | None) -> tuple[bool, float]:
+    return found is None, -(found or 0)
+
+
+class Column(NamedTuple):
+    """One column of the fleet.
+
+    least: the narrowest terminal that shows it.
+    order: what to sort by; most urgent first.
+    """
+
+    key: str
+    head: str
+    width: int
+    right: bool
+    cell: Callable[[Row, float], str]
+    order: Callable[[Row], Any]
+    least: int = 0
+
+
+COLUMNS = (
+    Column("node", "node", 16, False, lambda r, _: r["node"], lambda r: r["node"]),
+    Column("site", "site", 24, False, lambda r, _: r["site"] or UNKNOWN, lambda r: r["site"], 100),
+    Column(
+        "state",
+        "state",
+        9,
+        False,
+        lambda r, _: f"{STATES[r['state']][0]} {r['state']}",
+        lambda r: _STATE_ORDER[r["state"]],
+    ),
+    Column(
+        "level",
+        "lamp",
+        14,
+        False,
+        lambda r, _: _level(r),
+        lambda r: _number(r["report"].get("lamp_level")),
+    ),
+    Column(
+        "laeq",
+        "LAeq dB",
+        7,
+        True,
+        _report("laeq"),
+        lambda r: _number(r["report"].get("laeq")),
+    ),
+    Column(
+        "temperature",
+        "°C",
+        5,
+        True,
+        _report("temperature"),
+        lambda r: _number(r["report"].get("temperature")),
+    ),
+    Column(
+        "humidity",
+        "% RH",
+        5,
+        True,
+        _report("humidity"),
+        lambda r: _number(r["report"].get("humidity")),
+        120,
+    ),
+    Column(
+        "la90", "LA90", 5, True, _report("la90"), lambda r: _number(r["report"].get("la90")), 120
+    ),
+    Column(
+        "lafmax",
+        "LAFmax",
+        6,
+        True,
+        _report("lafmax"),
+        lambda r: _number(r["report"].get("lafmax")),
+        120,
+    ),
+    Column(
+        "age",
+        "age",
+        4,
+        True,
+        lambda r, now: age(None if r["report_at"] is None else now - r["report_at"]),
+        lambda r: r["report_at"] or 0,
+    ),
+    Column("gaps", "gaps", 4, True, lambda r, _: _gaps(r), lambda r: -r["missing"] - r["lost"]),
+)
+
+
+def places(state: Path) -> dict[str, str]:
+    """Return each node's site by name, of the fleet's file of this state folder, else Milan's.
+
+    Without the checks of `seeds`, which cost a quarter of a second: a file that cannot be read
+    only leaves the sites unknown.
+    """
+    packaged = Path(__file__).resolve().parents[1]
+    for path in (
+        state / "fleet.toml",
+        packaged / "_seeds" / "milan.toml",
+        packaged.parents[1] / "seeds" / "milan.toml",
+    ):
+        try:
+            document = tomllib.loads(path.read_text(encoding="utf-8"))
+            sites = {s["id"]: str(s["name"]) for s in document["sites"]}
+            return {n["id"]: sites.get(n["site"], n["site"]) for n in document["nodes"]}
+        except FileNotFoundError:
+            continue
+        except (OSError, ValueError, KeyError, TypeError):
+            break
+    return {}
+
+
+def flat(row: Row) -> dict[str, Any]:
+    """Return a node for JSON: as the core says it, with its site, without `changed`."""
+    return {k: v for k, v in row.items() if k != "changed"}

@@ -1,0 +1,76 @@
+"""From arguments to an exit code: finds the command, and turns every error into one line."""
+
+import importlib
+import os
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from lampione.cli import parser
+from lampione.cli.errors import FAILED, INTERRUPTED, OK, PIPE, UNKNOWN_NODE, UNREACHABLE, CliError
+
+_CORE_CODES = {"no core": UNREACHABLE, "unknown": UNKNOWN_NODE}
+
+
+def _handler(name: str) -> Callable[[Any], int]:
+    module, _, function = name.partition(":")
+    found: Callable[[Any], int] = getattr(importlib.import_module(module), function)
+    return found
+
+
+def _expected(error: Exception) -> tuple[str, int] | None:
+    """Return the line and exit code of an error that is not a bug of ours, else None."""
+    if isinstance(error, CliError):
+        return str(error), error.code
+    # Without importing what is not loaded: an error's class is loaded when it is raised.
+    for module, name in (
+        ("lampione.core.client", "CoreError"),
+        ("lampione.seeds", "SeedError"),
+        ("lampione_hil.interpreter", "NoInterpreterError"),
+    ):
+        loaded = sys.modules.get(module)
+        if loaded is not None and isinstance(error, getattr(loaded, name)):
+            return str(error), _CORE_CODES.get(getattr(error, "kind", ""), FAILED)
+    if isinstance(error, TimeoutError):
+        return str(error) or "no answer in time", FAILED
+    if isinstance(error, OSError) and error.strerror:
+        where = f"{error.filename}: " if error.filename else ""
+        return f"{where}{error.strerror}", FAILED
+    return None
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one command line; return the exit code."""
+    try:
+        options = parser.parse(arguments)
+    except SystemExit as end:  # argparse has said what is wrong, or has printed help
+        return end.code if isinstance(end.code, int) else FAILED
+    if options.version:
+        from importlib.metadata import version
+
+        print(f"lampione {version('lampione')}")
+        return OK
+    try:
+        code = _handler(options.handler)(options)
+        sys.stdout.flush()
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except BrokenPipeError:
+        # The reader of our output has gone (`| head`): quietly end, and do not let the
+        # interpreter's own flush at exit complain.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return PIPE
+    except Exception as error:
+        if os.environ.get("LAMPIONE_DEBUG"):
+            raise
+        expected = _expected(error)
+        if expected is None:
+            print(
+                f"lampione: unexpected {type(error).__name__}: {error} "
+                "(LAMPIONE_DEBUG=1 shows where; please report it)",
+                file=sys.stderr,
+            )
+            return FAILED
+        print(f"lampione: {expected[0]}", file=sys.stderr)
+        return expected[1]
+    return code

@@ -1,0 +1,67 @@
+"""`send NODE ...`: one command to a node, followed to its end."""
+
+import argparse
+from typing import Any
+
+from lampione.cli.errors import FAILED, OK, USAGE, CliError
+from lampione.cli.fleet import core, printer
+
+RAMP_MAX_S = 409.4
+FOR_MAX_S = 1_048_574
+
+
+def order_of(options: argparse.Namespace) -> dict[str, Any]:
+    """Return the core's Order. Raises CliError where a value does not fit the wire."""
+    order: dict[str, Any] = {"op": options.order}
+    if options.order == "level":
+        order["level"] = options.level
+    ramp_s = getattr(options, "ramp_s", None)
+    if ramp_s is not None:
+        if ramp_s > RAMP_MAX_S:
+            raise CliError(f"--ramp: at most {RAMP_MAX_S:g}s are possible", USAGE)
+        order["ramp_s"] = ramp_s
+    for_s = getattr(options, "for_s", None)
+    if for_s is not None:
+        if not 1 <= for_s <= FOR_MAX_S:
+            raise CliError("--for: from 1s to 12d are possible", USAGE)
+        order["for_s"] = round(for_s)
+    return order
+
+
+def send(options: argparse.Namespace) -> int:
+    """Send and print each change of the command's state; OK when it was done or accepted."""
+    out = printer(options)
+    last: dict[str, Any] | None = None
+    with core(options) as client:
+        for state in client.stream(
+            "send", node=options.node, command=order_of(options), expires_s=options.wait_s
+        ):
+            if last is not None and state["state"] == last["state"]:
+                last = state
+                continue
+            last = state
+            if out.as_json:
+                out.json(state)
+            else:
+                out.line(_line(state))
+            # A ramp can outlast patience: the node has said yes, and `show` tells the rest.
+            if state["final"] or (state["state"] == "accepted" and not _ends_soon(state)):
+                break
+    return OK if last is not None and last["state"] in ("accepted", "done") else FAILED
+
+
+def _ends_soon(state: dict[str, Any]) -> bool:
+    """Say whether "done" follows within the ramp or the time; a held level is done by its ramp."""
+    order = state["order"]
+    lasts: float = order.get("ramp_s", 0) if order["op"] == "level" else order.get("for_s", 10)
+    left: float = state["expires"] - state["changed"]
+    return lasts <= left
+
+
+def _line(state: dict[str, Any]) -> str:
+    text = f"{state['node']}: {state['order']['op']} {state['state']}"
+    if state["reason"]:
+        text += f": {state['reason']}"
+    if state["level"] is not None and state["final"]:
+        text += f", lamp at {state['level']} %"
+    return text

@@ -1,0 +1,60 @@
+"""What people type and read on a command line: durations, levels, ages."""
+
+import argparse
+import math
+import re
+
+_UNITS_S = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+_DURATION = re.compile(r"([0-9]+(?:\.[0-9]+)?)(ms|s|m|h|d)")
+
+
+def duration_s(text: str) -> float:
+    """Read `5s`, `10m`, `2h`, `1d`, `1h30m` as seconds. Raises argparse.ArgumentTypeError."""
+    total, at = 0.0, 0
+    for part in _DURATION.finditer(text):
+        if part.start() != at:
+            break
+        total += float(part[1]) * _UNITS_S[part[2]]
+        at = part.end()
+    if not text or at != len(text):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a duration: write 5s, 10m, 2h or 1d")
+    return total
+
+
+def interval_s(text: str) -> int:
+    """Read a report interval: whole seconds, 1 to 510, as `60` or `1m`."""
+    value = float(text) if text.isascii() and text.isdigit() else duration_s(text)
+    if value != int(value) or not 1 <= value <= 510:
+        raise argparse.ArgumentTypeError(f"{text!r}: whole seconds from 1 to 510 are possible")
+    return int(value)
+
+
+def percent(text: str) -> int:
+    """Read a level: 0 to 100, with or without `%`. Raises argparse.ArgumentTypeError."""
+    digits = text.removesuffix("%")
+    if not (digits.isascii() and digits.isdigit() and int(digits) <= 100):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a level: write 0 to 100, in percent")
+    return int(digits)
+
+
+def decibel(text: str) -> float:
+    """Read a sound pressure level, 0 to 140 dB. Raises argparse.ArgumentTypeError."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not 0 <= value <= 140:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a sound level: write 0 to 140, in dB")
+    return value
+
+
+def age(seconds: float | None) -> str:
+    """Write an age in at most four characters: `3s`, `59s`, `12m`, `5h`, `40d`; `–` unknown."""
+    if seconds is None:
+        return "–"
+    seconds = max(seconds, 0.0)
+    for size, unit in ((60, "s"), (60, "m"), (48, "h")):
+        if seconds < size:
+            return f"{int(seconds)}{unit}"
+        seconds /= 60 if unit != "h" else 24
+    return f"{min(int(seconds), 999)}d"
