@@ -12,33 +12,10 @@ import micropython
 from micropython import const
 
 from ..drivers import health
-from .levels import (
-    BINS,
-    CLASSES,
-    SUMS,
-    add_block,
-    centibels,
-    clear_bins,
-    fast,
-    mean_centibels,
-    percentile,
-)
+from .levels import BINS, CLASSES, SUMS, centibels, mean_centibels, percentiles, take
 
-RATE_HZ = const(48000)
-BLOCK = const(300)  # samples: 6.25 ms; 20 blocks make one 125 ms value of LAF
-BLOCK_BYTES = const(1200)
-BLOCKS_PER_S = const(160)
-
-# What snapshot() returns, in order
-LAEQ = const(0)
-LAFMAX = const(1)
-LA10 = const(2)
-LA50 = const(3)
-LA90 = const(4)
-LCEQ = const(5)
-VALID_PERCENT = const(6)
-CLIPPED_PERCENT = const(7)
-STATE = const(8)
+BLOCK = const(300)  # samples: 6.25 ms at 48 kHz; 20 blocks make one 125 ms value of LAF
+_BLOCK_BYTES = const(1200)
 
 # Full scale (a sine of 2^20 amplitude at the input) is 120 dB SPL. A block's energy comes in
 # units of 128 squared steps, the gain of the chain at 1 kHz is 1.6836 (A) and 1.9899 (C):
@@ -47,10 +24,10 @@ _A_OFFSET = const(-562)
 _C_OFFSET = const(-707)
 
 _SETTLE_BLOCKS = const(20)  # 16 time constants of the lowest pole: a start's step has died away
-_QUIET_CB = const(1500)  # the ICS-43434 itself makes 29 dB(A): below 15 nothing is connected
-# C-weighted energy (high limb) of 85 dB. A block with one clipped sample has more, so only such
-# blocks are searched for them.
-_LOUD = const(100)
+_QUIET = const(115)  # 15 dB(A); the ICS-43434 itself makes 29: below 15 nothing is connected
+# One clipped sample brings the F-weighted C energy (high limb) to 25 or more, which is 79 dB:
+# only such blocks are searched.
+_LOUD = const(25)
 
 
 @micropython.viper
@@ -123,12 +100,11 @@ def weigh(x: int, t: int, words: ptr32, state: ptr32):  # noqa: F821
 
 
 @micropython.viper
-def clipped(i: int, count: int, words: ptr32) -> int:  # noqa: F821
-    """Return 1 when one of words[i : i + count] is at an end of the range, to 20 bits."""
-    count += i
-    while i < count:
-        x = (int(uint(words[i]) >> 12) + 1) & 1048575  # noqa: F821
-        if x == 524288 or x == 524289:
+def clipped(i: int, end: int, words: ptr32) -> int:  # noqa: F821
+    """Return 1 when one of words[i:end] is at an end of the range (of 20 bits), else 0."""
+    while i < end:
+        # 0x7FFFF and 0x80000, one more and halved, are the same
+        if (int(uint(words[i]) >> 12) + 1) >> 1 == 262144:  # noqa: F821
             return 1
         i += 1
     return 0
@@ -145,14 +121,18 @@ class SoundMeter:
             20-25 dB, filled by snapshot(); whoever reports it (hourly) sets it back to 0.
     """
 
-    def __init__(self, quiet_cb=_QUIET_CB):
-        """Make a meter that takes blocks below `quiet_cb` (0.01 dB(A)) for a dead microphone."""
+    def __init__(self, quiet=_QUIET):
+        """Make a meter that takes a block of less A energy than `quiet` for a dead microphone.
+
+        Args:
+            quiet: in 128 squared steps a block; 115 is 15 dB(A), tenfold every 10 dB.
+        """
         self._state = array("i", [0] * 11)
         self._a = array("i", [0] * SUMS)
         self._c = array("i", [0] * SUMS)
         self._bins = array("H", [0] * BINS)
         self.classes = array("H", [0] * CLASSES)
-        self._quiet_cb = quiet_cb
+        self._quiet = quiet
         self._settle = _SETTLE_BLOCKS
         self._seen = 0
         self._used = 0
@@ -168,8 +148,8 @@ class SoundMeter:
 
         Raises ValueError when `size` is not a multiple of 1200.
         """
-        if size % BLOCK_BYTES:
-            raise ValueError("sound comes in blocks of 1200 bytes")
+        if size % _BLOCK_BYTES:
+            raise ValueError("sound: not whole blocks")
         state = self._state
         a = self._a
         c = self._c
@@ -179,16 +159,15 @@ class SoundMeter:
             if self._settle:
                 self._settle -= 1
                 continue
-            add_block(state, 8, a, 0)
-            if a[0] == 0 and centibels(0, a[1]) + _A_OFFSET < self._quiet_cb:
+            due = take(state, 8, a, self._quiet)
+            if due < 0:
                 continue
-            add_block(state, 8, a, 1)
-            add_block(state, 5, c, 1)
             self._used += 1
-            if c[0] >= _LOUD and clipped(first, BLOCK, words):
+            take(state, 5, c, 0)
+            if c[3] >= _LOUD and clipped(first, first + BLOCK, words):
                 self._clipped += 1
-            if fast(a):
-                n = (centibels(a[5], a[6]) + (_A_OFFSET - 2000)) // 20
+            if due:
+                n = (centibels(a[3], a[4]) + (_A_OFFSET - 2000)) // 20
                 self._bins[0 if n < 0 else n if n < BINS else BINS - 1] += 1
                 self._samples += 1
 
@@ -199,38 +178,31 @@ class SoundMeter:
             duration_ms: how long that was, to know the share of sound that never came.
 
         Returns:
-            (LAeq, LAFmax, LA10, LA50, LA90, LCeq) in 0.1 dB, each None when there was no valid
+            LAeq, LAFmax, LA10, LA50, LA90, LCeq in 0.1 dB, each None when there was no valid
             sound; the share of valid and of clipped blocks in percent; the microphone's state
             (drivers.health). Clipped blocks are in the levels (without them they would be lower
             still) but not in the valid share.
         """
-        levels = [None] * 9
         a = self._a
+        c = self._c
         n = self._used
+        found = [None] * 6
+        state = health.SILENT
         if n:
-            levels[LAEQ] = _tenths(mean_centibels(a, n) + _A_OFFSET)
-            levels[LAFMAX] = _tenths(centibels(a[7], a[8]) + _A_OFFSET)
-            levels[LCEQ] = _tenths(mean_centibels(self._c, n) + _C_OFFSET)
-        if self._samples:
-            for i, percent in ((LA10, 10), (LA50, 50), (LA90, 90)):
-                levels[i] = _tenths(2000 + percentile(self._bins, self._samples, percent))
+            found[0] = mean_centibels(a, n) + _A_OFFSET
+            found[1] = centibels(a[5], a[6]) + _A_OFFSET
+            if self._samples:
+                found[2:5] = percentiles(self._bins, self._samples, self.classes)
+            found[5] = mean_centibels(c, n) + _C_OFFSET
+            found = [None if level is None else (level + 5) // 10 for level in found]
+            state = health.IMPLAUSIBLE if self._clipped * 10 > n else health.OK
+        elif self._seen:
+            state = health.WARMING if self._settle else health.STUCK
         expected = duration_ms * 4 // 25 or 1
-        levels[VALID_PERCENT] = min(100, ((n - self._clipped) * 200 + expected) // (2 * expected))
-        levels[CLIPPED_PERCENT] = min(100, -(-self._clipped * 100 // expected))
-        if not self._seen:
-            levels[STATE] = health.SILENT
-        elif self._settle:
-            levels[STATE] = health.WARMING
-        elif not n:
-            levels[STATE] = health.STUCK
-        else:
-            levels[STATE] = health.IMPLAUSIBLE if self._clipped * 10 > n else health.OK
-        clear_bins(self._bins, self.classes)
-        for sums in (a, self._c):
-            sums[2] = sums[3] = sums[4] = sums[7] = sums[8] = 0
+        found.append(min(100, ((n - self._clipped) * 100 + expected // 2) // expected))
+        found.append(min(100, -(-self._clipped * 100 // expected)))
+        found.append(state)
+        for i in (0, 1, 2, 5, 6):
+            a[i] = c[i] = 0
         self._seen = self._used = self._clipped = self._samples = 0
-        return levels
-
-
-def _tenths(centibels):
-    return (centibels + 5) // 10
+        return found
