@@ -28,7 +28,7 @@ class Ccm:
         self._stream = bytearray(16)
         self._first = bytearray(16)  # key stream block 0, which covers the tag
 
-    def _absorb(self, data: bytes, start: int, end: int, at: int) -> int:
+    def _absorb(self, data: "bytes | bytearray", start: int, end: int, at: int) -> int:
         """XOR data into the MAC from byte `at` of its block on; return where it stops."""
         mac = self._mac
         for i in range(start, end):
@@ -39,7 +39,14 @@ class Ccm:
                 at = 0
         return at
 
-    def _authenticate(self, nonce: bytes, ad: bytes, buf: bytearray, start: int, end: int) -> None:
+    def _authenticate(
+        self,
+        nonce: "bytes | bytearray",
+        ad: "bytes | bytearray",
+        buf: bytearray,
+        start: int,
+        end: int,
+    ) -> None:
         mac = self._mac
         size = end - start
         mac[0] = (0x40 if ad else 0) | (self._tag_bytes - 2) << 2 | (_L - 1)
@@ -56,7 +63,7 @@ class Ccm:
         if self._absorb(buf, start, end, 0):
             self._cipher.encrypt(mac, mac)
 
-    def _crypt(self, nonce: bytes, buf: bytearray, start: int, end: int) -> None:
+    def _crypt(self, nonce: "bytes | bytearray", buf: bytearray, start: int, end: int) -> None:
         """XOR the key stream over the text; keep its first block for the tag."""
         counter = self._counter
         stream = self._stream
@@ -77,7 +84,14 @@ class Ccm:
             buf[i] ^= stream[at]
             at += 1
 
-    def seal(self, nonce: bytes, ad: bytes, buf: bytearray, start: int, end: int) -> int:
+    def seal(
+        self,
+        nonce: "bytes | bytearray",
+        ad: "bytes | bytearray",
+        buf: bytearray,
+        start: int,
+        end: int,
+    ) -> int:
         """Encrypt `buf[start:end]` in place, write the tag behind it, return where that ends."""
         self._authenticate(nonce, ad, buf, start, end)
         self._crypt(nonce, buf, start, end)
@@ -85,7 +99,14 @@ class Ccm:
             buf[end + i] = self._mac[i] ^ self._first[i]
         return end + self._tag_bytes
 
-    def open(self, nonce: bytes, ad: bytes, buf: bytearray, start: int, end: int) -> int:
+    def open(
+        self,
+        nonce: "bytes | bytearray",
+        ad: "bytes | bytearray",
+        buf: bytearray,
+        start: int,
+        end: int,
+    ) -> int:
         """Decrypt `buf[start:end]`, tag last, in place; return where the text ends.
 
         Raises SealError, and wipes the text, when the tag does not fit.

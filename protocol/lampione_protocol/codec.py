@@ -21,10 +21,14 @@ def width_bytes(fields: tuple) -> int:
 
 
 def _raw(field: tuple, value: "int | None") -> int:
-    """Return what stands on the wire for a number. Raises RangeError."""
+    """Return what stands on the wire for a number. Raises RangeError.
+
+    Unknown is -1, whose low bits are all ones at any width: on a 32-bit board `1 << 30` is a
+    long integer, that is, an allocation.
+    """
     kind = field[1]
     if kind == "x" or (value is None and kind != "c"):
-        return (1 << field[2]) - 1
+        return -1
     if not isinstance(value, int) or value < field[3] or value > field[4]:
         raise RangeError(field[0], value, field[3], field[4])
     if kind != "m":
@@ -103,7 +107,7 @@ def encode(fields: tuple, values: list) -> bytes:
     return bytes(buf[: encode_into(fields, values, buf, 0)])
 
 
-def _read(buf: bytes, bit: int, bits: int) -> int:
+def _read(buf: "bytes | bytearray | memoryview", bit: int, bits: int) -> int:
     value = 0
     while bits:
         offset = bit & 7
@@ -116,7 +120,7 @@ def _read(buf: bytes, bit: int, bits: int) -> int:
     return value
 
 
-def decode(fields: tuple, buf: bytes, pos: int, end: int) -> list:
+def decode(fields: tuple, buf: "bytes | bytearray | memoryview", pos: int, end: int) -> list:
     """Return the values, one a field, of the message in `buf[pos:end]`.
 
     A message that ends early leaves the fields after its end unknown (an older sender); bytes
@@ -127,7 +131,7 @@ def decode(fields: tuple, buf: bytes, pos: int, end: int) -> list:
         TruncatedError: the message ends within its first field, or within a text.
         TooLongError: a text longer than its field.
     """
-    values = []
+    values: list = []
     bit = pos * 8
     last = end * 8
     if end > len(buf) or last - bit < fields[0][2]:

@@ -18,6 +18,10 @@ A message is a tuple of fields, a field a tuple
 Values are integers counted in steps, so that a board without an FPU never touches a float:
 62.4 dB in a field of 10 steps a dB is 624. Unknown is None, on the wire all ones. Spare bits and
 padding are ones too: a field that is later cut from them reads "unknown" from an older sender.
+Hence no such field may be of kind "c" or "y", which have no unknown.
+
+Privacy: no field carries sound or a picture; `speed_mean` and `speed_max` are unknown where fewer
+than three vehicles were counted in both directions together.
 
 Append-only: `schema.lock` holds what may no longer change, `docs/protocol.md` shows it.
 Times are whole seconds since 2020-01-01T00:00:00Z, without leap seconds.
@@ -54,10 +58,10 @@ HELLO_FIELDS = (
     ("protocol", "c", 8, 0, 255, 1, "", 1),
     ("hardware", "e", 8, 0, 254, 1, "", 1),
     ("profile", "c", 10, 0, 1023, 1, "", 1),
-    ("reset_cause", "e", 3, 0, 6, 1, "", 1),
+    ("reset_cause", "e", 4, 0, 14, 1, "", 1),
     ("config_version", "i", 16, 0, 65534, 1, "", 1),
     ("clock", "c", 2, 0, 3, 1, "", 1),
-    ("spare", "x", 10, 0, 0, 1, "", 1),
+    ("spare", "x", 9, 0, 0, 1, "", 1),
 )
 
 REPORT_FIELDS = (
@@ -99,7 +103,7 @@ HEALTH_FIELDS = (
     ("energy", "i", 24, 0, 16777214, -10, "Wh", 1),
     ("burn_hours", "i", 18, 0, 262142, 1, "h", 1),
     ("voltage", "i", 10, 0, 1022, 2, "V", 1),
-    ("board_temperature", "i", 7, -40, 86, 1, "°C", 1),
+    ("board_temperature", "i", 8, -40, 125, 1, "°C", 1),
     ("rssi", "i", 7, -127, -1, 1, "dBm", 1),
     ("tilt", "i", 8, 0, 254, 2, "°", 1),
     ("free_heap", "i", 12, 0, 4094, -1024, "B", 1),
@@ -108,16 +112,16 @@ HEALTH_FIELDS = (
     ("outbox_drops", "i", 20, 0, 1048574, 1, "", 1),
     ("task_restarts", "i", 12, 0, 4094, 1, "", 1),
     ("refused_frames", "i", 16, 0, 65534, 1, "", 1),
-    ("state_particulates", "e", 3, 0, 6, 1, "", 1),
-    ("state_no2", "e", 3, 0, 6, 1, "", 1),
-    ("state_o3", "e", 3, 0, 6, 1, "", 1),
-    ("state_climate", "e", 3, 0, 6, 1, "", 1),
-    ("state_sound", "e", 3, 0, 6, 1, "", 1),
-    ("state_radar", "e", 3, 0, 6, 1, "", 1),
-    ("state_light", "e", 3, 0, 6, 1, "", 1),
-    ("state_energy", "e", 3, 0, 6, 1, "", 1),
-    ("state_tilt", "e", 3, 0, 6, 1, "", 1),
-    ("spare", "x", 27, 0, 0, 1, "", 1),
+    ("state_particulates", "e", 4, 0, 14, 1, "", 1),
+    ("state_no2", "e", 4, 0, 14, 1, "", 1),
+    ("state_o3", "e", 4, 0, 14, 1, "", 1),
+    ("state_climate", "e", 4, 0, 14, 1, "", 1),
+    ("state_sound", "e", 4, 0, 14, 1, "", 1),
+    ("state_radar", "e", 4, 0, 14, 1, "", 1),
+    ("state_light", "e", 4, 0, 14, 1, "", 1),
+    ("state_energy", "e", 4, 0, 14, 1, "", 1),
+    ("state_tilt", "e", 4, 0, 14, 1, "", 1),
+    ("spare", "x", 17, 0, 0, 1, "", 1),
 )
 
 EVENT_FIELDS = (
@@ -130,7 +134,7 @@ EVENT_FIELDS = (
 )
 
 COMMAND_FIELDS = (
-    ("op", "c", 4, 0, 15, 1, "", 1),
+    ("op", "c", 6, 0, 63, 1, "", 1),
     ("expires", "i", 31, 0, 2147483646, 1, "s", 1),
     ("challenge", "y", 32, 0, 0, 1, "", 1),
     ("ask", "y", 32, 0, 0, 1, "", 1),
@@ -141,19 +145,19 @@ COMMAND_FIELDS = (
     ("time_ms", "i", 10, 0, 999, 1, "ms", 1),
     ("first_seq", "i", 24, 0, 16777214, 1, "", 1),
     ("last_seq", "i", 24, 0, 16777214, 1, "", 1),
-    ("spare", "x", 13, 0, 0, 1, "", 1),
+    ("spare", "x", 11, 0, 0, 1, "", 1),
 )
 
 RESULT_FIELDS = (
     ("time", "i", 31, 0, 2147483646, 1, "s", 1),
     ("clock", "c", 2, 0, 3, 1, "", 1),
     ("counter", "i", 31, 0, 2147483646, 1, "", 1),
-    ("op", "c", 4, 0, 15, 1, "", 1),
+    ("op", "c", 6, 0, 63, 1, "", 1),
     ("outcome", "c", 2, 0, 3, 1, "", 1),
     ("reason", "e", 5, 0, 30, 1, "", 1),
     ("level", "i", 7, 0, 100, 1, "%", 1),
     ("value", "i", 24, 0, 16777214, 1, "", 1),
-    ("spare", "x", 6, 0, 0, 1, "", 1),
+    ("spare", "x", 4, 0, 0, 1, "", 1),
 )
 
 WATERMARK_FIELDS = (

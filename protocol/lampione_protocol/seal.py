@@ -15,7 +15,13 @@ random at every start of the controller and `counter` rises within it. A hello's
 
 import hashlib
 
-from lampione_protocol.errors import EpochError, SealError, TruncatedError, VersionError
+from lampione_protocol.errors import (
+    EpochError,
+    RangeError,
+    TooLongError,
+    TruncatedError,
+    VersionError,
+)
 from lampione_protocol.schema import WIRE_VERSION
 
 KEY_BYTES = 32  # of K_node
@@ -25,6 +31,7 @@ DOWN_HEADER = 13
 TAG_BYTES = 8
 FRAME_MAX = 51  # the largest LoRaWAN payload at DR0; no frame of ours is larger
 EPOCH_BYTES = 4
+COUNTER_MAX = 2147483646  # of commands: what `Hello` and `Result` can say of one
 
 
 def hmac_sha256(key: bytes, message: bytes) -> bytes:
@@ -57,7 +64,7 @@ def first_byte(message_type: int) -> int:
     return WIRE_VERSION << 5 | message_type
 
 
-def message_type(frame: bytes, header_bytes: int) -> int:
+def message_type(frame: "bytes | bytearray", header_bytes: int) -> int:
     """Return a frame's type, the first look at anything received.
 
     Raises TruncatedError and VersionError.
@@ -69,7 +76,7 @@ def message_type(frame: bytes, header_bytes: int) -> int:
     return frame[0] & 31
 
 
-def nonce(frame: bytes, header_bytes: int) -> bytes:
+def nonce(frame: "bytes | bytearray", header_bytes: int) -> bytes:
     """Return a frame's nonce."""
     return bytes(frame[:header_bytes]) + bytes(13 - header_bytes)
 
@@ -117,14 +124,14 @@ class DownOpener:
     def open(self, frame: bytearray) -> tuple:
         """Open a frame in place; return (type, counter, end), the text behind DOWN_HEADER.
 
-        Raises TruncatedError, VersionError, EpochError, SealError.
+        Raises TruncatedError, VersionError, TooLongError, EpochError, SealError.
         """
         kind = message_type(frame, DOWN_HEADER)
+        if len(frame) > FRAME_MAX:
+            raise TooLongError("frame", FRAME_MAX, len(frame))
         epoch = bytes(frame[1:5])
         if epoch != self._epoch:
             raise EpochError(self._epoch, epoch)
-        if len(frame) > FRAME_MAX:
-            raise SealError()
         header = bytes(frame[:DOWN_HEADER])
         end = self._ccm.open(header, header + self._node, frame, DOWN_HEADER, len(frame))
         return kind, int.from_bytes(header[9:13], "big"), end
@@ -143,7 +150,7 @@ def seal_hello(ccm, node: bytes, random9: bytes, kind: int, buf: bytearray, end:
     return ccm.seal(nonce(header, HELLO_HEADER), header + node, buf, HELLO_HEADER, end)
 
 
-def parse_up(frame: bytes) -> tuple:
+def parse_up(frame: "bytes | bytearray") -> tuple:
     """Return (type, epoch, boot, seq) of a frame from a node, unauthenticated.
 
     Raises TruncatedError and VersionError.
@@ -158,5 +165,10 @@ def parse_up(frame: bytes) -> tuple:
 
 
 def down_header(kind: int, epoch: bytes, session: bytes, counter: int) -> bytes:
-    """Return the header of a frame to a node, which is its nonce too."""
+    """Return the header of a frame to a node, which is its nonce too.
+
+    Raises RangeError for a counter outside 0 to COUNTER_MAX.
+    """
+    if not 0 <= counter <= COUNTER_MAX:
+        raise RangeError("counter", counter, 0, COUNTER_MAX)
     return bytes([first_byte(kind)]) + epoch + session + counter.to_bytes(4, "big")
