@@ -1,11 +1,11 @@
 """Byte-stream framing: whatever a line does, no wrong frame comes out."""
 
+import itertools
 import tracemalloc
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
-
 from lampione_protocol.errors import FramingError
 from lampione_protocol.stream import Decoder, wrap
 
@@ -16,7 +16,7 @@ frames = st.binary(min_size=1, max_size=LIMIT)
 def chunks(data: bytes, cuts: list[int]) -> list[bytes]:
     """Cut a stream at the given places."""
     places = sorted({c % (len(data) + 1) for c in cuts} | {0, len(data)})
-    return [data[a:b] for a, b in zip(places, places[1:], strict=False)]
+    return [data[a:b] for a, b in itertools.pairwise(places)]
 
 
 @pytest.mark.parametrize(
