@@ -77,6 +77,8 @@ class Broker:
     host: str = "127.0.0.1"
     port: int = 0
     extra: str = ""
+    nats_mqtt: str = ""
+    probe: bool = True
     process: subprocess.Popen[bytes] | None = field(default=None, repr=False)
 
     @property
@@ -161,6 +163,7 @@ class Broker:
                 f'listen: "{self.host}:-1"',
                 f'jetstream {{ store_dir: "{store}" }}',
                 f'mqtt {{ host: "{self.host}", port: {port}',
+                self.nats_mqtt,
             ]
             if tls is not None:
                 lines += [
@@ -191,7 +194,7 @@ class Broker:
                 return False
             try:
                 with socket.create_connection((self.host, port), timeout=2) as probe:
-                    if self.tls is not None:
+                    if self.tls is not None or not self.probe:
                         return True
                     probe.sendall(_PROBE)
                     if probe.recv(4, socket.MSG_WAITALL) == _WELCOME:
@@ -204,11 +207,19 @@ class Broker:
 
 @contextmanager
 def running_broker(
-    kind: Kind, folder: Path, *, tls: Tls | None = None, extra: str = ""
+    kind: Kind,
+    folder: Path,
+    *,
+    tls: Tls | None = None,
+    extra: str = "",
+    nats_mqtt: str = "",
+    probe: bool = True,
 ) -> Iterator[Broker]:
     """Run a broker with its configuration, log and store in `folder`, and end it afterwards.
 
-    `extra` is appended to the configuration. Skips the test where the broker is not installed.
+    `extra` is appended to the configuration, `nats_mqtt` to the part `mqtt` of NATS's. It is
+    ready when it accepts the session of an unknown client; with `probe` False, for one that
+    asks for a name, when it accepts a connection. Skips the test where it is not installed.
     """
-    with Broker(kind, folder, tls=tls, extra=extra) as broker:
+    with Broker(kind, folder, tls=tls, extra=extra, nats_mqtt=nats_mqtt, probe=probe) as broker:
         yield broker
