@@ -152,10 +152,10 @@ COLUMNS = (
         True,
         _report("humidity"),
         lambda r: _number(r["report"].get("humidity")),
-        120,
+        124,
     ),
     Column(
-        "la90", "LA90", 5, True, _report("la90"), lambda r: _number(r["report"].get("la90")), 120
+        "la90", "LA90", 5, True, _report("la90"), lambda r: _number(r["report"].get("la90")), 124
     ),
     Column(
         "lafmax",
@@ -164,7 +164,7 @@ COLUMNS = (
         True,
         _report("lafmax"),
         lambda r: _number(r["report"].get("lafmax")),
-        120,
+        124,
     ),
     Column(
         "age",

@@ -1,0 +1,160 @@
+"""The fleet as the screen shows it: filtered and sorted, kept so by small steps.
+
+At 10,000 nodes a sort for every report would be all that the screen does: an update takes the
+changed rows out of the order and puts them back by bisection.
+"""
+
+from bisect import bisect_left, insort
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from lampione.cli.present import COLUMNS, Column, Row
+
+_BY_KEY: Mapping[str, Column] = {c.key: c for c in COLUMNS}
+Place = tuple[Any, str]
+
+
+class _Reversed:
+    """A sort key that orders the other way round."""
+
+    __slots__ = ("key",)
+
+    def __init__(self, key: Any) -> None:
+        self.key = key
+
+    def __lt__(self, other: "_Reversed") -> bool:
+        return bool(other.key < self.key)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Reversed) and bool(self.key == other.key)
+
+    def __hash__(self) -> int:
+        return hash(self.key)
+
+
+class Fleet:
+    """Rows by node, and the order in which those that pass the filter are shown.
+
+    Attributes:
+        sorts: how often everything was sorted anew.
+        moves: how many rows were taken out and put back.
+    """
+
+    def __init__(self, sites: Mapping[str, str] | None = None) -> None:
+        self._sites = sites or {}
+        self._rows: dict[str, Row] = {}
+        self._before: dict[str, Row] = {}
+        self._places: dict[str, Place] = {}
+        self._order: list[Place] = []
+        self._words: tuple[str, ...] = ()
+        self.sort = "node"
+        self.descending = False
+        self.sorts = 0
+        self.moves = 0
+
+    def __len__(self) -> int:
+        return len(self._order)
+
+    @property
+    def total(self) -> int:
+        """How many nodes there are, shown or not."""
+        return len(self._rows)
+
+    @property
+    def words(self) -> str:
+        """The filter."""
+        return " ".join(self._words)
+
+    def at(self, n: int) -> Row:
+        """Return the row at place n of the order. Raises IndexError."""
+        return self._rows[self._order[n][1]]
+
+    def get(self, node: str) -> Row | None:
+        """Return a node's row."""
+        return self._rows.get(node)
+
+    def before(self, node: str) -> Row | None:
+        """Return a node's row as it was before its last report."""
+        return self._before.get(node)
+
+    def index(self, node: str) -> int | None:
+        """Return the place of a node in the order, None when the filter hides it."""
+        place = self._places.get(node)
+        return None if place is None else bisect_left(self._order, place)
+
+    def counts(self) -> dict[str, int]:
+        """Return how many nodes are in each state."""
+        found: dict[str, int] = {}
+        for row in self._rows.values():
+            found[row["state"]] = found.get(row["state"], 0) + 1
+        return found
+
+    def update(self, rows: Iterable[Row]) -> tuple[set[int], bool]:
+        """Take rows in; return the places that changed in look, and whether any moved."""
+        same: set[str] = set()
+        moved = False
+        fresh: list[Row] = []
+        latest = {row["node"]: row for row in rows}
+        for node, plain in latest.items():
+            row: Row = {**plain, "site": self._sites.get(node, "")}
+            old = self._rows.get(node)
+            if old is not None and old["report_at"] != row["report_at"]:
+                self._before[node] = old
+            self._rows[node] = row
+            place = self._place(row) if self._passes(row) else None
+            if place == self._places.get(node):
+                if place is not None:
+                    same.add(node)
+                continue
+            moved = True
+            fresh.append(row)
+        # Many at once, as in the first snapshot: one sort is less work than so many insertions.
+        if len(fresh) > 64 and len(fresh) > len(self._order) // 4:
+            self.arrange()
+        else:
+            for row in fresh:
+                self._move(row)
+        return {n for n in map(self.index, same) if n is not None}, moved
+
+    def _move(self, row: Row) -> None:
+        node = row["node"]
+        self.moves += 1
+        old = self._places.pop(node, None)
+        if old is not None:
+            del self._order[bisect_left(self._order, old)]
+        if self._passes(row):
+            self._places[node] = place = self._place(row)
+            insort(self._order, place)
+
+    def arrange(
+        self, *, sort: str | None = None, descending: bool | None = None, words: str | None = None
+    ) -> None:
+        """Sort and filter anew.
+
+        Args:
+            sort: a column's key.
+            descending: the other way round.
+            words: show the nodes whose id, site, state or lamp's reason hold all of them.
+        """
+        if sort is not None:
+            self.sort = sort
+        if descending is not None:
+            self.descending = descending
+        if words is not None:
+            self._words = tuple(words.lower().split())
+        self.sorts += 1
+        self._places = {
+            node: self._place(row) for node, row in self._rows.items() if self._passes(row)
+        }
+        self._order = sorted(self._places.values())
+
+    def _place(self, row: Row) -> Place:
+        key = _BY_KEY[self.sort].order(row)
+        return (_Reversed(key) if self.descending else key), row["node"]
+
+    def _passes(self, row: Row) -> bool:
+        if not self._words:
+            return True
+        reason = row["report"].get("lamp_reason") or ""
+        text = f"{row['node']} {row['site']} {row['state']} {reason}".lower()
+        return all(word in text for word in self._words)

@@ -1,0 +1,202 @@
+"""The screen, driven as a user does: by keys, against data that threads put."""
+
+import asyncio
+import threading
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+from lampione.tui.app import KeysScreen, LampioneApp
+from lampione.tui.bars import Header
+from lampione.tui.feed import Box
+from lampione.tui.grid import Grid, Heads
+from lampione.tui.node import NodeScreen, Sheet
+from textual.pilot import Pilot
+
+from tests.controller.nodes import NOW, node, status
+
+SITES = {"bligny-1": "Viale Bligny", "lazio-1": "Viale Lazio", "umbria-1": "Viale Umbria"}
+
+
+class Given:
+    """A feed of what the test puts."""
+
+    def __init__(self) -> None:
+        box = Box()
+        self.put, self.drain = box.put, box.drain
+        self.running = False
+        self.focused: str | None = None
+
+    def start(self) -> None:
+        self.running = True
+
+    def stop(self) -> None:
+        self.running = False
+
+    def focus(self, node: str | None) -> None:
+        self.focused = node
+
+
+async def until(pilot: Pilot[None], condition: Callable[[], bool]) -> None:
+    for _ in range(200):
+        if condition():
+            return
+        await pilot.pause(0.02)
+    raise AssertionError("did not come about within 4 s")
+
+
+def text(app: LampioneApp, kind: type[Any] = Grid) -> list[str]:
+    widget = app.screen.query_one(kind)
+    return [widget.render_line(y).text.rstrip() for y in range(widget.size.height)]
+
+
+def drive(
+    steps: Callable[[LampioneApp, Given, Pilot[None]], Awaitable[None]],
+    size: tuple[int, int] = (120, 30),
+) -> None:
+    async def run() -> None:
+        feed = Given()
+        app = LampioneApp(feed, SITES, now=lambda: NOW)
+        async with app.run_test(size=size) as pilot:
+            feed.put("link", None)
+            feed.put("status", status(rate=2.2))
+            feed.put(
+                "nodes",
+                [
+                    node("bligny-1", laeq=62.4, temperature=21.5, lamp_level=40,
+                         lamp_reason="override"),
+                    node("lazio-1", laeq=55.0, at=NOW - 400),
+                    node("umbria-1", at=None, state="never"),
+                ],
+            )  # fmt: skip
+            await until(pilot, lambda: len(app.fleet) == 3)
+            await pilot.pause()
+            await steps(app, feed, pilot)
+        assert not feed.running
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 30), (160, 48)])
+def test_the_fleet_is_seen(size: tuple[int, int]) -> None:
+    async def steps(app: LampioneApp, feed: Given, pilot: Pilot[None]) -> None:
+        lines = text(app)
+        assert lines[0].split()[:6] == (
+            ["bligny-1", "●", "online", "40", "%", "override"]
+            if size[0] < 100
+            else ["bligny-1", "Viale", "Bligny", "●", "online", "40"]
+        )
+        assert "62.4" in lines[0]
+        assert "21.5" in lines[0]
+        assert lines[0].split()[-2:] == ["2s", "0"]
+        assert "· never" in lines[2]
+        assert "–" in lines[2]
+        assert lines[3] == ""
+        head = text(app, Header)[0]
+        assert "● connected" in head
+        assert "3 nodes" in head
+        assert all(len(line) <= size[0] for line in lines)
+
+    drive(steps, size)
+
+
+def test_reports_from_a_thread_change_the_line() -> None:
+    async def steps(app: LampioneApp, feed: Given, pilot: Pilot[None]) -> None:
+        thread = threading.Thread(target=feed.put, args=("nodes", [node("lazio-1", laeq=71.3)]))
+        thread.start()
+        thread.join()
+        await until(pilot, lambda: "71.3" in text(app)[1])
+        feed.put("link", "the controller ended the connection")
+        await until(pilot, lambda: "○ the controller ended" in text(app, Header)[0])
+
+    drive(steps)
+
+
+def test_filter_by_words_and_escape() -> None:
+    async def steps(app: LampioneApp, feed: Given, pilot: Pilot[None]) -> None:
+        await pilot.press("slash", *"viale off")
+        await until(pilot, lambda: len(app.fleet) == 0)
+        await pilot.press(*["backspace"] * 3, *"laz", "enter")
+        await until(pilot, lambda: len(app.fleet) == 1)
+        assert text(app)[0].startswith("lazio-1")
+        assert app.screen.query_one(Grid).cursor == "lazio-1"
+        await until(pilot, lambda: "1 of 3 nodes" in text(app, Header)[0])
+        await pilot.press("escape")
+        await until(pilot, lambda: len(app.fleet) == 3)
+        assert app.focused is app.screen.query_one(Grid)
+
+    drive(steps)
+
+
+def test_sort_by_the_columns_that_are_seen() -> None:
+    async def steps(app: LampioneApp, feed: Given, pilot: Pilot[None]) -> None:
+        assert "node▲" in text(app, Heads)[0]
+        seen = []
+        for _ in range(7):
+            await pilot.press("s")
+            seen.append(app.fleet.sort)
+        assert seen == ["state", "level", "laeq", "temperature", "age", "gaps", "node"]
+        await pilot.press("s")
+        await until(pilot, lambda: text(app)[0].startswith("umbria-1"))  # never, before online
+        await pilot.press("r")
+        await until(pilot, lambda: text(app)[2].startswith("umbria-1"))
+        assert "state▼" in text(app, Heads)[0]
+        assert app.screen.query_one(Grid).cursor == "bligny-1"
+
+    drive(steps, (80, 24))
+
+
+def test_one_nodes_values() -> None:
+    async def steps(app: LampioneApp, feed: Given, pilot: Pilot[None]) -> None:
+        await pilot.press("enter")
+        await until(pilot, lambda: isinstance(app.screen, NodeScreen))
+        assert feed.focused == "bligny-1"
+        await until(pilot, lambda: any("laeq" in line for line in text(app, Sheet)))
+        lines = [" ".join(line.split()) for line in text(app, Sheet)]
+        assert "report, 2s ago" in lines[0]
+        assert any(line.startswith("laeq 62.4 dB") for line in lines)
+        assert any(line.startswith("pm2_5 –") for line in lines)
+        feed.put("nodes", [node("bligny-1", laeq=63.1)])
+        await until(pilot, lambda: any("63.1 dB" in line for line in text(app, Sheet)))
+        await pilot.press("end")
+        await until(pilot, lambda: any("watermark" in line for line in text(app, Sheet)))
+        await pilot.press("escape")
+        await until(pilot, lambda: not isinstance(app.screen, NodeScreen))
+        assert feed.focused is None
+
+    drive(steps, (80, 24))
+
+
+def test_keys_are_told_by_the_screens_own_bindings() -> None:
+    async def steps(app: LampioneApp, feed: Given, pilot: Pilot[None]) -> None:
+        await pilot.press("question_mark")
+        await until(pilot, lambda: isinstance(app.screen, KeysScreen))
+        assert isinstance(app.screen, KeysScreen)
+        told = {what: keys for keys, what in app.screen.keys}
+        assert told["Filter"] == "/"
+        assert {"Sort", "Reverse", "Values", "Quit", "Page down"} <= set(told)
+        await pilot.press("escape")
+        await until(pilot, lambda: not isinstance(app.screen, KeysScreen))
+        await pilot.press("q")
+
+    drive(steps)
+
+
+def test_ten_thousand_nodes_cost_what_is_seen() -> None:
+    async def steps(app: LampioneApp, feed: Given, pilot: Pilot[None]) -> None:
+        feed.put("nodes", [node(f"n{i:05}", laeq=50.0) for i in range(10_000)])
+        await until(pilot, lambda: len(app.fleet) == 10_003)
+        await pilot.pause()
+        grid = app.screen.query_one(Grid)
+        before, sorts = grid.lines_rendered, app.fleet.sorts
+        feed.put("nodes", [node(f"n{i:05}", laeq=60.0) for i in range(5_000, 5_500)])
+        await until(pilot, lambda: app.fleet.get("n05499")["report"]["laeq"] == 60.0)  # type: ignore[index]
+        await pilot.pause()
+        # Nothing of what is seen changed but the ages, once a second.
+        assert grid.lines_rendered - before <= 3 * grid.size.height
+        assert app.fleet.sorts == sorts
+        await pilot.press("end")
+        await until(pilot, lambda: text(app)[-1].startswith("umbria-1"))
+        assert grid.cursor == "umbria-1"
+
+    drive(steps)
