@@ -62,7 +62,7 @@ def test_mean_level_of_an_interval(top: int, high: int, low: int, blocks: int) -
 def test_percentiles_lie_where_numpy_has_them(levels: list[int]) -> None:
     """Within the bins of the two values that numpy interpolates between."""
     bins = array("H", [0] * 512)
-    classes = array("H", [0] * 21)
+    classes = array("H", [0] * 96)
     for level in levels:
         bins[level] += 1
     found = LEVELS["percentiles"](bins, len(levels), classes)
@@ -72,7 +72,9 @@ def test_percentiles_lie_where_numpy_has_them(levels: list[int]) -> None:
         assert lower <= (got - 2000) / 20 <= higher + 1
     assert sorted(found, reverse=True) == found
     assert not any(bins)
-    assert list(classes) == [sum(level // 25 == i for level in levels) for i in range(21)]
+    assert list(classes) == [
+        sum(min(95, max(0, level // 5 - 4)) == i for level in levels) for i in range(96)
+    ]
 
 
 def test_percentiles_of_many_values_are_within_a_tenth_of_a_decibel() -> None:
@@ -81,7 +83,7 @@ def test_percentiles_of_many_values_are_within_a_tenth_of_a_decibel() -> None:
     bins = array("H", [0] * 512)
     for level in levels:
         bins[int((level - 20) // 0.2)] += 1
-    found = LEVELS["percentiles"](bins, len(levels), array("H", [0] * 21))
+    found = LEVELS["percentiles"](bins, len(levels), array("H", [0] * 96))
     for got, q in zip(found, (90, 50, 10), strict=True):
         assert got / 100 == pytest.approx(np.percentile(levels, q), abs=0.1)
 
@@ -112,7 +114,7 @@ print(json.dumps([[levels.centibels(h, l) for h, l in pairs],
         bins[v] += 1
     assert json.loads(out) == [
         [LEVELS["centibels"](h, low) for h, low in pairs],
-        LEVELS["percentiles"](bins, len(levels), array("H", [0] * 21)),
+        LEVELS["percentiles"](bins, len(levels), array("H", [0] * 96)),
     ]
 
 

@@ -14,7 +14,7 @@ from micropython import const
 
 SUMS = const(8)
 BINS = const(512)  # of 0.2 dB from 20 dB
-CLASSES = const(21)  # of 5 dB from 20 dB
+CLASSES = const(96)  # of 1 dB from 24 dB, as the message Hour has them
 
 
 @micropython.viper
@@ -112,7 +112,7 @@ def percentiles(bins, samples, classes):
         count = bins[i]
         if count:
             bins[i] = 0
-            classes[i // 25] += count
+            classes[0 if i < 20 else i // 5 - 4 if i < 500 else 95] += count
             count *= 100
             need -= count
             while need <= 0 and percent < 100:

@@ -117,8 +117,9 @@ class SoundMeter:
     point is its full scale. `process` allocates nothing.
 
     Attributes:
-        classes: array('H') of CLASSES counts of 125 ms LAF values in 5 dB steps, the first
-            20-25 dB, filled by snapshot(); whoever reports it (hourly) sets it back to 0.
+        classes: array('H') of 96 counts of 125 ms LAF values, 1 dB each from 24 dB (the first
+            and the last take what is beyond), filled by snapshot(); whoever reports them, every
+            hour, sets them back to 0.
     """
 
     def __init__(self, quiet=_QUIET):
