@@ -1,5 +1,6 @@
 """Real brokers for tests: started on a free loopback port, killed and restarted at will."""
 
+import getpass
 import os
 import shutil
 import signal
@@ -173,6 +174,7 @@ class Broker:
             lines += ["}", self.extra]
         else:
             lines = [
+                f"user {getpass.getuser()}",  # root would become one who cannot read our files
                 f"listener {port} {self.host}",
                 "allow_anonymous true",
                 "persistence true",

@@ -183,7 +183,8 @@ class Connection:
     acknowledged after it returned, and not at all if it raised (counted in `faults`). It must
     not itself await publish() with QoS 1 or subscribe(), since the same task reads the answer.
     Every wait ends after `timeout_s`. Packets above 576 bytes are dropped, counted in
-    `skipped`.
+    `skipped`. With "tls", "ca" and, when the broker asks for them, "cert" and "key" name DER
+    files: not every build of MicroPython reads PEM.
     """
 
     def __init__(

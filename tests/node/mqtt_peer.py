@@ -10,6 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+import pytest
 from lampione_hil import interpreter
 
 from tests.brokers import Broker
@@ -123,6 +124,14 @@ class Node:
     def freeze(self) -> None:
         """Stop the process where it stands: it keeps its connection and says nothing."""
         self._process.send_signal(signal.SIGSTOP)
+
+    def sockets(self) -> int:
+        """Return how many sockets the process holds open; skips the test where unknown."""
+        folder = Path(f"/proc/{self._process.pid}/fd")
+        if not folder.exists():
+            pytest.skip("needs /proc")
+        links = [os.readlink(entry) for entry in folder.iterdir()]
+        return sum(link.startswith("socket:") for link in links)
 
     def _collect(self) -> None:
         assert self._process.stdout is not None

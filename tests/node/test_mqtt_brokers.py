@@ -204,7 +204,7 @@ def test_a_broker_killed_and_restarted(broker: Broker, node: Node) -> None:
     # Each of the others ended too: acknowledged before, or closed; none waits for ever.
     ends = [node.wait(id=n).get("error") for n in numbers if n != numbers[20]]
     assert set(ends) <= {None, "MqttClosed"}
-    assert ends[:20] == [None] * 20
+    assert ends[:12] == [None] * 12  # 8 at most were in flight beside number 20
     with pytest.raises(NodeError, match="MqttClosed"):
         node.connect(broker)
     broker.restart()
