@@ -1,0 +1,120 @@
+"""The nodes' secrets: one JSON file, readable by its owner only, rewritten whole or not at all.
+
+    {"version": 1, "nodes": {"romana-01": "<64 hex digits>"}}
+
+Losing it means to provision every node again; whoever reads it can command the whole fleet. It is
+therefore kept apart from the database, so that a backup of one does not hold the other.
+"""
+
+import contextlib
+import fcntl
+import json
+import os
+import stat
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from lampione_protocol.seal import KEY_BYTES
+from lampione_protocol.topics import NAME_MAX, is_name
+
+FILE = "keys.json"
+
+
+class KeyFileError(Exception):
+    """The file cannot be used; the text says what to do and holds no secret."""
+
+
+class Keys(dict[str, bytes]):
+    """Node to K_node. Its repr names the nodes only."""
+
+    def __repr__(self) -> str:
+        return f"Keys({sorted(self)})"
+
+
+def load(path: Path) -> Keys:
+    """Return the keys of a file. Raises KeyFileError."""
+    try:
+        with path.open("rb") as file:
+            status = os.fstat(file.fileno())
+            if stat.S_IMODE(status.st_mode) & 0o077:
+                raise KeyFileError(f"{path} can be read by others: run `chmod 600 {path}`")
+            if status.st_uid != os.geteuid():
+                raise KeyFileError(f"{path} belongs to another user (uid {status.st_uid})")
+            text = file.read()
+    except FileNotFoundError:
+        raise KeyFileError(f"{path} is missing: make it with `lampione keys new`") from None
+    except OSError as error:
+        raise KeyFileError(f"{path}: {error.strerror}") from None
+    return _parse(path, text)
+
+
+def _parse(path: Path, text: bytes) -> Keys:
+    try:
+        document = json.loads(text)
+        version, nodes = document["version"], document["nodes"]
+        items = list(nodes.items())
+    except (ValueError, KeyError, TypeError, AttributeError):
+        raise KeyFileError(f"{path} is not a key file: restore it from its backup") from None
+    if version != 1:
+        raise KeyFileError(f"{path} is of version {version!r}, this program knows 1")
+    keys = Keys()
+    for name, digits in items:
+        try:
+            key = bytes.fromhex(digits)
+        except (ValueError, TypeError):
+            key = b""
+        if not is_name(name) or len(key) != KEY_BYTES:
+            raise KeyFileError(f"{path}: the entry of {name!r} is damaged: restore the backup")
+        keys[name] = key
+    return keys
+
+
+def new(path: Path, nodes: Iterable[str]) -> list[str]:
+    """Make keys for these nodes, and the file when there is none; return their names.
+
+    A node that has a key is refused, as a new one would lock the node out.
+    Raises KeyFileError.
+    """
+    names = list(dict.fromkeys(nodes))
+    for name in names:
+        if not is_name(name):
+            raise KeyFileError(
+                f"{name!r} cannot be a node's name: use a-z, 0-9 and '-', {NAME_MAX} at most"
+            )
+    try:
+        with _locked(path.parent):
+            keys = load(path) if path.exists() else Keys()
+            taken = [name for name in names if name in keys]
+            if taken:
+                raise KeyFileError(f"{', '.join(taken)}: already in {path}, which is unchanged")
+            for name in names:
+                keys[name] = os.urandom(KEY_BYTES)
+            _write(path, keys)
+    except OSError as error:
+        raise KeyFileError(f"{path}: {error.strerror}") from None
+    return names
+
+
+@contextlib.contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """Hold the folder against another `keys new`; nothing is left behind by a crash."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+        os.fsync(descriptor)  # the rename
+    finally:
+        os.close(descriptor)
+
+
+def _write(path: Path, keys: Keys) -> None:
+    document = {"version": 1, "nodes": {name: key.hex() for name, key in sorted(keys.items())}}
+    beside = path.with_name(path.name + ".new")
+    beside.unlink(missing_ok=True)  # of a crash; we hold the lock
+    descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with open(descriptor, "w", encoding="ascii") as file:
+        json.dump(document, file, indent=1)
+        file.write("\n")
+        file.flush()
+        os.fsync(file.fileno())
+    beside.replace(path)
