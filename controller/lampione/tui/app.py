@@ -21,7 +21,7 @@ from lampione.tui.node import NodeScreen
 DRAIN_S = 0.1
 
 
-class KeysScreen(ModalScreen[None]):
+class KeysScreen(ModalScreen[None], inherit_bindings=False):
     """The keys of the screen below, taken from its own bindings."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -44,7 +44,7 @@ class KeysScreen(ModalScreen[None]):
         yield Static("\n".join(f"{k:<16} {what}" for k, what in self.keys), markup=False)
 
 
-class FleetScreen(Screen[None]):
+class FleetScreen(Screen[None], inherit_bindings=False):
     """All nodes, live."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -120,7 +120,7 @@ class FleetScreen(Screen[None]):
         self.call_after_refresh(self._arranged)
 
 
-class LampioneApp(App[None]):
+class LampioneApp(App[None], inherit_bindings=False):
     """The screen of a controller.
 
     Args:
@@ -132,7 +132,7 @@ class LampioneApp(App[None]):
     ENABLE_COMMAND_PALETTE = False
     TITLE = "Lampione"
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("ctrl+c", "quit", "Quit", show=False, priority=True, system=True)
+        Binding("ctrl+c,ctrl+q", "quit", "Quit", show=False, priority=True, system=True)
     ]
 
     def __init__(

@@ -106,7 +106,7 @@ class Sheet(ScrollView, inherit_bindings=False):
         ).adjust_cell_length(self.size.width, base)
 
 
-class NodeScreen(Screen[None]):
+class NodeScreen(Screen[None], inherit_bindings=False):
     """The sheet of one node, live."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
