@@ -42,16 +42,7 @@ def _expected(error: Exception) -> tuple[str, int] | None:
 def run(arguments: Sequence[str]) -> int:
     """Run one command line; return the exit code."""
     try:
-        options = parser.parse(arguments)
-    except SystemExit as end:  # argparse has said what is wrong, or has printed help
-        return end.code if isinstance(end.code, int) else FAILED
-    if options.version:
-        from importlib.metadata import version
-
-        print(f"lampione {version('lampione')}")
-        return OK
-    try:
-        code = _handler(options.handler)(options)
+        code = _run(arguments)
         sys.stdout.flush()
     except KeyboardInterrupt:
         return INTERRUPTED
@@ -65,12 +56,24 @@ def run(arguments: Sequence[str]) -> int:
             raise
         expected = _expected(error)
         if expected is None:
-            print(
-                f"lampione: unexpected {type(error).__name__}: {error} "
+            expected = (
+                f"unexpected {type(error).__name__}: {error} "
                 "(LAMPIONE_DEBUG=1 shows where; please report it)",
-                file=sys.stderr,
+                FAILED,
             )
-            return FAILED
         print(f"lampione: {expected[0]}", file=sys.stderr)
         return expected[1]
     return code
+
+
+def _run(arguments: Sequence[str]) -> int:
+    try:
+        options = parser.parse(arguments)
+    except SystemExit as end:  # argparse has said what is wrong, or has printed help
+        return end.code if isinstance(end.code, int) else FAILED
+    if options.version:
+        from importlib.metadata import version
+
+        print(f"lampione {version('lampione')}")
+        return OK
+    return _handler(options.handler)(options)

@@ -31,10 +31,11 @@ def order_of(options: argparse.Namespace) -> dict[str, Any]:
 def send(options: argparse.Namespace) -> int:
     """Send and print each change of the command's state; OK when it was done or accepted."""
     out = printer(options)
+    order = order_of(options)
     last: dict[str, Any] | None = None
     with core(options) as client:
         for state in client.stream(
-            "send", node=options.node, command=order_of(options), expires_s=options.wait_s
+            "send", node=options.node, command=order, expires_s=options.wait_s
         ):
             if last is not None and state["state"] == last["state"]:
                 last = state

@@ -1,0 +1,215 @@
+"""The command line without a controller: grammar, errors, exit codes, what `--help` costs."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from lampione.cli import parser, values
+from lampione.cli.output import Printer, clean
+from lampione.cli.send import order_of
+
+COMMANDS = (
+    "demo", "serve", "broker", "keys", "nodes", "watch", "show", "history", "gaps", "send",
+)  # fmt: skip
+
+
+def lampione(
+    *arguments: str, environment: dict[str, str] | None = None
+) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        [sys.executable, "-m", "lampione", *arguments],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        env={**os.environ, **(environment or {})},
+        check=False,
+    )
+
+
+def test_help_is_instant_and_imports_nothing_heavy() -> None:
+    program = (
+        "import sys, time\n"
+        "from lampione.cli.run import run\n"
+        "code = run(['--help'])\n"
+        "heavy = {'pydantic', 'numpy', 'textual', 'rich', 'cryptography', 'paho', 'sqlite3'}\n"
+        "print(code, sorted(heavy & set(sys.modules)), time.process_time(), file=sys.stderr)"
+    )
+    costs = []
+    for _ in range(3):
+        done = subprocess.run(
+            [sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60
+        )
+        code, heavy, cpu_s = done.stderr.split(" ", 2)[0], *done.stderr.rsplit(" ", 1)
+        assert code == "0"
+        assert heavy.endswith("[]"), heavy
+        costs.append(float(cpu_s))
+    assert min(costs) < 0.15
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_has_help_with_an_example(
+    command: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as end:
+        parser.parse([command, "--help"])
+    assert end.value.code == 0
+    told = capsys.readouterr().out
+    assert f"lampione {command}" in told.split("examples:")[1]
+    assert "--json" in told
+    assert "--state" in told
+
+
+def test_help_documents_the_exit_codes() -> None:
+    told = lampione("--help").stdout
+    for code in ("0 ", "1 ", "2 ", "3 ", "4 ", "130 "):
+        assert re.search(rf"^  {code}", told, re.MULTILINE), code
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["send", "x", "level", "101"], "'101' is not a level: write 0 to 100"),
+        (["send", "x", "level", "40", "--for", "10"], "'10' is not a duration: write 5s, 10m"),
+        (["send", "x", "level", "40", "--ramp", "10m"], "--ramp: at most 409.4s"),
+        (["send", "x", "level", "40", "--for", "0s"], "--for: from 1s to 12d are possible"),
+        (["send", "x", "dance"], "invalid choice: 'dance'"),
+        (["send", "x"], "required: COMMAND"),
+        (["send", "x", "level"], "required: PERCENT"),
+        (["demo", "--interval", "0"], "whole seconds from 1 to 510"),
+        (["demo", "--interval", "2.5s"], "whole seconds from 1 to 510"),
+        (["demo", "--spl", "loud"], "'loud' is not a sound level"),
+        (["history", "x", "--fields", "laeq,lqae"], "a report has no field 'lqae': it has start"),
+        (["nodes", "--jsn"], "unrecognized arguments: --jsn"),
+        (["nodse"], "invalid choice: 'nodse'"),
+    ],
+)
+def test_a_mistake_is_one_line_and_code_2(arguments: list[str], message: str) -> None:
+    done = lampione(*arguments, "--state", "/nonexistent")
+    assert done.returncode == 2
+    assert message in done.stderr
+    assert done.stderr.startswith("lampione")
+    assert done.stderr.count("\n") == 1
+    assert done.stdout == ""
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["nodes"],
+        ["watch", "--for", "1s"],
+        ["show", "bligny-1"],
+        ["send", "bligny-1", "resume"],
+        ["history", "bligny-1"],
+        ["gaps", "--json"],
+    ],
+)
+def test_no_controller_is_one_line_and_code_3(arguments: list[str], tmp_path: Path) -> None:
+    done = lampione("--state", str(tmp_path), *arguments)
+    assert done.returncode == 3
+    assert "lampione serve" in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+def test_debug_shows_where() -> None:
+    done = lampione("--state", "/nonexistent", "nodes", environment={"LAMPIONE_DEBUG": "1"})
+    assert "Traceback" in done.stderr
+
+
+def test_common_options_stand_before_or_after_the_command() -> None:
+    for line in (["--state", "d", "--json", "nodes"], ["nodes", "--json", "--state", "d"]):
+        options = parser.parse(line)
+        assert options.json is True
+        assert options.state == Path("d")
+    order = parser.parse(["--json", "send", "x", "resume", "--state", "d"])
+    assert (order.json, order.state, order.node) == (True, Path("d"), "x")
+
+
+def test_state_folder_is_xdg(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", "/var/x")
+    assert parser.parse(["nodes"]).state == Path("/var/x/lampione")
+    monkeypatch.delenv("XDG_STATE_HOME")
+    monkeypatch.setenv("HOME", "/home/x")
+    assert parser.parse(["nodes"]).state == Path("/home/x/.local/state/lampione")
+
+
+@pytest.mark.parametrize(
+    ("line", "order"),
+    [
+        ("level 40 --ramp 5s --for 10m", {"op": "level", "level": 40, "ramp_s": 5, "for_s": 600}),
+        ("level 0%", {"op": "level", "level": 0}),
+        ("identify --for 30s", {"op": "identify", "for_s": 30}),
+        ("resume", {"op": "resume"}),
+        ("read", {"op": "read"}),
+        ("reboot", {"op": "reboot"}),
+        ("time", {"op": "time"}),
+        ("hello", {"op": "hello"}),
+    ],
+)
+def test_orders(line: str, order: dict[str, object]) -> None:
+    assert order_of(parser.parse(["send", "bligny-1", *line.split()])) == order
+
+
+@given(st.integers(0, 40), st.integers(0, 23), st.integers(0, 59), st.integers(0, 59))
+def test_durations_add_up(days: int, hours: int, minutes: int, seconds: int) -> None:
+    text = f"{days}d{hours}h{minutes}m{seconds}s"
+    assert values.duration_s(text) == ((days * 24 + hours) * 60 + minutes) * 60 + seconds
+
+
+@given(st.text(alphabet="0123456789smhd. -", max_size=8))
+def test_durations_are_read_whole_or_refused(text: str) -> None:
+    whole = re.fullmatch(r"([0-9]+(\.[0-9]+)?(ms|s|m|h|d))+", text)
+    if whole is None:
+        with pytest.raises(Exception, match="is not a duration"):
+            values.duration_s(text)
+    else:
+        assert values.duration_s(text) >= 0
+
+
+@given(st.floats(0, 1e9))
+def test_ages_fit_their_column(seconds: float) -> None:
+    assert 2 <= len(values.age(seconds)) <= 4
+
+
+def test_ages() -> None:
+    assert [values.age(s) for s in (None, -1, 0, 59.9, 60, 3599, 3600, 172799, 172800)] == [
+        "–", "0s", "0s", "59s", "1m", "59m", "1h", "47h", "2d",
+    ]  # fmt: skip
+
+
+@given(st.text())
+def test_nothing_that_a_node_says_steers_the_terminal(text: str) -> None:
+    assert all(c.isprintable() or ord(c) > 0x9F for c in clean(text))
+    assert len(clean(text)) == len(text)
+
+
+def test_tables_line_up_without_colour(capsys: pytest.CaptureFixture[str]) -> None:
+    Printer(as_json=False).table(["a", "n"], [["x", "1"], ["long", "22"]], right=frozenset("n"))
+    assert capsys.readouterr().out == "a      n\nx      1\nlong  22\n"
+    Printer(as_json=True).json({"b": b"\x01", "s": {1}, "t": (1, 2)})
+    assert json.loads(capsys.readouterr().out) == {"b": "01", "s": [1], "t": [1, 2]}
+
+
+def test_a_reader_that_goes_away_is_no_error() -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    done = subprocess.run(
+        [sys.executable, "-m", "lampione", "--version"],
+        stdout=writing,
+        stderr=subprocess.PIPE,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    os.close(writing)
+    assert done.stderr == ""
+    assert done.returncode == 141
+
+
+def test_version() -> None:
+    assert lampione("--version").stdout.startswith("lampione 0.")
