@@ -88,8 +88,7 @@ class Lamp:
         _checked(for_ms, 1, _LONGEST_OVERRIDE_MS)
         if self._fault:
             return False
-        self._advance()
-        self._start = self._steady()
+        self._start = self._advance()
         self._target = level_percent * 100
         self._ramp = ramp_ms
         self._length = for_ms
@@ -121,8 +120,7 @@ class Lamp:
 
     def update(self):
         """Bring the output up to date; return after how many ms it wants to be called again."""
-        self._advance()
-        level = self._steady()
+        level = self._advance()
         left = self._length - self._elapsed
         if self._blink:
             self.reason = IDENTIFY
@@ -154,11 +152,6 @@ class Lamp:
         except asyncio.TimeoutError:
             pass
 
-    def _steady(self):
-        return level_at(
-            self._elapsed, self._start, self._target, self._ramp, self._length, self._base
-        )
-
     def _advance(self):
         # what was counted down never meets the clock's wrap: only differences do
         now = self._ticks_ms()
@@ -166,6 +159,9 @@ class Lamp:
         self._last = now
         self._elapsed = min(self._length, self._elapsed + elapsed)
         self._blink = max(0, self._blink - elapsed)
+        return level_at(
+            self._elapsed, self._start, self._target, self._ramp, self._length, self._base
+        )
 
     def _order(self):
         self.update()
@@ -173,6 +169,6 @@ class Lamp:
 
 
 def _checked(value, low, high):
-    if not low <= value <= high:
-        raise ValueError("lamp: %d..%d" % (low, high))
-    return value
+    if low <= value <= high:
+        return value
+    raise ValueError("lamp: out of range")

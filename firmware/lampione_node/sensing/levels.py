@@ -6,63 +6,57 @@ array('i') of SUMS words:
     0, 1, 2  the sum of the interval's blocks: top, high and low limb
     3, 4     the F-weighted block energy (125 ms, exponential), high and low limb
     5, 6     its largest value in the interval
-    7        blocks since the last 125 ms value
 """
 
 import micropython
 from micropython import const
 
-SUMS = const(8)
+SUMS = const(7)
 BINS = const(512)  # of 0.2 dB from 20 dB
 CLASSES = const(96)  # of 1 dB from 24 dB, as the message Hour has them
 
 
 @micropython.viper
-def take(state: ptr32, at: int, sums: ptr32, quiet: int) -> int:  # noqa: F821
-    """Take the block whose energy is state[at : at + 3] (see sound.weigh) into the sums.
+def energy(state: ptr32, at: int, limbs: ptr32):  # noqa: F821
+    """Put the energy state[at : at + 3] (see sound.weigh) into limbs[0] (high) and limbs[1].
 
-    The energy is (t*t) * 2^22 + (t*b) * 2^12 + b*b below 2^53; its low seven bits are dropped.
-    The F weighting goes on by F += (E - F) * 100 / 2048 (1 - exp(-6.25 / 125) is 99.9 / 2048),
-    rounded; each limb times 100 stays below 2^30.7.
-
-    Returns:
-        -1 when the energy is below `quiet` (24 bits at most) and was not taken, 1 every 20 taken
-        blocks (125 ms), else 0.
+    It is (t*t) * 2^22 + (t*b) * 2^12 + b*b, below 2^53; its low seven bits are dropped.
     """
     sign = 1
     sign <<= 31
-    mask = 0xFFFFFF
     high = int(state[at])
     tb = (int(state[at + 1]) ^ sign) - sign
     low = ((high & 511) << 15) + ((tb & 0x7FFFF) << 5) + (int(state[at + 2]) >> 7)
-    high = (high >> 9) + (tb >> 19) + (low >> 24)
-    low &= mask
-    if high == 0 and low < quiet:
-        return -1
-    carry = int(sums[2]) + low
-    sums[2] = carry & mask
-    carry = int(sums[1]) + high + (carry >> 24)
-    sums[1] = carry & mask
-    sums[0] = int(sums[0]) + (carry >> 24)
+    limbs[0] = (high >> 9) + (tb >> 19) + (low >> 24)
+    limbs[1] = low & 0xFFFFFF
 
-    product = (high - int(sums[3])) * 100
-    low = ((low - int(sums[4])) * 100 + 1024) >> 11
-    low += int(sums[4]) + ((product & 2047) << 13)
-    high = int(sums[3]) + (product >> 11) + (low >> 24)
-    low &= mask
-    sums[3] = high
-    sums[4] = low
-    top = int(sums[5])
-    if high > top or (high == top and low > int(sums[6])):
-        sums[5] = high
-        sums[6] = low
-    high = int(sums[7]) + 1
-    low = 0
-    if high == 20:
-        high = 0
-        low = 1
-    sums[7] = high
-    return low
+
+def add(sums, high, low):
+    """Add a block's energy to the interval. All integers stay below 2^30: none on the heap."""
+    low += sums[2]
+    high += sums[1] + (low >> 24)
+    sums[2] = low & 0xFFFFFF
+    sums[1] = high & 0xFFFFFF
+    sums[0] += high >> 24
+
+
+def fast(sums, high, low):
+    """Bring the F weighting up to date with a block's energy, and its largest value.
+
+    F += (E - F) * 25 / 512, rounded (1 - exp(-6.25 / 125) is 24.97 / 512). Limbs of energy are
+    below 2^24, so that all integers stay below 2^30: none on the heap.
+    """
+    f_high = sums[3]
+    f_low = sums[4]
+    high = (high - f_high) * 25
+    f_low += ((high & 511) << 15) + ((low - f_low) * 25 + 256 >> 9)
+    f_high += (high >> 9) + (f_low >> 24)
+    f_low &= 0xFFFFFF
+    sums[3] = f_high
+    sums[4] = f_low
+    if f_high > sums[5] or (f_high == sums[5] and f_low > sums[6]):
+        sums[5] = f_high
+        sums[6] = f_low
 
 
 def centibels(high, low):

@@ -12,7 +12,7 @@ import micropython
 from micropython import const
 
 from ..drivers import health
-from .levels import BINS, CLASSES, SUMS, centibels, mean_centibels, percentiles, take
+from .levels import BINS, CLASSES, SUMS, add, centibels, energy, fast, mean_centibels, percentiles
 
 BLOCK = const(300)  # samples: 6.25 ms at 48 kHz; 20 blocks make one 125 ms value of LAF
 _BLOCK_BYTES = const(1200)
@@ -25,9 +25,9 @@ _C_OFFSET = const(-707)
 
 _SETTLE_BLOCKS = const(20)  # 16 time constants of the lowest pole: a start's step has died away
 _QUIET = const(115)  # 15 dB(A); the ICS-43434 itself makes 29: below 15 nothing is connected
-# One clipped sample brings the F-weighted C energy (high limb) to 25 or more, which is 79 dB:
-# only such blocks are searched.
-_LOUD = const(25)
+# C energy (high limb) of a block that is searched for clipped samples, 85 dB. One alone has 512.
+_LOUD = const(100)
+_BEAT = const(20)  # blocks to a value of LAF
 
 
 @micropython.viper
@@ -131,10 +131,12 @@ class SoundMeter:
         self._state = array("i", [0] * 11)
         self._a = array("i", [0] * SUMS)
         self._c = array("i", [0] * SUMS)
+        self._limbs = array("i", [0, 0])
         self._bins = array("H", [0] * BINS)
         self.classes = array("H", [0] * CLASSES)
         self._quiet = quiet
         self._settle = _SETTLE_BLOCKS
+        self._beat = 0
         self._seen = 0
         self._used = 0
         self._clipped = 0
@@ -154,20 +156,29 @@ class SoundMeter:
         state = self._state
         a = self._a
         c = self._c
+        limbs = self._limbs
         for first in range(0, size >> 2, BLOCK):
             weigh(first, BLOCK, words, state)
             self._seen += 1
             if self._settle:
                 self._settle -= 1
                 continue
-            due = take(state, 8, a, self._quiet)
-            if due < 0:
+            energy(state, 8, limbs)
+            high = limbs[0]
+            low = limbs[1]
+            if not high and low < self._quiet:
                 continue
+            add(a, high, low)
+            fast(a, high, low)
+            energy(state, 5, limbs)
+            high = limbs[0]
+            add(c, high, limbs[1])
             self._used += 1
-            take(state, 5, c, 0)
-            if c[3] >= _LOUD and clipped(first, first + BLOCK, words):
+            if high >= _LOUD and clipped(first, first + BLOCK, words):
                 self._clipped += 1
-            if due:
+            self._beat += 1
+            if self._beat == _BEAT:
+                self._beat = 0
                 n = (centibels(a[3], a[4]) + (_A_OFFSET - 2000)) // 20
                 self._bins[0 if n < 0 else n if n < BINS else BINS - 1] += 1
                 self._samples += 1
