@@ -13,6 +13,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 VARIABLE = "LAMPIONE_MICROPYTHON"
+# The wheel's own command ends with 0 whatever happened in the script.
+_RUN_MAIN = (
+    "import sys, micropython_run as m; sys.exit(m.run_main(['micropython', *sys.argv[1:]]))"
+)
 
 
 class NoInterpreterError(RuntimeError):
@@ -31,7 +35,7 @@ def command() -> list[str]:
             raise NoInterpreterError(f"{VARIABLE}={named}: no such program")
         return [found]
     if importlib.util.find_spec("micropython_run") is not None:
-        return [sys.executable, "-m", "micropython_unix"]
+        return [sys.executable, "-c", _RUN_MAIN]
     raise NoInterpreterError(
         "there is no MicroPython for this platform on the package index: "
         f"install MicroPython 1.26 or later and set {VARIABLE}=/path/to/micropython"
