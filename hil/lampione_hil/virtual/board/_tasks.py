@@ -1,0 +1,101 @@
+"""asyncio's Task and TaskQueue on the board's own clock.
+
+The interpreter has them in C, where they read a clock that wraps at another place than the
+board's `ticks_ms` and cannot follow virtual time. Here the queue is a sorted list: a node has a
+dozen tasks.
+"""
+
+from time import ticks_diff, ticks_ms
+
+
+class TaskQueue:
+    """Tasks in the order of their time; first come, first served at the same time."""
+
+    def __init__(self):
+        self.first = None
+
+    def peek(self):
+        return self.first
+
+    def push(self, task, key=None):
+        task.data = None
+        task.ph_key = key = ticks_ms() if key is None else key
+        before = None
+        at = self.first
+        while at is not None and ticks_diff(at.ph_key, key) <= 0:
+            before = at
+            at = at.after
+        task.after = at
+        if before is None:
+            self.first = task
+        else:
+            before.after = task
+
+    def pop(self):
+        task = self.first
+        self.first = task.after
+        task.after = None
+        return task
+
+    def remove(self, task):
+        if self.first is task:
+            self.first = task.after
+        else:
+            at = self.first
+            while at.after is not task:
+                at = at.after
+            at.after = task.after
+        task.after = None
+
+
+class Task:
+    """One coroutine. `loop` is asyncio.core's namespace, as the C version takes it.
+
+    `state`: True while running with nobody waiting, a TaskQueue of those who wait, a function to
+    call at the end, None when ended unseen, False when ended and seen.
+    """
+
+    def __init__(self, coro, loop=None):
+        self.coro = coro
+        self.data = None
+        self.state = True
+        self.ph_key = 0
+        self.after = None
+        self.loop = loop
+
+    def __iter__(self):
+        if not self.state:
+            self.state = False
+        elif self.state is True:
+            self.state = TaskQueue()
+        elif type(self.state) is not TaskQueue:
+            raise RuntimeError("can't wait")
+        return self
+
+    def __next__(self):
+        if not self.state:
+            raise self.data
+        current = self.loop["cur_task"]
+        self.state.push(current)
+        current.data = self
+
+    def done(self):
+        return not self.state
+
+    def cancel(self):
+        if not self.state:
+            return False
+        if self is self.loop["cur_task"]:
+            raise RuntimeError("can't cancel self")
+        task = self
+        while isinstance(task.data, Task):
+            task = task.data
+        queue = self.loop["_task_queue"]
+        if hasattr(task.data, "remove"):
+            task.data.remove(task)
+            queue.push(task)
+        elif ticks_diff(task.ph_key, ticks_ms()) > 0:
+            queue.remove(task)
+            queue.push(task)
+        task.data = self.loop["CancelledError"]
+        return True

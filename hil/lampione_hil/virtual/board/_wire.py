@@ -1,0 +1,41 @@
+"""The wire from the board to its supervisor: one packet a message, file descriptor 4.
+
+A message is an operation byte and its body. Questions get one reply whose length both sides
+know beforehand, because a packet socket would cut a longer one without a word.
+"""
+
+FLASH, WIRE, CONTROL, SOUND = 3, 4, 5, 6
+UART0, I2S0 = 10, 20
+
+_wire = open(WIRE, "r+b")
+native = {}  # the interpreter's own modules that a simulated one stands in front of
+info = {}  # what the supervisor said of this boot
+
+
+def tell(message):
+    """Send `message` and go on."""
+    _wire.write(message)
+
+
+def ask(message, length):
+    """Send `message` and return its reply of `length` bytes."""
+    reply = bytearray(length)
+    _wire.write(message)
+    _wire.readinto(reply)
+    return reply
+
+
+def hear(reply):
+    """Wait for a reply of len(reply) bytes to something told before."""
+    _wire.readinto(reply)
+
+
+def die(message):
+    """Tell the supervisor to end this board, and never come back."""
+    _wire.write(message)
+    nothing = bytearray(1)
+    while True:  # no `except` of the program may swallow a reset
+        try:
+            _wire.readinto(nothing)
+        except BaseException:
+            pass

@@ -1,0 +1,99 @@
+"""`machine` of a virtual ESP32: what is connected to it is the world's affair."""
+
+import sys
+import time
+
+from _buses import I2C, UART, SoftI2C  # noqa: F401
+from _pins import ADC, PWM, Pin  # noqa: F401
+from _sound import I2S  # noqa: F401
+from _wire import die, info, tell
+
+PWRON_RESET = 1
+HARD_RESET = 2
+WDT_RESET = 3
+DEEPSLEEP_RESET = 4
+SOFT_RESET = 5
+
+_freq = [160000000]
+
+
+def reset():
+    die(b"R5,%d" % time.uptime_us())
+
+
+def deepsleep(time_ms=0):
+    die(b"Z%d,%d" % (time_ms, time.uptime_us()))
+
+
+def lightsleep(time_ms=0):
+    time.sleep_ms(time_ms)
+
+
+def soft_reset():
+    tell(b"t%d" % time.uptime_us())
+    sys.exit()
+
+
+def reset_cause():
+    return info["cause"]
+
+
+def unique_id():
+    return bytes.fromhex(info["unique_id"])
+
+
+def freq(hz=None):
+    if hz is None:
+        return _freq[0]
+    if hz not in (20000000, 40000000, 80000000, 160000000, 240000000):
+        raise ValueError("frequency must be 20MHz, 40MHz, 80Mhz, 160MHz or 240MHz")
+    _freq[0] = hz
+
+
+def idle():
+    time.sleep_us(100)
+
+
+def disable_irq():
+    return 0
+
+
+def enable_irq(state):
+    pass
+
+
+class RTC:
+    """The clock that a reset keeps and a power cut does not. Weekday: Monday is 0."""
+
+    def datetime(self, date=None):
+        if date is None:
+            us = time.rtc_us()
+            y, month, d, hour, minute, second, weekday, _ = time.gmtime(us // 1000000)
+            return (y, month, d, weekday, hour, minute, second, us % 1000000)
+        y, month, d, _, hour, minute, second, us = date
+        time.set_rtc_us(time.mktime((y, month, d, hour, minute, second)) * 1000000 + us)
+
+    def init(self, date):
+        self.datetime(date)
+
+    def memory(self, data=None):
+        raise NotImplementedError("the virtual board has no RTC memory")
+
+
+class WDT:
+    """Watchdog. Once made it cannot be stopped; what feeds it late finds the board reset."""
+
+    def __init__(self, id=0, timeout=5000):
+        if timeout < 1:
+            raise ValueError("WDT timeout too short")
+        self._us = timeout * 1000
+        self._virtual = hasattr(time, "watch")
+        if not self._virtual:
+            tell(b"D%d" % timeout)
+        self.feed()
+
+    def feed(self):
+        if self._virtual:
+            time.watch(self._us)
+        else:
+            tell(b"F")

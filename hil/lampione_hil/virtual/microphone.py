@@ -1,0 +1,139 @@
+"""The microphone's side of an I2S line: samples at the pace of the clock, through a ring."""
+
+import fcntl
+import json
+import mmap
+import os
+import struct
+import termios
+import time
+from pathlib import Path
+from typing import BinaryIO
+
+DMA_FRAMES = 256  # the chip hands over whole DMA buffers
+TICK_S = 0.01  # how often `tick` is to be called
+_LATE_S = 0.03  # a tick later than this is the supervisor's fault, not the board's
+
+
+class Loop:
+    """One round of sound, mapped into memory, read for ever."""
+
+    def __init__(self, path: Path) -> None:
+        with path.open("rb") as file:
+            self._map = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+        self.frames = len(self._map) // 4
+
+    def read(self, position: int, frames: int) -> bytes:
+        """Return `frames` samples from `position`, going round."""
+        at = position % self.frames
+        if at + frames <= self.frames:
+            return self._map[at * 4 : (at + frames) * 4]
+        first = self.frames - at
+        return self._map[at * 4 :] + self.read(0, frames - first)
+
+
+class Microphone:
+    """Streams a Loop into the pipe of one board's I2S while that is open."""
+
+    def __init__(self, loop: Loop | None, rate_hz: int, dump: Path | None) -> None:
+        self.loop = loop
+        self.rate_hz = rate_hz
+        self.unplugged = False
+        self.dropped = 0  # samples lost because the board did not read in time
+        self._position = 0  # in the loop, goes on over resets
+        self._dump: BinaryIO | None = None
+        self._notes: BinaryIO | None = None
+        self._dumped = 0
+        self._pipe: tuple[int, int] | None = None
+        self._open_s = 0.0
+        self._tick_s = 0.0
+        self._due = 0
+        self._late = 0
+        self._ring = 0
+        self._note_at = 0
+        if dump is not None:
+            self._dump = dump.open("wb")
+            self._notes = dump.with_suffix(".jsonl").open("wb")
+
+    @property
+    def running(self) -> bool:
+        """Whether a board has it open."""
+        return self._pipe is not None
+
+    def start(self, read_end: int, write_end: int, ring_frames: int) -> None:
+        """Begin to stream into a pipe, as if the ring held `ring_frames`."""
+        self.stop()
+        self._pipe = (read_end, write_end)
+        self._open_s = self._tick_s = time.monotonic()
+        self._due = self._late = 0
+        self._ring = max(DMA_FRAMES, ring_frames)
+        if hasattr(fcntl, "F_SETPIPE_SZ"):
+            wanted = self._ring * 4 + 65536
+            fcntl.fcntl(write_end, fcntl.F_SETPIPE_SZ, wanted)
+        self._note()
+
+    def stop(self) -> None:
+        """End the stream; what was written is dumped."""
+        self._pipe = None
+        for file in (self._dump, self._notes):
+            if file is not None:
+                file.flush()
+
+    def close(self) -> None:
+        """Stop and close the dump."""
+        self.stop()
+        for file in (self._dump, self._notes):
+            if file is not None:
+                file.close()
+        self._dump = self._notes = None
+
+    def tick(self) -> None:
+        """Deliver what is due; drop what the ring has no room for."""
+        if self._pipe is None:
+            return
+        now = time.monotonic()
+        if now - self._tick_s > _LATE_S:
+            self._late += int((now - self._tick_s - TICK_S) * self.rate_hz)
+        self._tick_s = now
+        due = int((now - self._open_s) * self.rate_hz) // DMA_FRAMES * DMA_FRAMES - self._due
+        waiting = struct.unpack("i", fcntl.ioctl(self._pipe[0], termios.FIONREAD, b"\0\0\0\0"))[0]
+        room = max(0, self._ring - waiting // 4)
+        sent = self._send(min(due, room)) if due else 0
+        self._due += sent
+        behind = due - sent
+        self._late = min(self._late, behind)
+        lost = behind - self._late - self._ring
+        if lost > 0:
+            # The board reads nothing: its ring runs over, the oldest samples are gone.
+            self.dropped += lost
+            self._due += lost
+            self._position += lost
+            self._note(lost)
+
+    def _send(self, frames: int) -> int:
+        assert self._pipe is not None
+        if self.unplugged or self.loop is None:
+            data = bytes(4 * frames)  # nothing drives the line: it is pulled low
+        else:
+            data = self.loop.read(self._position, frames)
+        try:
+            written = os.write(self._pipe[1], data)
+        except BlockingIOError:
+            return 0
+        frames = written // 4
+        if self._dump is not None:
+            self._dump.write(data[:written])
+            if self._dumped + frames >= self._note_at:
+                self._note()
+        self._dumped += frames
+        self._position += frames
+        return frames
+
+    def _note(self, lost: int = 0) -> None:
+        if self._notes is None:
+            return
+        # The host's time at which this sample met the membrane.
+        sampled_s = time.time() - time.monotonic() + self._open_s + self._due / self.rate_hz
+        line = {"sample": self._dumped, "time": sampled_s, "rate": self.rate_hz, "lost": lost}
+        self._notes.write(json.dumps(line).encode() + b"\n")
+        self._note_at = self._dumped + self.rate_hz

@@ -1,0 +1,73 @@
+"""Start MicroPython in a child process with the board's descriptors in their places."""
+
+import fcntl
+import importlib.util
+import os
+import resource
+import signal
+import termios
+from collections.abc import Mapping, Sequence
+
+from lampione_hil import interpreter
+
+FAILED = 120  # exit status of a child that could not become MicroPython
+_HIGH = 100  # descriptors move up here first, so that none is overwritten on its way down
+
+
+def prepare() -> None:
+    """Load the interpreter once, so that every later fork has it already.
+
+    Raises interpreter.NoInterpreterError.
+    """
+    interpreter.command()
+    if not _external():
+        importlib.import_module("micropython_run")
+
+
+def _external() -> bool:
+    return bool(os.environ.get(interpreter.VARIABLE))
+
+
+def spawn(
+    arguments: Sequence[str], descriptors: Mapping[int, int], terminal: int | None = None
+) -> int:
+    """Fork a MicroPython with `descriptors` {number in the child: number here}; return its pid.
+
+    `terminal` is the slave side of the pseudo-terminal that becomes its controlling terminal and
+    its standard streams, so that Ctrl-C there (and only there) interrupts it.
+    """
+    pid = os.fork()
+    if pid:
+        return pid
+    try:
+        _arrange(descriptors, terminal)
+        if _external():
+            command = interpreter.command()
+            os.execv(command[0], ["micropython", *arguments])  # noqa: S606
+        import micropython_run
+
+        status = micropython_run.run_main(["micropython", *arguments])
+        os._exit(status & 0xFF)
+    finally:  # whatever happens, the supervisor's code never runs twice
+        os._exit(FAILED)
+
+
+def _arrange(descriptors: Mapping[int, int], terminal: int | None) -> None:
+    os.setsid()
+    signal.set_wakeup_fd(-1)
+    for name in (signal.SIGINT, signal.SIGCHLD, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(name, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())
+    places = dict(descriptors)
+    if terminal is not None:
+        fcntl.ioctl(terminal, termios.TIOCSCTTY, 0)
+        places.update({0: terminal, 1: terminal, 2: terminal})
+    high = {place: fcntl.fcntl(number, fcntl.F_DUPFD, _HIGH) for place, number in places.items()}
+    for place, number in high.items():
+        os.dup2(number, place)
+    limit = min(resource.getrlimit(resource.RLIMIT_NOFILE)[0], 65536)
+    previous = 2
+    for place in sorted(places):
+        os.closerange(previous + 1, max(place, 3))
+        previous = max(place, 2)
+    os.closerange(previous + 1, limit)

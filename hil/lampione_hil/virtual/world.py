@@ -1,0 +1,92 @@
+"""What a board senses: the description that a test writes, and the copy the supervisor runs."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from lampione_hil.virtual.air import Air, PlausibleDay
+from lampione_hil.virtual.devices import I2CDevice, Sht45, UartDevice
+from lampione_hil.virtual.sound import SAMPLE_HZ, Street, SyntheticStreet
+
+
+@dataclass
+class World:
+    """What a board is connected to.
+
+    street: what its microphone hears (None: no microphone).
+    air: what its SHT45 feels (None: no SHT45).
+    dump: file (or folder: one file a board) for the samples exactly as delivered, signed 32 bits
+        little-endian, with a `.jsonl` beside it that ties sample numbers to the host's time.
+    wifi: whether there is an access point in reach; `rssi_dbm` how strong.
+    i2c, uarts: more parts, by bus and by UART number.
+    """
+
+    street: Street | None = field(default_factory=SyntheticStreet)
+    air: Air | None = field(default_factory=PlausibleDay)
+    dump: Path | None = None
+    wifi: bool = True
+    rssi_dbm: int = -61
+    chip_c: int = 41
+    i2c: Sequence[I2CDevice] = ()
+    uarts: dict[int, UartDevice] = field(default_factory=dict)
+
+
+@dataclass
+class RunningWorld:
+    """The supervisor's side: parts with their faults, nothing of the preparation."""
+
+    sound: Path | None
+    sound_hz: int
+    dump: Path | None
+    wifi: bool
+    rssi_dbm: int
+    chip_c: int
+    air: Air | None
+    i2c: dict[int, I2CDevice]
+    uarts: dict[int, UartDevice]
+    unplugged: set[str] = field(default_factory=set)
+    microvolts: dict[int, int] = field(default_factory=dict)
+    levels: dict[int, int] = field(default_factory=dict)
+
+    def device(self, address: int) -> I2CDevice | None:
+        """Return the part that answers at `address` now."""
+        found = self.i2c.get(address)
+        return None if found is None or found.name in self.unplugged else found
+
+    def part(self, name: str) -> I2CDevice | UartDevice:
+        """Return the part called `name`. Raises ValueError when there is none."""
+        parts: list[I2CDevice | UartDevice] = [*self.i2c.values(), *self.uarts.values()]
+        for device in parts:
+            if device.name == name:
+                return device
+        raise ValueError(f"this world has no part {name!r}")
+
+    def unplug(self, name: str, unplugged: bool) -> None:
+        """Take a part's plug out, or put it in again. "microphone" is a part too."""
+        if name != "microphone":
+            self.part(name)
+        if unplugged:
+            self.unplugged.add(name)
+        else:
+            self.unplugged.discard(name)
+
+
+def start(world: World, folder: Path, board: str) -> RunningWorld:
+    """Make a world ready to run: sound is computed once and kept in `folder`."""
+    parts = list(world.i2c)
+    if world.air is not None:
+        parts.append(Sht45(world.air))
+    dump = world.dump
+    if dump is not None and dump.is_dir():
+        dump = dump / f"{board}.s32"
+    return RunningWorld(
+        sound=None if world.street is None else world.street.samples(folder),
+        sound_hz=SAMPLE_HZ,
+        dump=dump,
+        wifi=world.wifi,
+        rssi_dbm=world.rssi_dbm,
+        chip_c=world.chip_c,
+        air=world.air,
+        i2c={part.address: part for part in parts},
+        uarts=dict(world.uarts),
+    )
