@@ -26,7 +26,11 @@ def _expected(error: Exception) -> tuple[str, int] | None:
     for module, name in (
         ("lampione.core.client", "CoreError"),
         ("lampione.seeds", "SeedError"),
+        ("lampione.keys", "KeyFileError"),
+        ("lampione.broker", "BrokerError"),
+        ("lampione.broker_url", "BrokerUrlError"),
         ("lampione_hil.interpreter", "NoInterpreterError"),
+        ("lampione_hil.board", "BenchError"),
     ):
         loaded = sys.modules.get(module)
         if loaded is not None and isinstance(error, getattr(loaded, name)):

@@ -127,6 +127,7 @@ class LampioneApp(App[None], inherit_bindings=False):
         feed: where the data comes from.
         sites: node id to its site's name.
         now: the clock for ages, Unix seconds.
+        ends_after_s: when the screen ends by itself; None: when the user says so.
     """
 
     ENABLE_COMMAND_PALETTE = False
@@ -140,10 +141,12 @@ class LampioneApp(App[None], inherit_bindings=False):
         feed: Feed,
         sites: Mapping[str, str] | None = None,
         now: Callable[[], float] = time.time,
+        ends_after_s: float | None = None,
     ) -> None:
         super().__init__()
         self._feed = feed
         self._now = now
+        self._ends_after_s = ends_after_s
         self.fleet = Fleet(sites)
         self.link: str | None = "connecting"
         self.status: dict[str, Any] = {}
@@ -155,6 +158,8 @@ class LampioneApp(App[None], inherit_bindings=False):
         self._feed.start()
         self.set_interval(DRAIN_S, self.take)
         self.set_interval(1.0, self.tick)
+        if self._ends_after_s is not None:
+            self.set_timer(self._ends_after_s, self.exit)
 
     def on_unmount(self) -> None:
         """End the feed's threads."""

@@ -1,0 +1,38 @@
+"""The screen, attached to a controller that runs."""
+
+import argparse
+import signal
+import sys
+from pathlib import Path
+from types import FrameType
+
+from lampione.cli import present
+from lampione.cli.errors import OK, USAGE, CliError
+from lampione.core.client import Client
+
+
+def screen(options: argparse.Namespace) -> int:
+    """`lampione` without a command."""
+    if options.json or not sys.stdout.isatty():
+        raise CliError("there is no terminal for the screen; see `lampione --help`", USAGE)
+    Client.open(options.state).close()  # say so before the screen opens, when nobody answers
+    return show(options.state)
+
+
+def show(state: Path, for_s: float | None = None) -> int:
+    """Show the screen of the controller in `state` until the user ends it, or for so long."""
+    from lampione.tui.app import LampioneApp
+    from lampione.tui.feed import CoreFeed
+
+    app = LampioneApp(CoreFeed(state), present.places(state), ends_after_s=for_s)
+
+    def end(_signal: int, _frame: FrameType | None) -> None:
+        app.exit()
+
+    before = {s: signal.signal(s, end) for s in (signal.SIGTERM, signal.SIGHUP)}
+    try:
+        app.run()
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    return app.return_code or OK

@@ -1,0 +1,99 @@
+"""`demo`, `serve`, `broker`, `keys`: what runs, and what it needs to run."""
+
+import argparse
+from pathlib import Path
+
+from lampione.cli.errors import FAILED, OK, USAGE, CliError
+from lampione.cli.fleet import printer
+from lampione.cli.output import Printer
+
+
+def demo(options: argparse.Namespace) -> int:
+    """`lampione demo`."""
+    from lampione.demo.run import Options, run
+
+    if options.json and not options.headless:
+        raise CliError("--json is for --headless: the screen has no lines", USAGE)
+    return run(
+        Options(
+            state=options.state if options.own_state else None,
+            interval_s=options.interval,
+            replay=options.replay,
+            spl_db=options.spl,
+            dump=options.dump,
+            headless=options.headless,
+            for_s=options.for_s,
+            keep=options.keep,
+            as_json=options.json,
+        )
+    )
+
+
+def _folder(state: Path) -> Path:
+    """Return the state folder, made and private."""
+    state.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return state
+
+
+def broker(options: argparse.Namespace) -> int:
+    """`lampione broker`."""
+    from lampione.broker import LocalBroker, Running
+
+    out = printer(options)
+    local = LocalBroker(options.state / "broker")
+    if options.action == "stop":
+        ended = local.stop()
+        if out.as_json:
+            out.json({"running": False, "stopped": ended})
+        else:
+            out.line("stopped" if ended else "no broker of ours runs")
+        return OK
+    running: Running | None
+    if options.action == "start":
+        _folder(options.state)
+        running = local.start()
+    else:
+        running = local.status()
+    if running is None:
+        if out.as_json:
+            out.json({"running": False})
+        else:
+            out.line("no broker of ours runs: `lampione broker start`")
+        return FAILED
+    if out.as_json:
+        out.json({"running": True, "url": str(running.url), "pid": running.pid})
+    else:
+        how = "runs already" if running.adopted and options.action == "start" else "runs"
+        out.line(f"the broker {how} at {running.url} (process {running.pid})")
+    return OK
+
+
+def keys(options: argparse.Namespace) -> int:
+    """`lampione keys new`."""
+    from lampione import keys as key_files
+
+    out = printer(options)
+    path = _folder(options.state) / key_files.FILE
+    names: list[str] = options.nodes
+    if options.all:
+        if names:
+            raise CliError("give either nodes or --all", USAGE)
+        from lampione import seeds
+
+        own = options.state / "fleet.toml"
+        fleet = options.fleet or (own if own.exists() else None)
+        had = key_files.load(path) if path.exists() else {}
+        names = [n.id for n in seeds.load(fleet).running if n.id not in had]
+    elif not names:
+        raise CliError("say for which nodes, or --all for those of the fleet", USAGE)
+    made = key_files.new(path, names) if names else []
+    _report_keys(out, made, path)
+    return OK
+
+
+def _report_keys(out: Printer, made: list[str], path: Path) -> None:
+    if out.as_json:
+        out.json({"made": made, "file": str(path)})
+        return
+    out.line(f"made {len(made)} keys: {', '.join(made)}" if made else "every node has its key")
+    out.line(f"in {path}: keep a backup where the controller's is not")

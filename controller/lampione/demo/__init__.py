@@ -1,0 +1,1 @@
+"""Virtual lampposts, broker, controller and screen in one command; all ends with it."""
