@@ -14,9 +14,7 @@ from pathlib import Path
 
 VARIABLE = "LAMPIONE_MICROPYTHON"
 # The wheel's own command ends with 0 whatever happened in the script.
-_RUN_MAIN = (
-    "import sys, micropython_run as m; sys.exit(m.run_main(['micropython', *sys.argv[1:]]))"
-)
+_RUN_MAIN = "import sys, micropython_run as m; sys.exit(m.run_main(['micropython', *sys.argv[1:]]))"
 
 
 class NoInterpreterError(RuntimeError):

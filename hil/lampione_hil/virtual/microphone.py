@@ -1,5 +1,6 @@
 """The microphone's side of an I2S line: samples at the pace of the clock, through a ring."""
 
+import contextlib
 import fcntl
 import json
 import mmap
@@ -12,7 +13,9 @@ from typing import BinaryIO
 
 DMA_FRAMES = 256  # the chip hands over whole DMA buffers
 TICK_S = 0.01  # how often `tick` is to be called
-_LATE_S = 0.03  # a tick later than this is the supervisor's fault, not the board's
+# This computer may keep a board waiting for longer than a chip of its own would: that is no
+# overrun of the program's, so the ring is this much longer than the program asked for.
+SLACK_S = 0.2
 
 
 class Loop:
@@ -51,6 +54,7 @@ class Microphone:
         self._late = 0
         self._ring = 0
         self._note_at = 0
+        self._lost = 0  # not yet noted
         if dump is not None:
             self._dump = dump.open("wb")
             self._notes = dump.with_suffix(".jsonl").open("wb")
@@ -66,11 +70,14 @@ class Microphone:
         self._pipe = (read_end, write_end)
         self._open_s = self._tick_s = time.monotonic()
         self._due = self._late = 0
-        self._ring = max(DMA_FRAMES, ring_frames)
+        self._ring = max(DMA_FRAMES, ring_frames) + int(SLACK_S * self.rate_hz)
         if hasattr(fcntl, "F_SETPIPE_SZ"):
             wanted = self._ring * 4 + 65536
             fcntl.fcntl(write_end, fcntl.F_SETPIPE_SZ, wanted)
-        self._note()
+        with contextlib.suppress(BlockingIOError):
+            while os.read(read_end, 65536):
+                pass  # of the receiver that the program had open before
+        self._note_at = 0
 
     def stop(self) -> None:
         """End the stream; what was written is dumped."""
@@ -92,8 +99,8 @@ class Microphone:
         if self._pipe is None:
             return
         now = time.monotonic()
-        if now - self._tick_s > _LATE_S:
-            self._late += int((now - self._tick_s - TICK_S) * self.rate_hz)
+        # What the supervisor itself comes late with is not lost either.
+        self._late += int(max(0.0, now - self._tick_s - 2 * TICK_S) * self.rate_hz)
         self._tick_s = now
         due = int((now - self._open_s) * self.rate_hz) // DMA_FRAMES * DMA_FRAMES - self._due
         waiting = struct.unpack("i", fcntl.ioctl(self._pipe[0], termios.FIONREAD, b"\0\0\0\0"))[0]
@@ -102,13 +109,14 @@ class Microphone:
         self._due += sent
         behind = due - sent
         self._late = min(self._late, behind)
-        lost = behind - self._late - self._ring
+        lost = behind - self._late
         if lost > 0:
-            # The board reads nothing: its ring runs over, the oldest samples are gone.
+            # The board reads nothing, and the ring runs over.
             self.dropped += lost
             self._due += lost
             self._position += lost
-            self._note(lost)
+            self._lost += lost
+            self._note_at = 0  # the next samples begin a new run
 
     def _send(self, frames: int) -> int:
         assert self._pipe is not None
@@ -121,19 +129,20 @@ class Microphone:
         except BlockingIOError:
             return 0
         frames = written // 4
-        if self._dump is not None:
-            self._dump.write(data[:written])
-            if self._dumped + frames >= self._note_at:
+        if self._dump is not None and frames:
+            if self._dumped >= self._note_at:
                 self._note()
+            self._dump.write(data[:written])
         self._dumped += frames
         self._position += frames
         return frames
 
-    def _note(self, lost: int = 0) -> None:
+    def _note(self) -> None:
         if self._notes is None:
             return
         # The host's time at which this sample met the membrane.
         sampled_s = time.time() - time.monotonic() + self._open_s + self._due / self.rate_hz
-        line = {"sample": self._dumped, "time": sampled_s, "rate": self.rate_hz, "lost": lost}
+        line = {"sample": self._dumped, "time": sampled_s, "rate": self.rate_hz, "lost": self._lost}
         self._notes.write(json.dumps(line).encode() + b"\n")
         self._note_at = self._dumped + self.rate_hz
+        self._lost = 0
