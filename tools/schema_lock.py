@@ -106,11 +106,11 @@ def _fields(where: str, old: Lock, new: Lock) -> list[str]:
     after: list[list[Any]] = new["messages"][where]["fields"]
     at = 0
     for field in before:
-        if at == len(after):
-            return [f"{where}.{field[0]}: removed"]
         if field[1] != "x":
+            if at == len(after):
+                return [f"{where}.{field[0]}: removed"]
             if after[at] != field:
-                return [_difference(where, field, after, at)]
+                return [_difference(where, field, before, after, at)]
             at += 1
             continue
         left: int = field[2]
@@ -137,7 +137,9 @@ def _fields(where: str, old: Lock, new: Lock) -> list[str]:
     return wrong
 
 
-def _difference(where: str, field: list[Any], after: list[list[Any]], at: int) -> str:
+def _difference(
+    where: str, field: list[Any], before: list[list[Any]], after: list[list[Any]], at: int
+) -> str:
     """Say how a field that should stand at `at` has changed."""
     found = after[at]
     if found[0] == field[0]:
@@ -149,7 +151,7 @@ def _difference(where: str, field: list[Any], after: list[list[Any]], at: int) -
         return f"{where}.{field[0]}: changed, {', '.join(columns)}"
     if any(f[0] == field[0] for f in after):
         return f"{where}.{field[0]}: moved, {found[0]!r} stands in its place"
-    if found[1:] == field[1:]:
+    if found[1:] == field[1:] and all(f[0] != found[0] for f in before):
         return f"{where}.{field[0]}: renamed to {found[0]!r}"
     return f"{where}.{field[0]}: removed, {found[0]!r} stands in its place"
 

@@ -26,6 +26,14 @@ def fields(lock: Lock, message: str) -> list[list[object]]:
     return found
 
 
+def chain(*changes: Change) -> Change:
+    def change(lock: Lock) -> None:
+        for one in changes:
+            one(lock)
+
+    return change
+
+
 def set_column(name: str, value: object) -> Change:
     at = schema_lock.COLUMNS.index(name)
     return lambda lock: field(lock, "Report", "laeq").__setitem__(at, value)
@@ -80,9 +88,9 @@ INCOMPATIBLE: dict[str, tuple[Change, str]] = {
         "3 spare bits removed",
     ),
     "spare bits overrun": (
-        lambda lock: (
-            carve(lock, NEW, message="Result"),
-            field(lock, "Result", "spare").__setitem__(2, 4),
+        chain(
+            lambda lock: carve(lock, NEW, message="Result"),
+            lambda lock: field(lock, "Result", "spare").__setitem__(2, 4),
         ),
         "beyond the spare bits",
     ),
@@ -95,7 +103,10 @@ INCOMPATIBLE: dict[str, tuple[Change, str]] = {
         "has no unknown",
     ),
     "revision not raised": (
-        lambda lock: (append(lock, "Event", NEW), lock.__setitem__("revision", 1)),
+        chain(
+            lambda lock: append(lock, "Event", NEW),
+            lambda lock: lock.__setitem__("revision", 1),
+        ),
         "REVISION must grow",
     ),
     "since not raised": (
@@ -142,16 +153,16 @@ COMPATIBLE: dict[str, Change] = {
     ),
     "field from spare bits": lambda lock: carve(lock, NEW),
     "two fields from spare bits": lambda lock: carve(lock, NEW, ["gust", *NEW[1:]]),
-    "all spare bits": lambda lock: (
-        carve(lock, ["co2", "i", 8, 0, 254, -10, "ppm", 2], message="Report"),
-        fields(lock, "Report").pop(),
+    "all spare bits": chain(
+        lambda lock: carve(lock, ["co2", "i", 8, 0, 254, -10, "ppm", 2], message="Report"),
+        lambda lock: fields(lock, "Report").pop(),
     ),
     "name at the end": lambda lock: lock["names"]["code"].append("rain"),
     "new list": lambda lock: lock["names"].update(weather=["dry", "wet"]),
     "new message": lambda lock: lock["messages"].update(New={"number": 20, "fields": [NEW]}),
-    "message at its kept number": lambda lock: (
-        lock["messages"].update(Image={"number": 11, "fields": [NEW]}),
-        lock["reserved"].pop("Image"),
+    "message at its kept number": chain(
+        lambda lock: lock["messages"].update(Image={"number": 11, "fields": [NEW]}),
+        lambda lock: lock["reserved"].pop("Image"),
     ),
 }
 
