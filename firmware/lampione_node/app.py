@@ -1,0 +1,87 @@
+"""The node's start: light first, then everything that can fail.
+
+Little is imported here, so that little can keep the lamp from burning.
+"""
+
+import sys
+import time
+
+import machine
+from micropython import const
+
+from .lamp import Lamp, open_pwm
+from .settings import load
+
+_LAMP_FILE = "/state/lamp"
+_REPL_MS = const(3600000)  # a node that is forgotten at its REPL comes back after an hour
+_PAUSE_S = const(60)  # before a start that failed is tried again
+
+
+def _remembered(path: str) -> "tuple | None":
+    """Return (pin, design percent) of an earlier boot, or None."""
+    try:
+        with open(path, "rb") as file:
+            pin, percent = file.read(2)
+        return pin, min(percent, 100)
+    except (OSError, ValueError):
+        return None
+
+
+def _remember(path: str, pin: int, percent: int) -> None:
+    import os
+
+    for _ in range(2):
+        try:
+            with open(path, "wb") as file:
+                file.write(bytes((pin, percent)))
+            return
+        except OSError:
+            try:
+                os.mkdir("/state")
+            except OSError:
+                pass
+
+
+def light(settings: dict) -> "Lamp | None":
+    """Bring the lamp to its design level, by the settings or, should they be damaged, by memory."""
+    part = settings["parts"].get("lamp")
+    percent = settings["lamp"]["design_percent"]
+    known = _remembered(_LAMP_FILE)
+    if part is None and known:
+        part = {"pin": known[0]}
+        percent = known[1]
+    if part is None:
+        return None
+    try:
+        lamp = Lamp(open_pwm(machine, part, percent), time.ticks_ms, percent)
+    except (ValueError, KeyError, OSError) as error:
+        print("lampione: lamp:", repr(error))
+        return None
+    if known != (part["pin"], percent):
+        _remember(_LAMP_FILE, part["pin"], percent)
+    return lamp
+
+
+def main() -> None:
+    """Run the node until Ctrl-C, or until it cannot go on."""
+    settings, faults = load("/settings.json")
+    lamp = light(settings)
+    for line in faults:
+        print("lampione:", line)
+    try:
+        from .node import run
+
+        run(settings, faults, lamp)
+    except KeyboardInterrupt:
+        machine.WDT(timeout=_REPL_MS)
+        print("lampione: stopped; the lamp is at its design level")
+    except Exception as error:
+        sys.print_exception(error)
+        print("lampione: starting again in", _PAUSE_S, "s; Ctrl-C for the REPL")
+        if lamp:
+            lamp.set_fault(True)
+        time.sleep(_PAUSE_S)
+        machine.reset()
+    finally:
+        if lamp:
+            lamp.set_fault(True)

@@ -1,0 +1,191 @@
+"""Puts the node together from its settings and runs it."""
+
+import asyncio
+import gc
+import os
+import sys
+
+import machine
+from micropython import const
+
+from .clock import Clock
+from .commands import Commands
+from .identity import Identity, read_key
+from .outbox import Outbox
+from .post import BOOT, INFO, OVERRIDE_ENDED, SETTINGS_DAMAGED, TASK_RESTARTED, WARNING, Post
+from .report import (
+    FAULT_CLOCK,
+    FAULT_NETWORK,
+    FAULT_OUTBOX,
+    FAULT_RESTARTED,
+    Reporter,
+)
+from .state import State
+from .supervisor import Supervisor
+
+VERSION = (0, 1, 0)
+
+_WATCHDOG_MS = const(45000)  # longer than the longest period of a task
+_REBOOT_MS = const(3000)  # for the result of a reboot to go out
+_FAULT_SETTINGS = const(1)
+_FAULT_LAMP = const(4)
+_OVERRIDE = const(3)  # lamp's reason
+_RESETS = const(5)
+
+
+def hardware() -> int:
+    """Return the wire's number of what this runs on."""
+    if sys.platform != "esp32":
+        return 0
+    return 2 if "S3" in os.uname().machine else 1
+
+
+def degrees() -> "int | None":
+    """Return the chip's temperature in °C, where it has a sensor."""
+    try:
+        from esp32 import mcu_temperature
+
+        return mcu_temperature()
+    except (ImportError, OSError):
+        return None
+
+
+class Node:
+    """Everything of one boot."""
+
+    def __init__(self, settings: dict, faults: list, lamp, key: bytes) -> None:  # type: ignore[no-untyped-def]
+        state = State("/state/numbers")
+        state.start()
+        self._lamp = lamp
+        self._faults = _FAULT_SETTINGS if faults else 0
+        self._restarts = 0
+        self._state = state
+        self._clock = Clock(machine.RTC())
+        identity = Identity(settings["node"], key, state.boot)
+        outbox = Outbox("/outbox", settings["outbox_bytes"], state.acked)
+        self._post = post = Post(identity.sealer, outbox, self._clock)
+        self._commands = Commands(post, state, lamp)
+        self._supervisor = supervisor = Supervisor(
+            machine.WDT(timeout=_WATCHDOG_MS), self._on_fault, self._clock.poll
+        )
+        parts = settings["parts"]
+        cause = min(max(0, machine.reset_cause() - 1), _RESETS)
+        sensors = []
+        if "sound" in parts:
+            from .parts import Sound
+
+            sensors.append(Sound(machine, parts["sound"]))
+            supervisor.add("sound", sensors[-1].run, 10)
+        if "climate" in parts:
+            from .parts import Climate
+
+            sensors.append(Climate(machine, parts["climate"]))
+            supervisor.add("climate", sensors[-1].run, 30)
+        if lamp:
+            supervisor.add("lamp", self._run_lamp, 20)
+        elif "lamp" in parts:
+            self._faults |= _FAULT_LAMP
+        reporter = Reporter(
+            post,
+            sensors,
+            lamp,
+            self._status,
+            settings["report_interval_s"],
+            settings["health_interval_s"],
+        )
+        supervisor.add("report", reporter.run, 10)
+        self._commands.on_health = reporter.health
+        self._commands.on_reboot = self._on_reboot
+        supervisor.add("commands", self._run_commands, 20)
+        self._uplink = None
+        if settings["broker"]:
+            from .uplink import Uplink
+            from .wifi import Wifi
+
+            self._wifi = Wifi(settings["wifi"])
+            supervisor.add("wifi", self._wifi.run, 30)
+            profile = 0
+            for sensor in sensors:
+                profile |= 1 << sensor.sensor
+            major, minor, patch = VERSION
+            facts = major << 12 | minor << 6 | patch, hardware(), profile, cause, 0
+            self._uplink = Uplink(settings, self._wifi, identity, post, self._commands, facts)
+            supervisor.add("uplink", self._uplink.run, 30)
+        print(
+            "lampione node %s boot %d epoch %s firmware %d.%d.%d"
+            % ((settings["node"], state.boot, identity.epoch.hex()) + VERSION)
+        )
+        post.event(BOOT, INFO, cause)
+        if faults:
+            post.event(SETTINGS_DAMAGED, WARNING, len(faults))
+
+    async def run(self) -> None:
+        """Serve until cancelled."""
+        gc.collect()
+        gc.threshold(gc.mem_free() // 4)
+        await self._supervisor.run()
+
+    def _on_fault(self, name: str, text: str, restarts: int) -> None:
+        print("lampione:", name, text)
+        if restarts & (restarts - 1) == 0:  # the first, second, fourth ...: hours cost no flash
+            self._post.event(TASK_RESTARTED, WARNING, restarts)
+            self._post.log(WARNING, name + " " + text)
+
+    def _status(self) -> tuple:
+        faults = self._faults
+        restarts = self._supervisor.restarts
+        if restarts != self._restarts:
+            self._restarts = restarts
+            faults |= FAULT_RESTARTED
+        if not self._clock.quality():
+            faults |= FAULT_CLOCK
+        if self._state.failed or self._post.outbox.failed:
+            faults |= FAULT_OUTBOX
+        uplink = self._uplink
+        if not uplink or not uplink.connected:
+            faults |= FAULT_NETWORK
+        refused = sum(uplink.refused) if uplink else 0
+        rssi = self._wifi.rssi() if uplink else None
+        return faults, rssi, restarts, refused, degrees()
+
+    async def _run_lamp(self, check_in) -> None:  # type: ignore[no-untyped-def]
+        lamp = self._lamp
+        was = lamp.reason
+        while True:
+            check_in()
+            await lamp.step()
+            if was == _OVERRIDE and lamp.reason < _OVERRIDE:
+                self._post.event(OVERRIDE_ENDED, INFO, lamp.level_percent)
+            was = lamp.reason
+
+    async def _run_commands(self, check_in) -> None:  # type: ignore[no-untyped-def]
+        while True:
+            check_in()
+            await self._commands.step()
+            if self._post.exhausted:
+                machine.reset()
+
+    def _on_reboot(self, seq: int) -> None:
+        self._rebooting = asyncio.create_task(self._reboot(seq))
+
+    async def _reboot(self, seq: int) -> None:
+        for _ in range(_REBOOT_MS // 50):
+            if self._uplink.published >= seq:
+                break
+            await asyncio.sleep_ms(50)
+        self._state.acked = self._post.outbox.acked
+        self._state.save()
+        machine.reset()
+
+
+def run(settings: dict, faults: list, lamp) -> None:  # type: ignore[no-untyped-def]
+    """Run until Ctrl-C; return at once when this node has no name or no key."""
+    if not settings["node"]:
+        print("lampione: no name in /settings.json: the lamp burns, nothing else runs")
+        return
+    try:
+        key = read_key("/node.key")
+    except (OSError, ValueError):
+        print("lampione: no key of 32 bytes in /node.key: the lamp burns, nothing else runs")
+        return
+    asyncio.run(Node(settings, faults, lamp, key).run())

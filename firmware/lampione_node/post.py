@@ -1,0 +1,86 @@
+"""From values to a committed frame: the one door that everything the node says goes through."""
+
+from lampione_protocol.codec import encode_into
+from lampione_protocol.schema import EVENT, EVENT_FIELDS, LOG, LOG_FIELDS
+from lampione_protocol.seal import UP_HEADER
+from micropython import const
+
+from .outbox import SEQ_MAX
+
+_TEXT_BYTES = const(27)
+
+INFO = const(0)
+WARNING = const(1)
+ERROR = const(2)
+
+# Events, as the wire numbers them
+BOOT = const(0)
+CLOCK_SET = const(1)
+TASK_RESTARTED = const(2)
+SENSOR_STATE = const(3)
+OUTBOX_DROPPED = const(4)
+OUTBOX_DAMAGED = const(5)
+REFUSED = const(6)
+OVERRIDE_ENDED = const(7)
+SETTINGS_DAMAGED = const(8)
+
+
+def fit(fields: tuple, values: list) -> None:
+    """Bring every number into its field's range: the wire saturates, it never wraps."""
+    i = 0
+    for field in fields:
+        value = values[i]
+        if isinstance(value, int):
+            if value < field[3]:
+                values[i] = field[3]
+            elif value > field[4]:
+                values[i] = field[4]
+        i += 1
+
+
+class Post:
+    """Seals messages and commits them to the outbox.
+
+    `on_news()` is called after every committed frame. `exhausted` turns True when this boot has
+    no number left.
+    """
+
+    def __init__(self, sealer, outbox, clock) -> None:  # type: ignore[no-untyped-def]
+        self._sealer = sealer
+        self.outbox = outbox
+        self.clock = clock
+        self.exhausted = False
+        self.on_news = None
+        self._event = [0, 0, 0, 0, 0, None]
+
+    def send(self, kind: int, fields: tuple, values: list) -> int:
+        """Seal and commit a message; return its number, 0 when it could not be kept."""
+        box = self.outbox
+        seq = box.next_seq
+        if seq > SEQ_MAX:
+            self.exhausted = True
+            return 0
+        fit(fields, values)
+        end = encode_into(fields, values, box.frame, UP_HEADER)
+        if not box.commit(self._sealer.seal(kind, seq, box.frame, end)):
+            return 0
+        if self.on_news:
+            self.on_news()
+        return seq
+
+    def event(self, code: int, severity: int, argument: int = 0) -> int:
+        """Send an Event of this moment."""
+        values = self._event
+        values[0] = self.clock.now()
+        values[1] = self.clock.quality()
+        values[2] = code
+        values[3] = severity
+        values[4] = argument
+        return self.send(EVENT, EVENT_FIELDS, values)
+
+    def log(self, level: int, text: str) -> int:
+        """Send a short text, cut to 27 characters; ASCII only."""
+        clock = self.clock
+        return self.send(
+            LOG, LOG_FIELDS, [clock.now(), clock.quality(), level, None, text[:_TEXT_BYTES]]
+        )
