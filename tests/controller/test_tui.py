@@ -6,6 +6,8 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from lampione.tui.app import KeysScreen, LampioneApp
 from lampione.tui.bars import Header
 from lampione.tui.feed import Box
@@ -200,3 +202,15 @@ def test_ten_thousand_nodes_cost_what_is_seen() -> None:
         assert grid.cursor == "umbria-1"
 
     drive(steps)
+
+
+@given(st.lists(st.tuples(st.sampled_from("abc"), st.integers(0, 9)), max_size=30))
+def test_a_box_keeps_the_latest_of_each(puts: list[tuple[str, int]]) -> None:
+    box = Box()
+    for name, boot in puts:
+        box.put("nodes", [{"node": name, "boot": boot}])
+        box.put("status", boot)
+    taken = dict(box.drain())
+    assert {row["node"]: row["boot"] for row in taken.get("nodes", [])} == dict(puts)
+    assert taken.get("status") == (puts[-1][1] if puts else None)
+    assert box.drain() == []

@@ -5,12 +5,15 @@ import shutil
 import signal
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 
+from lampione_hil.firmware import CompileError, compile_tree
+
 from lampione import keys, seeds
+from lampione.broker import LocalBroker
 from lampione.cli import present
 from lampione.cli.errors import FAILED, OK, USAGE, CliError
 from lampione.cli.output import Printer, colours
@@ -64,6 +67,8 @@ def _folder(options: Options) -> Path:
     options.state.mkdir(mode=0o700, parents=True, exist_ok=True)
     with contextlib.suppress(NoCore), Client.open(options.state, timeout_s=1):
         raise CliError(f"a controller runs in {options.state} already: choose another --state")
+    if LocalBroker(options.state / "broker").status() is not None:
+        raise CliError(f"a broker runs in {options.state} already: choose another --state")
     return options.state.resolve()
 
 
@@ -95,57 +100,52 @@ def _unbroken() -> Iterator[None]:
             signal.signal(number, handler)
 
 
-class _Ends:
-    """What must be ended, last begun first; one failure keeps no other from its turn."""
+@dataclass(frozen=True)
+class Running:
+    """A demo under way."""
 
-    def __init__(self) -> None:
-        self._stack = contextlib.ExitStack()
-
-    def __enter__(self) -> "_Ends":
-        return self
-
-    def add(self, end: Callable[[], None]) -> None:
-        """Call this at the end."""
-        self._stack.callback(end)
-
-    def __exit__(self, *_: object) -> None:
-        with _unbroken():
-            self._stack.close()
+    state: Path
+    seed: seeds.Seed
+    core: processes.Core
 
 
-def run(options: Options) -> int:
-    """Run the demo; return the exit code."""
+@contextlib.contextmanager
+def running(options: Options) -> Iterator[Running]:
+    """Start everything, the boards last; end it all, whatever happens meanwhile.
+
+    Raises NoInterpreterError, CliError, and what keys, broker and bench raise, each in one line.
+    """
     sounds = _checked(options)
-    if not options.headless and not sys.stdout.isatty():
-        raise CliError("there is no terminal for the screen: add --headless --for 20s", USAGE)
-    with _signals(), _Ends() as ends:
+    ends = contextlib.ExitStack()  # last begun, first ended
+    try:
         state = _folder(options)
         temporary = options.state is None
         guard = Guard(state, remove=temporary and not options.keep)
-        ends.add(guard.finish)
+        ends.callback(guard.finish)
         if temporary and options.keep:
-            ends.add(lambda: say(f"kept: {state}"))
+            ends.callback(say, f"kept: {state}")
         boards = Lampposts(state / "bench")
-        core, seed = _start(state, boards, sounds, options, ends)
+        ends.callback(boards.close)
+        demo = _start(state, boards, sounds, options, ends)
         boards.power_on()
-        say(f"{len(seed.running)} boards are on; from another terminal:")
+        say(f"{len(demo.seed.running)} boards are on; from another terminal:")
         say(f"  lampione --state {state} nodes")
-        if options.headless:
-            return _headless(state, seed, options, core)
-        from lampione.cli.screen import show
-
-        return show(state, for_s=options.for_s)
+        yield demo
+    finally:
+        with _unbroken():
+            ends.close()
 
 
 def _start(
-    state: Path, boards: Lampposts, sounds: Sounds, options: Options, ends: _Ends
-) -> tuple[processes.Core, seeds.Seed]:
+    state: Path, boards: Lampposts, sounds: Sounds, options: Options, ends: contextlib.ExitStack
+) -> Running:
     """Start everything but the boards' power."""
     boards.start()  # first: where there is no MicroPython, nothing else matters
-    ends.add(boards.close)
     sounds_made = compute_sounds(sounds, boards.bench.folder)
-    shutil.copyfile(seeds.shipped(), state / "fleet.toml")
-    seed = seeds.load(state / "fleet.toml")
+    fleet = state / "fleet.toml"
+    if not fleet.exists():
+        shutil.copyfile(seeds.shipped(), fleet)
+    seed = seeds.load(fleet)
     names = [node.id for node in seed.running]
     key_file = state / keys.FILE
     had = keys.load(key_file) if key_file.exists() else {}
@@ -154,10 +154,8 @@ def _start(
     port = processes.start_broker(state)
     say("starting the controller…")
     core = processes.Core(state, port)
-    ends.add(core.close)
+    ends.callback(core.close)
     say("compiling the firmware…")
-    from lampione_hil.firmware import CompileError, compile_tree
-
     try:
         firmware = compile_tree()
     except (CompileError, FileNotFoundError) as error:
@@ -166,15 +164,27 @@ def _start(
     sounds_made()
     boards.build(seed, keys.load(key_file), firmware, sounds, port, options.interval_s)
     core.wait()
-    return core, seed
+    return Running(state, seed, core)
 
 
-def _headless(state: Path, seed: seeds.Seed, options: Options, core: processes.Core) -> int:
+def run(options: Options) -> int:
+    """Run the demo; return the exit code."""
+    if not options.headless and not sys.stdout.isatty():
+        raise CliError("there is no terminal for the screen: add --headless --for 20s", USAGE)
+    with _signals(), running(options) as demo:
+        if options.headless:
+            return _headless(demo, options)
+        from lampione.cli.screen import show
+
+        return show(demo.state, for_s=options.for_s)
+
+
+def _headless(demo: Running, options: Options) -> int:
     out = Printer(as_json=options.as_json)
-    names = [node.id for node in seed.running]
-    with Client.open(state) as client:
+    names = [node.id for node in demo.seed.running]
+    with Client.open(demo.state) as client:
         watcher = Headless(
-            client, names, options.interval_s, present.places(state), out, core.check
+            client, names, options.interval_s, present.places(demo.state), out, demo.core.check
         )
         verdict = watcher.run(options.for_s)
     print_verdict(verdict, out)

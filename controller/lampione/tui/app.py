@@ -167,8 +167,10 @@ class LampioneApp(App[None], inherit_bindings=False):
 
     def take(self) -> None:
         """Take what has come; render what changed."""
+        if not self._main.is_mounted:
+            return  # what has come waits
         items = self._feed.drain()
-        if not items or not self._main.is_mounted:
+        if not items:
             return
         rows: list[Any] = []
         for item in items:
@@ -191,6 +193,8 @@ class LampioneApp(App[None], inherit_bindings=False):
             self.link = what
         elif kind == "status":
             self.status = what
+        elif kind == "broker" and self.status:
+            self.status = {**self.status, "broker": what}
         elif kind == "detail" and isinstance(self.screen, NodeScreen):
             self.screen.detail(what)
 

@@ -1,9 +1,9 @@
-"""From the core's socket to the screen: threads fill a deque, the screen drains it.
+"""From the core's socket to the screen: threads fill a box, the screen empties it.
 
-Widgets never see a socket. What the deque holds is bounded: of each node only the latest waits.
+Widgets never see a socket, and threads never see a widget: ten looks a second at a box cost less
+than a message an event, and a screen that stands still fills no memory.
 """
 
-import collections
 import threading
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,10 +13,10 @@ from lampione.core.client import Client, CoreError, NoCore
 
 RETRY_S = (0.2, 0.5, 1.0, 2.0)
 ASK_S = 1.0  # between two looks at the status, and at the node that is open
-ITEMS_MAX = 100_000  # when nobody drains: a stopped terminal must not fill the memory
 
 Item = tuple[str, Any]
-"""("link", error or None) | ("nodes", list of rows) | ("status", Status) | ("detail", Detail)"""
+"""("link", error or None), ("nodes", rows), ("status", Status), ("broker", BrokerStatus) or
+("detail", Detail)."""
 
 
 class Feed(Protocol):
@@ -36,23 +36,30 @@ class Feed(Protocol):
 
 
 class Box:
-    """What threads put and the screen takes."""
+    """What threads put and the screen takes; of each node and each kind only the latest waits."""
 
     def __init__(self) -> None:
-        self._items: collections.deque[Item] = collections.deque(maxlen=ITEMS_MAX)
+        self._lock = threading.Lock()
+        self._rows: dict[str, Any] = {}
+        self._others: dict[str, Any] = {}
 
     def put(self, kind: str, what: Any) -> None:
         """Add an item; safe from any thread."""
-        self._items.append((kind, what))
+        with self._lock:
+            if kind == "nodes":
+                self._rows.update((row["node"], row) for row in what)
+            else:
+                self._others[kind] = what
 
     def drain(self) -> list[Item]:
         """Take all there is."""
-        taken = []
-        while True:
-            try:
-                taken.append(self._items.popleft())
-            except IndexError:
-                return taken
+        with self._lock:
+            rows, others = self._rows, self._others
+            self._rows, self._others = {}, {}
+        items: list[Item] = list(others.items())
+        if rows:
+            items.append(("nodes", list(rows.values())))
+        return items
 
 
 class CoreFeed:
@@ -120,6 +127,8 @@ class CoreFeed:
     def _take(self, item: Mapping[str, Any]) -> None:
         if item["kind"] in ("snapshot", "change"):
             self._box.put("nodes", item["nodes"])
+        elif item["kind"] == "broker":
+            self._box.put("broker", item["broker"])
 
     def _ask(self) -> None:
         while not self._stopped.is_set():
