@@ -58,7 +58,8 @@ def current() -> Lock:
             "Bench": schema.BENCH,
         },
         "names": {key: list(v) for key, v in {**names.CODES, **names.FLAGS}.items()}
-        | {"sensor_state": list(names.SENSOR_STATES)},
+        | {"sensor_state": list(names.SENSOR_STATES)}
+        | {"refused": list(names.REFUSED)},
         "messages": {
             name: {"number": number, "fields": [list(f) for f in fields]}
             for number, name, fields in names.ALL_MESSAGES

@@ -37,6 +37,8 @@ REFUSALS = (
     "busy",
     "challenge too old",
 )
+REFUSED = ("truncated", "version", "epoch", "seal", "replay", "unknown type", "malformed")
+"""Why a frame was refused, in the argument of "refused frames"."""
 EVENTS = (
     "boot",
     "clock set",
