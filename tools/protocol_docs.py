@@ -270,15 +270,15 @@ def missing_words() -> list[str]:
     wrong = []
     fields = {m: {f[0] for f in fs} for _, m, fs in names.ALL_MESSAGES}
     pairs: list[tuple[str, set[str], set[str]]] = [
-        ("message", set(fields), set(words.MESSAGES)),
-        ("message", set(fields), set(words.FIELDS)),
-        ("list", {*names.CODES, *names.FLAGS, "sensor_state"}, set(words.CODES)),
-        ("event", set(names.EVENTS), set(words.EVENT_ARGUMENTS)),
+        ("message ", set(fields), set(words.MESSAGES)),
+        ("message ", set(fields), set(words.FIELDS)),
+        ("list ", {*names.CODES, *names.FLAGS, "sensor_state"}, set(words.CODES)),
+        ("event ", set(names.EVENTS), set(words.EVENT_ARGUMENTS)),
     ]
     pairs += [(f"field {m}.", fields[m], set(words.FIELDS.get(m, ()))) for m in fields]
     for what, have, described in pairs:
-        wrong += [f"{what} {name}: no description" for name in sorted(have - described)]
-        wrong += [f"{what} {name}: described but gone" for name in sorted(described - have)]
+        wrong += [f"{what}{name}: no description" for name in sorted(have - described)]
+        wrong += [f"{what}{name}: described but gone" for name in sorted(described - have)]
     return wrong
 
 
