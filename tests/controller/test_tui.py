@@ -1,6 +1,7 @@
 """The screen, driven as a user does: by keys, against data that threads put."""
 
 import asyncio
+import re
 import threading
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -8,6 +9,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from lampione.demo.screenshot import portable
 from lampione.tui.app import KeysScreen, LampioneApp
 from lampione.tui.bars import Header
 from lampione.tui.feed import Box
@@ -214,3 +216,23 @@ def test_a_box_keeps_the_latest_of_each(puts: list[tuple[str, int]]) -> None:
     assert {row["node"]: row["boot"] for row in taken.get("nodes", [])} == dict(puts)
     assert taken.get("status") == (puts[-1][1] if puts else None)
     assert box.drain() == []
+
+
+def test_a_picture_needs_nothing_from_elsewhere() -> None:
+    async def steps(app: LampioneApp, feed: Given, pilot: Pilot[None]) -> None:
+        plain = app.export_screenshot(title="lampione")
+        svg = portable(plain)
+        assert "@font-face" in plain
+        assert "@font-face" not in svg
+        assert set(re.findall(r"https?://[^\s\"']+", svg)) <= {
+            "http://www.w3.org/2000/svg",
+            "https://www.textualize.io",
+        }
+        # A number in a column that is aligned to the right begins where it did.
+        begin = re.search(r'x="([\d.]+)"[^>]*>(?:&#160;)+62\.4<', plain)
+        after = re.search(r'x="([\d.]+)"[^>]*>62\.4<', svg)
+        assert begin is not None
+        assert after is not None
+        assert float(after[1]) == pytest.approx(float(begin[1]) + 3 * 12.2, abs=0.1)
+
+    drive(steps)

@@ -11,7 +11,7 @@ from lampione.cli import present
 from lampione.cli.errors import OK, CliError
 from lampione.cli.output import Printer
 from lampione.cli.values import age
-from lampione.core.client import Client
+from lampione.core.client import Client, NoCore
 
 
 def printer(options: argparse.Namespace) -> Printer:
@@ -83,9 +83,9 @@ def watch(options: argparse.Namespace) -> int:
                         continue
                     cells = [c.cell(row, time.time()) for c in heads]
                     out.line(f"{present.clock(row['report_at'])}  {_columns(heads, cells)}")
-        except Exception:
+        except NoCore:
             if options.for_s is None or time.monotonic() < ends:
-                raise
+                raise  # not our timer: the controller has gone
     return OK
 
 

@@ -5,6 +5,7 @@ A real run of the demo, the real screen, saved once every node has reported a fe
 
 import argparse
 import asyncio
+import html
 import re
 import sys
 from pathlib import Path
@@ -14,13 +15,31 @@ from lampione.demo.run import Options, running
 from lampione.tui.app import LampioneApp
 from lampione.tui.feed import CoreFeed
 
-FONT = re.compile(r"\s*@font-face\s*\{.*?\}", re.DOTALL)
+_FONT = re.compile(r"\s*@font-face\s*\{.*?\}", re.DOTALL)
+_BLANK = "&#160;"
+_LINE = re.compile(
+    rf'<text([^>]*?)x="([\d.]+)"([^>]*?)textLength="([\d.]+)"([^>]*)>((?:{_BLANK})+)([^<]*)</text>'
+)
 WAIT_S = 60.0
 
 
-def without_fonts(svg: str) -> str:
-    """Return the picture without the fonts that it would load from elsewhere."""
-    return FONT.sub("", svg)
+def portable(svg: str) -> str:
+    """Return the picture so that it looks the same everywhere.
+
+    Without the fonts that it would load from elsewhere; and with texts that begin where their
+    first letter is, since some renderers drop the blanks before it.
+    """
+
+    def begin_at_letter(found: re.Match[str]) -> str:
+        before, x, middle, length, after, blanks, text = found.groups()
+        cells = len(html.unescape(blanks + text))
+        shift = float(length) / cells * (len(blanks) // len(_BLANK))
+        return (
+            f'<text{before}x="{float(x) + shift:.1f}"{middle}'
+            f'textLength="{float(length) - shift:.1f}"{after}>{text}</text>'
+        )
+
+    return _LINE.sub(begin_at_letter, _FONT.sub("", svg))
 
 
 async def _take(state: Path, size: tuple[int, int], nodes: int) -> str:
@@ -47,7 +66,7 @@ def main() -> int:
     with running(Options(state=None)) as demo:
         svg = asyncio.run(_take(demo.state, (int(columns), int(lines)), len(demo.seed.running)))
     options.file.parent.mkdir(parents=True, exist_ok=True)
-    options.file.write_text(without_fonts(svg), encoding="utf-8")
+    options.file.write_text(portable(svg), encoding="utf-8")
     return 0
 
 
