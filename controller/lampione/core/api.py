@@ -104,7 +104,7 @@ class Node(TypedDict):
     boot: int | None
     watermark: int | None  # every number up to here is stored or lost
     highest: int | None
-    missing: int  # numbers between the two that have not come
+    missing: int  # numbers up to the highest that have not come
     lost: int
     refused: int
     duplicates: int
@@ -115,7 +115,6 @@ class Node(TypedDict):
     report_at: float | None  # when it was received
     health_at: float | None
     hello_at: float | None
-    changed: NotRequired[list[str]]  # in a watch: which keys (or "report.laeq") are new
 
 
 class EpochRow(TypedDict):
@@ -147,7 +146,7 @@ class Order(TypedDict):
     op: Literal["read", "level", "resume", "identify", "reboot", "time", "hello", "fetch"]
     level: NotRequired[int]  # %, op level
     ramp_s: NotRequired[float]  # 0 to 409.4, steps of 0.1
-    for_s: NotRequired[int]  # level, identify: how long; absent: until resumed
+    for_s: NotRequired[int]  # level (required), identify: how long
     first_seq: NotRequired[int]  # fetch
     last_seq: NotRequired[int]
 
@@ -167,12 +166,18 @@ class CommandState(TypedDict):
     changed: float
 
 
-class Detail(Node):
+class More(TypedDict):
+    """What `show` says beside the latest."""
+
     epochs: list[EpochRow]
     gaps: Gap
     commands: list[CommandState]
     refusals: dict[str, int]  # reason to count
     events: list["Event"]
+
+
+class Detail(Node, More):
+    """One node whole."""
 
 
 class Event(TypedDict):
@@ -201,7 +206,7 @@ class Refused(TypedDict):
 
 
 class Snapshot(TypedDict):
-    kind: Literal["snapshot"]  # first, and again after "dropped"
+    kind: Literal["snapshot"]  # first
     nodes: list[Node]
 
 
@@ -211,7 +216,7 @@ class Change(TypedDict):
 
 
 class Dropped(TypedDict):
-    kind: Literal["dropped"]  # the reader was too slow; a snapshot follows
+    kind: Literal["dropped"]  # the reader was too slow: changes that newer ones replaced
     count: int
 
 

@@ -1,0 +1,292 @@
+"""What the operations of the socket do. `Bad` is an answer too."""
+
+import asyncio
+import functools
+import os
+import threading
+import time
+from collections.abc import AsyncIterator, Callable
+from importlib.metadata import version
+from typing import Any, cast
+
+from lampione_protocol.errors import ProtocolError
+
+from lampione.core import api
+from lampione.core.api import Json
+from lampione.core.core import Core
+from lampione.core.feed import Feed
+from lampione.core.shape import event_shape, missing_count, node_shape
+from lampione.fleet import values
+from lampione.fleet.commands import TooManyCommands
+from lampione.fleet.node import NodeState
+from lampione.store import TelemetryReader
+
+EXPIRES_S = (1.0, 30 * 86400.0)
+DEFAULT_EXPIRES_S = 60.0
+ROWS = 1000
+_UNBOUNDED = 1e12
+
+
+class Bad(Exception):
+    """The request cannot be answered: args = (api.ErrorKind, message)."""
+
+
+class Answers:
+    """The operations, for the server's event loop."""
+
+    def __init__(self, core: Core, reader: Callable[[], TelemetryReader]):
+        self._core = core
+        self._make_reader = reader
+        self._local = threading.local()
+
+    async def in_core(self, question: Callable[[], Any]) -> Any:
+        """Ask in the core's thread."""
+        return await asyncio.wrap_future(self._core.ask(question))
+
+    async def _read(self, question: Callable[[TelemetryReader], Any]) -> Any:
+        """Ask the store, in a thread, on a connection of that thread's own."""
+
+        def run() -> Any:
+            reader = getattr(self._local, "reader", None)
+            if reader is None:
+                reader = self._local.reader = self._make_reader()
+            return question(reader)
+
+        return await asyncio.to_thread(run)
+
+    def _node(self, name: str) -> NodeState:
+        node = self._core.fleet.find(name)
+        if node is None:
+            raise Bad("unknown", f"there is no node {name!r} with a key")
+        return node
+
+    async def status(self, _: dict[str, Json]) -> api.Status:
+        """See `api`."""
+        size = await self._read(lambda reader: reader.size_bytes())
+        core = self._core
+
+        def look() -> api.Status:
+            totals = core.store.totals()
+            nodes = core.fleet.nodes.values()
+            now = time.monotonic()
+            recent = [(at, count) for at, count in core.rates if at > now - 10]
+            rows = [node_shape(node)["online"] for node in nodes]
+            return {
+                "version": version("lampione"),
+                "pid": os.getpid(),
+                "started": core.started,
+                "state_folder": str(core.folder.path),
+                "shard": core.shard,
+                "session": core.downlink.session.hex(),
+                "broker": core.broker.copy(),
+                "database": str(core.folder.database),
+                "database_bytes": size,
+                "nodes": len(rows),
+                "online": sum(rows),
+                "counters": {
+                    "stored": totals.get("stored", 0),
+                    "duplicates": totals.get("duplicates", 0),
+                    "refused": totals.get("refused", 0),
+                    "unknown_type": totals.get("unknown_type", 0),
+                    "lost": sum(node.lost for node in nodes),
+                    "missing": sum(missing_count(node) for node in nodes),
+                    "batches": core.batches,
+                    "rate": sum(count for _, count in recent) / 10,
+                },
+            }
+
+        found: api.Status = await self.in_core(look)
+        return found
+
+    async def nodes(self, _: dict[str, Json]) -> list[api.Node]:
+        """See `api`."""
+
+        def look() -> list[api.Node]:
+            self._core.fleet.refresh()
+            nodes = self._core.fleet.nodes
+            return [node_shape(nodes[name]) for name in sorted(nodes)]
+
+        found: list[api.Node] = await self.in_core(look)
+        return found
+
+    async def show(self, request: dict[str, Json]) -> api.Detail:
+        """See `api`."""
+        name = _text(request, "node")
+        node, gaps, refusals = await self.in_core(
+            lambda: (
+                node_shape(self._node(name)),
+                self._gap(self._node(name)),
+                dict(self._node(name).refusals),
+            )
+        )
+
+        def look(reader: TelemetryReader) -> api.Detail:
+            gaps["lost"] = reader.losses(name)
+            more: api.More = {
+                "epochs": reader.epochs(name),
+                "gaps": gaps,
+                "commands": reader.commands(name, 20),
+                "refusals": refusals,
+                "events": [event_shape(row) for row in reader.events(name, 0, 20)],
+            }
+            return cast("api.Detail", {**node, **more})
+
+        found: api.Detail = await self._read(look)
+        return found
+
+    def _gap(self, node: NodeState) -> api.Gap:
+        shape = node_shape(node)
+        return {
+            "node": node.name,
+            "watermark": shape["watermark"],
+            "highest": shape["highest"],
+            "missing": node.line.missing(),
+            "lost": [],
+        }
+
+    async def gaps(self, request: dict[str, Json]) -> list[api.Gap]:
+        """See `api`: nodes with something missing or lost, or the one asked for."""
+        name = _text(request, "node", None)
+
+        def look() -> list[tuple[api.Gap, int]]:
+            nodes = self._core.fleet.nodes
+            chosen = [self._node(name)] if name else [nodes[n] for n in sorted(nodes)]
+            return [(self._gap(node), node.lost) for node in chosen]
+
+        found: list[api.Gap] = []
+        for gap, lost in await self.in_core(look):
+            if lost or name:
+                gap["lost"] = await self._read(functools.partial(_losses, gap["node"]))
+            if gap["missing"] or gap["lost"] or name:
+                found.append(gap)
+        return found
+
+    async def commands(self, request: dict[str, Json]) -> list[api.CommandState]:
+        """See `api`."""
+        name = _text(request, "node", None)
+        limit = int(_number(request, "limit", ROWS, 1, ROWS))
+        found: list[api.CommandState] = await self._read(lambda r: r.commands(name, limit))
+        return found
+
+    async def history(self, request: dict[str, Json]) -> api.History:
+        """See `api`."""
+        name = _text(request, "node")
+        message = _text(request, "message", "report") or "report"
+        fields = request.get("fields")
+        if message.lower() not in values.TYPES:
+            raise Bad("request", f"there is no message {message!r}")
+        layout = values.FIELDS[values.TYPES[message.lower()]]
+        known = {field[0] for field in layout if field[1] != "x"}
+        if fields is not None and not (
+            isinstance(fields, list) and all(field in known for field in fields)
+        ):
+            raise Bad("request", f"fields of {message} are {', '.join(sorted(known))}")
+        since = _number(request, "since", 0, -_UNBOUNDED, _UNBOUNDED)
+        until = _number(request, "until", _UNBOUNDED, -_UNBOUNDED, _UNBOUNDED)
+        limit = int(_number(request, "limit", ROWS, 1, 10_000))
+        await self.in_core(lambda: self._node(name).name)
+        found: api.History = await self._read(
+            lambda reader: reader.history(name, message, since, until, fields, limit)
+        )
+        return found
+
+    async def events(self, request: dict[str, Json]) -> list[api.Event]:
+        """See `api`."""
+        name = _text(request, "node", None)
+        since = _number(request, "since", 0, -_UNBOUNDED, _UNBOUNDED)
+        limit = int(_number(request, "limit", ROWS, 1, 10_000))
+        rows = await self._read(lambda reader: reader.events(name, since, limit))
+        return [event_shape(row) for row in rows]
+
+    async def refused(self, _: dict[str, Json]) -> list[api.Refused]:
+        """See `api`."""
+        found: list[api.Refused] = await self.in_core(self._core.store.refusals)
+        return found
+
+    async def watch(self, request: dict[str, Json]) -> AsyncIterator[Json]:
+        """Yield what `api.WatchItem` says, until the core ends."""
+        wanted = request.get("nodes")
+        if wanted is not None and not (
+            isinstance(wanted, list) and all(isinstance(name, str) for name in wanted)
+        ):
+            raise Bad("request", "nodes is a list of names")
+        chosen = frozenset(wanted) if wanted else None
+        feed = Feed(asyncio.get_running_loop(), chosen)
+        core = self._core
+
+        def begin() -> tuple[list[api.Node], api.BrokerStatus]:
+            for name in chosen or ():
+                self._node(name)
+            core.feeds.add(feed)
+            nodes = core.fleet.nodes
+            rows = [node_shape(nodes[name]) for name in sorted(nodes) if feed.wants(name)]
+            return rows, core.broker.copy()
+
+        try:
+            rows, broker = await self.in_core(begin)
+            yield {"kind": "snapshot", "nodes": rows}
+            yield {"kind": "broker", "broker": broker}
+            while (items := await feed.next()) is not None:
+                for item in items:
+                    yield item
+        finally:
+            core.ask(lambda: core.feeds.remove(feed))
+
+    async def send(self, request: dict[str, Json]) -> AsyncIterator[Json]:
+        """Yield each state of a command, the final one last."""
+        name = _text(request, "node")
+        low, high = EXPIRES_S
+        expires_s = _number(request, "expires_s", DEFAULT_EXPIRES_S, low, high)
+        try:
+            order = values.check_order(request.get("command"))
+        except values.OrderError as error:
+            raise Bad("request", str(error)) from None
+        loop = asyncio.get_running_loop()
+        states: asyncio.Queue[api.CommandState] = asyncio.Queue()
+        core = self._core
+
+        def listener(state: api.CommandState) -> None:
+            loop.call_soon_threadsafe(states.put_nowait, state)
+
+        def begin() -> None:
+            try:
+                core.commands.add(self._node(name), order, expires_s, listener)
+            except TooManyCommands as error:
+                raise Bad("busy", str(error)) from None
+            except ProtocolError as error:
+                raise Bad("request", f"the wire cannot carry it: {error}") from None
+
+        await self.in_core(begin)
+        try:
+            while True:
+                state = await states.get()
+                yield state
+                if state["final"]:
+                    return
+        finally:
+            core.ask(lambda: core.commands.unlisten(listener))
+
+
+def _losses(node: str, reader: TelemetryReader) -> list[api.Lost]:
+    return reader.losses(node)
+
+
+def _text(request: dict[str, Json], name: str, default: str | None = "") -> Any:
+    """Return a text; a default of "" says that it is required. Raises Bad."""
+    value = request.get(name)
+    if value is None:
+        if default == "":
+            raise Bad("request", f"{request['op']} needs {name}")
+        return default
+    if not isinstance(value, str):
+        raise Bad("request", f"{name} is a text")
+    return value
+
+
+def _number(request: dict[str, Json], name: str, default: float, low: float, high: float) -> float:
+    value = request.get(name)
+    if value is None:
+        return default
+    if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
+        raise Bad("request", f"{name} is a number from {low:g} to {high:g}")
+    return value

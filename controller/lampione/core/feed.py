@@ -1,0 +1,100 @@
+"""Front ends that watch: each gets what changed, the latest only when it is slow."""
+
+import asyncio
+from collections.abc import Callable, Iterable
+
+from lampione.core.api import BrokerStatus, Node, WatchItem
+from lampione.core.shape import node_shape
+from lampione.fleet.node import NodeState
+
+
+class Feed:
+    """One watcher. Filled by the core's thread, read in an event loop."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, nodes: frozenset[str] | None):
+        self._loop = loop
+        self._nodes = nodes
+        self._waiting: dict[str, Node] = {}
+        self._links: list[BrokerStatus] = []
+        self._dropped = 0
+        self._event = asyncio.Event()
+        self._ended = False
+
+    def wants(self, node: str) -> bool:
+        """Say whether the watcher asked for this node."""
+        return self._nodes is None or node in self._nodes
+
+    def offer(self, rows: list[Node], link: BrokerStatus | None, *, end: bool) -> None:
+        """In the core's thread: hand over."""
+        self._loop.call_soon_threadsafe(self._put, rows, link, end)
+
+    def _put(self, rows: list[Node], link: BrokerStatus | None, end: bool) -> None:
+        for row in rows:
+            self._dropped += row["node"] in self._waiting
+            self._waiting[row["node"]] = row
+        if link is not None:
+            self._links = [link]
+        self._ended |= end
+        self._event.set()
+
+    async def next(self) -> list[WatchItem] | None:
+        """Wait for changes; None when the core ends."""
+        await self._event.wait()
+        if not self._ended:
+            self._event.clear()
+        items: list[WatchItem] = [{"kind": "broker", "broker": link} for link in self._links]
+        if self._dropped:
+            items.append({"kind": "dropped", "count": self._dropped})
+        if self._waiting:
+            items.append({"kind": "change", "nodes": list(self._waiting.values())})
+        self._links, self._dropped, self._waiting = [], 0, {}
+        return None if self._ended and not items else items
+
+
+class Feeds:
+    """All watchers. Used in the core's thread."""
+
+    def __init__(self) -> None:
+        self._feeds: list[Feed] = []
+
+    @property
+    def any(self) -> bool:
+        """Say whether somebody watches."""
+        return bool(self._feeds)
+
+    def add(self, feed: Feed) -> None:
+        """Start to feed."""
+        self._feeds.append(feed)
+
+    def remove(self, feed: Feed) -> None:
+        """Stop."""
+        if feed in self._feeds:
+            self._feeds.remove(feed)
+
+    def changed(self, nodes: Iterable[NodeState]) -> None:
+        """These nodes are not what they were."""
+        if not self._feeds:
+            return
+        rows = [node_shape(node) for node in nodes]
+        self._each(lambda feed: [row for row in rows if feed.wants(row["node"])], None)
+
+    def link(self, broker: BrokerStatus) -> None:
+        """The connection to the broker came or went."""
+        self._each(lambda _: [], broker.copy())
+
+    def _each(self, rows: Callable[[Feed], list[Node]], link: BrokerStatus | None) -> None:
+        for feed in list(self._feeds):
+            chosen = rows(feed)
+            if chosen or link is not None:
+                try:
+                    feed.offer(chosen, link, end=False)
+                except RuntimeError:  # its event loop has ended
+                    self._feeds.remove(feed)
+
+    def close(self) -> None:
+        """The core ends."""
+        for feed in self._feeds:
+            try:
+                feed.offer([], None, end=True)
+            except RuntimeError:
+                continue

@@ -1,0 +1,75 @@
+"""The state folder: private, and with one owner at a time."""
+
+import contextlib
+import fcntl
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from lampione import keys
+from lampione.core.api import SOCKET
+
+DATABASE = "lampione.db"
+LOCK = "core.lock"
+BROKER = "broker"
+_SOCKET_PATH_MAX = 100  # bytes; Linux allows 107, macOS 103
+
+
+class FolderError(Exception):
+    """The folder cannot be used, or another core has it; the text says what to do."""
+
+
+class StateFolder:
+    """Paths of everything the controller keeps."""
+
+    def __init__(self, path: Path):
+        self.path = path.absolute()
+        self.socket = self.path / SOCKET
+        self.database = self.path / DATABASE
+        self.keys = self.path / keys.FILE
+        self.broker = self.path / BROKER
+
+    def prepare(self) -> None:
+        """Make the folder when missing, and keep others out. Raises FolderError."""
+        try:
+            self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+            if self.path.stat().st_mode & 0o077:
+                self.path.chmod(0o700)
+        except OSError as error:
+            raise FolderError(f"{self.path}: {error.strerror}") from None
+        if len(os.fsencode(self.socket)) > _SOCKET_PATH_MAX:
+            raise FolderError(
+                f"{self.path} is too long a path for a socket: choose a shorter one with --state"
+            )
+
+    @contextlib.contextmanager
+    def owned(self) -> Iterator[None]:
+        """Hold the folder; the lock goes with the process. Raises FolderError."""
+        self.prepare()
+        path = self.path / LOCK
+        lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise FolderError(
+                    f"a controller runs on {self.path} already{_owner(path)}: "
+                    "use it, or end it first"
+                ) from None
+            os.ftruncate(lock, 0)
+            os.pwrite(lock, json.dumps({"pid": os.getpid()}).encode(), 0)
+            self.socket.unlink(missing_ok=True)  # of a core that was killed: we hold the lock
+            try:
+                yield
+            finally:
+                self.socket.unlink(missing_ok=True)
+        finally:
+            os.close(lock)
+
+
+def _owner(path: Path) -> str:
+    try:
+        return f" (process {int(json.loads(path.read_text())['pid'])})"
+    except (OSError, ValueError, KeyError, TypeError):
+        return ""

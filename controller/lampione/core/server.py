@@ -1,0 +1,166 @@
+"""The socket that front ends use: lines of JSON, as `core.api` says."""
+
+import asyncio
+import json
+import logging
+import os
+from collections.abc import AsyncIterator
+from contextlib import suppress
+from pathlib import Path
+
+from lampione.core import api
+from lampione.core.answers import Answers, Bad
+from lampione.core.api import LINE_MAX, Json
+from lampione.store import StoreError
+
+REQUESTS_MAX = 64  # under way, of one connection
+_STREAMS = ("watch", "send")
+_log = logging.getLogger("lampione.server")
+
+
+class Server:
+    """Serves one core. Everything runs in one event loop."""
+
+    def __init__(self, answers: Answers, path: Path):
+        self._answers = answers
+        self._path = path
+        self._connections: set[asyncio.Task[None]] = set()
+        self._server: asyncio.Server | None = None
+
+    async def start(self) -> None:
+        """Listen. The socket is private from its first moment on."""
+        mask = os.umask(0o177)
+        try:
+            self._server = await asyncio.start_unix_server(
+                self._accept, str(self._path), limit=LINE_MAX
+            )
+        finally:
+            os.umask(mask)
+
+    async def stop(self) -> None:
+        """Stop listening and end every connection."""
+        if self._server is not None:
+            self._server.close()
+        for connection in list(self._connections):
+            connection.cancel()
+        await asyncio.gather(*self._connections, return_exceptions=True)
+
+    async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self._connections.add(task)
+        connection = _Connection(self._answers, reader, writer)
+        try:
+            await connection.run()
+        except asyncio.CancelledError:
+            pass  # we end; the client sees the connection end
+        finally:
+            self._connections.discard(task)
+            await connection.close()
+
+
+class _Connection:
+    def __init__(
+        self, answers: Answers, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ):
+        self._answers = answers
+        self._reader = reader
+        self._writer = writer
+        self._lock = asyncio.Lock()
+        self._tasks: dict[int, asyncio.Task[None]] = {}
+        self._cancelled: set[int] = set()
+
+    async def run(self) -> None:
+        """Read requests until the client goes."""
+        while True:
+            try:
+                line = await self._reader.readline()
+            except (ValueError, ConnectionError):
+                await self._fail(None, "request", f"a line has {LINE_MAX} bytes at most")
+                return
+            if not line.endswith(b"\n"):
+                return
+            await self._take(line)
+
+    async def close(self) -> None:
+        """Forget everything that this client asked for."""
+        tasks = list(self._tasks.values())
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        self._writer.close()
+        with suppress(OSError):
+            await self._writer.wait_closed()
+
+    async def _take(self, line: bytes) -> None:
+        try:
+            request = json.loads(line)
+        except (ValueError, RecursionError):
+            await self._fail(None, "request", "a request is one JSON object on one line")
+            return
+        number = request.get("id") if isinstance(request, dict) else None
+        if not isinstance(request, dict) or type(number) is not int:
+            await self._fail(None, "request", "a request is an object with a number as its id")
+            return
+        op = request.get("op")
+        if op == "cancel":
+            of = request.get("of")
+            task = self._tasks.get(of) if type(of) is int else None
+            if task is not None and type(of) is int:
+                self._cancelled.add(of)
+                task.cancel()
+            await self._write({"id": number, "result": None})
+        elif not isinstance(op, str) or op not in api.OPS:
+            await self._fail(number, "unknown", f"there is no operation {op!r}")
+        elif number in self._tasks:
+            await self._fail(number, "request", f"request {number} is under way")
+        elif len(self._tasks) >= REQUESTS_MAX:
+            await self._fail(number, "busy", f"{REQUESTS_MAX} requests are under way")
+        else:
+            self._tasks[number] = asyncio.create_task(self._answer(number, op, request))
+
+    async def _answer(self, number: int, op: str, request: dict[str, Json]) -> None:
+        try:
+            if op in _STREAMS:
+                await self._stream(number, getattr(self._answers, op)(request), op)
+            else:
+                result = await getattr(self._answers, op)(request)
+                await self._write({"id": number, "result": result})
+        except Bad as bad:
+            await self._fail(number, *bad.args)
+        except asyncio.CancelledError:
+            if number not in self._cancelled:
+                raise
+            self._cancelled.discard(number)
+            await self._write({"id": number, "result": None})
+        except ConnectionError:
+            pass  # the client has gone
+        except StoreError as error:
+            await self._fail(number, "broken", str(error))
+        except Exception as error:  # noqa: BLE001 - said to the client and to the log
+            _log.exception("%s failed", op)
+            await self._fail(number, "broken", f"{op} failed: {type(error).__name__}: {error}")
+        finally:
+            self._tasks.pop(number, None)
+
+    async def _stream(self, number: int, items: AsyncIterator[Json], op: str) -> None:
+        last: Json = None
+        try:
+            async for item in items:
+                if op == "send" and item["final"]:
+                    last = item
+                else:
+                    await self._write({"id": number, "item": item})
+        finally:
+            await items.aclose()  # type: ignore[attr-defined]
+        await self._write({"id": number, "result": last})
+
+    async def _fail(self, number: int | None, kind: str, message: str) -> None:
+        with suppress(ConnectionError):
+            await self._write({"id": number, "error": {"kind": kind, "message": message}})
+
+    async def _write(self, answer: dict[str, Json]) -> None:
+        line = json.dumps(answer, separators=(",", ":"), ensure_ascii=False).encode() + b"\n"
+        async with self._lock:
+            self._writer.write(line)
+            await self._writer.drain()

@@ -1,0 +1,81 @@
+"""The core's own objects as the dictionaries of `core.api`."""
+
+import time
+from typing import Literal
+
+from lampione_protocol import schema
+
+from lampione.core.api import Event, Node, Values
+from lampione.fleet import values
+from lampione.fleet.node import NodeState
+from lampione.store import Frame
+
+SILENT_S = 200.0  # without a frame, beside an interval of a minute
+
+_State = Literal["online", "offline", "silent", "never"]
+
+
+def _state(node: NodeState) -> _State:
+    if node.last_seen is None:
+        return "never"
+    if not node.reachable:
+        return "offline"
+    interval_s = 0.0
+    if node.report is not None:
+        interval_s = values.try_read(schema.REPORT, node.report.body).get("duration_s") or 0.0
+    quiet = time.time() - node.last_seen > max(SILENT_S, 3 * interval_s)
+    return "silent" if quiet else "online"
+
+
+def _latest(frame: Frame | None) -> Values:
+    return {} if frame is None else values.try_read(frame.type, frame.body)
+
+
+def node_shape(node: NodeState) -> Node:
+    """Return a node's latest."""
+    line = node.line
+    state = _state(node)
+    current = line.current
+    return {
+        "node": node.name,
+        "online": state == "online",
+        "state": state,
+        "last_seen": node.last_seen,
+        "epoch": None if current is None else current.epoch.hex(),
+        "boot": None if current is None else current.boot,
+        "watermark": None if current is None else line.watermark,
+        "highest": None if current is None else line.highest,
+        "missing": missing_count(node),
+        "lost": node.lost,
+        "refused": sum(node.refusals.values()),
+        "duplicates": node.duplicates,
+        "stored": node.stored,
+        "report": _latest(node.report),
+        "health": _latest(node.health),
+        "hello": values.try_read(schema.HELLO, node.hello_body),
+        "report_at": None if node.report is None else node.report.received,
+        "health_at": None if node.health is None else node.health.received,
+        "hello_at": node.hello_at,
+    }
+
+
+def missing_count(node: NodeState) -> int:
+    """Return how many numbers have not come."""
+    line = node.line
+    if line.watermark >= line.highest:
+        return 0
+    return line.highest - line.watermark - len(line.above)
+
+
+def event_shape(row: tuple[str, float, int | None, bytes]) -> Event:
+    """Return an event of the reader's."""
+    node, received, at, body = row
+    said = values.try_read(schema.EVENT, body)
+    return {
+        "node": node,
+        "at": at,
+        "received": received,
+        "code": str(said.get("code")),
+        "severity": str(said.get("severity")),
+        "argument": said.get("argument"),
+    }

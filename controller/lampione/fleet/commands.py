@@ -1,0 +1,219 @@
+"""People's commands, from the order to the node's last word.
+
+A node accepts rising counters only. So one command at a time is under way to a node: the next
+leaves when the node has answered, and a repetition is the very same bytes. After a reboot, when
+the hello shows that the node never accepted it, it is sealed anew under the new epoch.
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from lampione_protocol import schema
+from lampione_protocol.names import OUTCOMES, REFUSALS
+
+from lampione.core.api import CommandState, Order
+from lampione.fleet.downlink import Downlink
+from lampione.fleet.node import Fleet, NodeState
+from lampione.fleet.values import encode_order
+from lampione.store import TelemetryStore
+
+RETRY_S = 10.0
+ACCEPTED_S = 120.0  # beyond the ramp and the time: then the end is not waited for
+OPEN_MAX = 100  # of one node
+
+Listener = Callable[[CommandState], None]
+
+
+@dataclass
+class _Open:
+    state: CommandState
+    epoch: bytes | None = None
+    frame: bytes | None = None
+    retry_at: float = 0.0  # monotonic
+    listeners: list[Listener] = field(default_factory=list)
+
+
+class TooManyCommands(Exception):
+    """The node has too many open commands."""
+
+
+class Commands:
+    """All open commands. Listeners hear of changes after the commit (`tell`)."""
+
+    def __init__(self, fleet: Fleet, store: TelemetryStore, downlink: Downlink):
+        self._fleet = fleet
+        self._store = store
+        self._downlink = downlink
+        self._open: dict[str, list[_Open]] = {}
+        self._changed: list[tuple[CommandState, list[Listener]]] = []
+        self.load()
+
+    def load(self) -> None:
+        """Take the open commands from the store."""
+        listeners = {
+            one.state["command"]: one.listeners for each in self._open.values() for one in each
+        }
+        self._open.clear()
+        self._changed.clear()
+        for state, epoch, frame in self._store.open_commands():
+            heard = listeners.get(state["command"], [])
+            self._open.setdefault(state["node"], []).append(
+                _Open(state, epoch, frame, listeners=heard)
+            )
+
+    def add(
+        self, node: NodeState, order: Order, expires_s: float, listener: Listener | None
+    ) -> CommandState:
+        """Take an order. Raises TooManyCommands."""
+        if len(self._open.get(node.name, ())) >= OPEN_MAX:
+            raise TooManyCommands(f"{node.name} has {OPEN_MAX} open commands")
+        now = time.time()
+        state: CommandState = {
+            "command": 0,
+            "node": node.name,
+            "order": order,
+            "state": "queued",
+            "final": False,
+            "counter": None,
+            "reason": None if node.reachable else "the node is offline",
+            "level": None,
+            "value": None,
+            "created": now,
+            "expires": now + expires_s,
+            "changed": now,
+        }
+        state["command"] = self._store.add_command(node.id, state)
+        one = _Open(state)
+        if listener is not None:
+            one.listeners.append(listener)
+        self._open.setdefault(node.name, []).append(one)
+        self._report(one)
+        self.pump(node)
+        return state
+
+    def pump(self, node: NodeState) -> None:
+        """Send the node's next command, unless one is under way or nobody is there."""
+        for one in self._open.get(node.name, ()):
+            state = one.state
+            if state["state"] == "accepted":
+                continue
+            if state["state"] == "queued" and node.reachable and node.epoch is not None:
+                self._send(node, one, node.epoch)
+            return
+
+    def _send(self, node: NodeState, one: _Open, epoch: bytes) -> None:
+        state = one.state
+        counter = state["counter"] = self._fleet.next_counter(node)
+        now = time.time() if state["order"]["op"] == "time" else None
+        body = encode_order(
+            state["order"],
+            expires=state["expires"],
+            challenge=node.hello.get("challenge"),
+            now=now,
+        )
+        one.epoch = epoch
+        one.frame = self._downlink.seal(node, epoch, schema.COMMAND, counter, body)
+        self._publish(node, one)
+        state["state"], state["reason"] = "sent", None
+        self._save(one)
+
+    def _publish(self, node: NodeState, one: _Open) -> None:
+        if one.frame is not None:
+            one.retry_at = time.monotonic() + RETRY_S
+            self._downlink.publish(node, one.frame)
+
+    def greeted(self, node: NodeState) -> None:
+        """The node said hello: send again what it has not accepted."""
+        last = node.hello.get("last_counter") or 0
+        for one in self._open.get(node.name, ()):
+            state = one.state
+            if state["state"] != "sent" or (state["counter"] or 0) <= last:
+                continue
+            if one.epoch == node.epoch:
+                self._publish(node, one)
+            else:
+                state["state"], state["counter"] = "queued", None
+                one.epoch = one.frame = None
+        self.pump(node)
+
+    def result(self, node: NodeState, result: dict[str, int | None]) -> None:
+        """Take a `Result`, in steps. Those of commands that are not open change nothing."""
+        outcome = result.get("outcome")
+        for one in self._open.get(node.name, ()):
+            state = one.state
+            if state["counter"] is None or state["counter"] != result.get("counter"):
+                continue
+            if outcome is None or outcome >= len(OUTCOMES):
+                return
+            word = OUTCOMES[outcome]
+            if word == "accepted" and state["state"] == "accepted":
+                return
+            state["state"] = word  # type: ignore[typeddict-item]
+            state["final"] = word != "accepted"
+            code = result.get("reason")
+            if word == "refused":
+                known = code is not None and code < len(REFUSALS)
+                state["reason"] = REFUSALS[code] if known and code else f"code {code}"
+            state["level"], state["value"] = result.get("level"), result.get("value")
+            self._save(one)
+            self.pump(node)
+            return
+
+    def tick(self, now: float) -> None:
+        """Repeat what was not answered, give up what is too late."""
+        wall = time.time()
+        for name, each in list(self._open.items()):
+            node = self._fleet.nodes.get(name)
+            for one in list(each):
+                state = one.state
+                if state["state"] == "accepted":
+                    order = state["order"]
+                    lasts = order.get("ramp_s", 0.0) + order.get("for_s", 0)
+                    if wall > max(state["expires"], state["changed"] + lasts) + ACCEPTED_S:
+                        state["final"], state["reason"] = True, "the node did not say how it ended"
+                        self._save(one)
+                elif wall > state["expires"]:
+                    sent = state["state"] == "sent"
+                    state["reason"] = "no answer" if sent else "the node was not reachable"
+                    state["state"], state["final"] = "expired", True
+                    self._save(one)
+                elif (
+                    state["state"] == "sent"
+                    and node is not None
+                    and node.reachable
+                    and one.epoch == node.epoch
+                    and now >= one.retry_at
+                ):
+                    self._publish(node, one)
+            if node is not None and each:
+                self.pump(node)
+
+    def tell(self) -> None:
+        """Tell listeners what changed, now that it is committed."""
+        changed, self._changed = self._changed, []
+        for state, listeners in changed:
+            for listener in listeners:
+                listener(state)
+
+    def unlisten(self, listener: Listener) -> None:
+        """Stop telling this one."""
+        for each in self._open.values():
+            for one in each:
+                if listener in one.listeners:
+                    one.listeners.remove(listener)
+
+    def _save(self, one: _Open) -> None:
+        state = one.state
+        state["changed"] = time.time()
+        self._store.save_command(state, one.epoch, one.frame)
+        if state["final"]:
+            each = self._open[state["node"]]
+            each.remove(one)
+            if not each:
+                del self._open[state["node"]]
+        self._report(one)
+
+    def _report(self, one: _Open) -> None:
+        if one.listeners:
+            self._changed.append((one.state.copy(), list(one.listeners)))

@@ -1,0 +1,158 @@
+"""What the core holds of each node, and of all of them."""
+
+import json
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from lampione_protocol import schema
+from lampione_protocol.seal import COUNTER_MAX
+
+from lampione import keys
+from lampione.fleet import values
+from lampione.fleet.sequences import Line
+from lampione.store import Frame, StoredNode, TelemetryStore
+
+KEYS_LOOK_S = 2.0  # how often the key file is looked at for a node that is not in it
+
+
+@dataclass
+class Ask:
+    """A challenge of ours that a node has yet to answer."""
+
+    epoch: bytes
+    challenge: bytes
+    again_at: float  # monotonic
+    wait_s: float
+
+
+@dataclass
+class NodeState:
+    """One node. Times are Unix seconds, but for those marked monotonic."""
+
+    id: int
+    name: str
+    key: bytes
+    line: Line
+    counter: int
+    hello_body: bytes | None = None
+    hello_at: float | None = None
+    hello: dict[str, Any] = field(default_factory=dict)  # in steps
+    report: Frame | None = None
+    health: Frame | None = None
+    last_seen: float | None = None
+    claimed: bool | None = None  # what /state says; nobody vouches for it
+    claimed_at: float = 0.0
+    stored: int = 0
+    duplicates: int = 0
+    lost: int = 0
+    refusals: dict[str, int] = field(default_factory=dict)
+    ask: Ask | None = None
+    time_sent: float = float("-inf")  # monotonic
+    watermark_sent: float = float("-inf")  # monotonic
+    progress_at: float = float("-inf")  # monotonic, of the watermark
+    fetch_at: float = float("-inf")  # monotonic, not before
+    fetch_wait_s: float = 0.0
+
+    @property
+    def reachable(self) -> bool:
+        """Say whether a command has a chance: not claimed offline, or heard since."""
+        if self.claimed is None:
+            return self.last_seen is not None
+        return self.claimed or (self.last_seen or 0.0) > self.claimed_at
+
+    @property
+    def epoch(self) -> bytes | None:
+        """The epoch to seal under."""
+        current = self.line.current
+        return None if current is None else current.epoch
+
+
+class Fleet:
+    """All nodes that have a key, by name, with what the store knows of them."""
+
+    def __init__(self, store: TelemetryStore, key_file: Path):
+        self._store = store
+        self._key_file = key_file
+        self._looked = 0.0
+        self._stamp: tuple[int, int] = (0, 0)
+        self._keys = keys.Keys()
+        self.nodes: dict[str, NodeState] = {}
+        self.load()
+
+    def load(self) -> None:
+        """Take everything from the store and the key file. Raises StoreError, KeyFileError."""
+        self._read_keys()
+        self.nodes.clear()
+        lost = self._store.lost_counts()
+        refusals = self._store.refusals()
+        by_name = {stored.name: stored for stored in self._store.nodes()}
+        for name in self._keys:
+            stored = by_name.get(name) or self._store.add_node(name)
+            self._add(stored, lost.get(stored.id, 0))
+        self._store.commit()
+        for row in refusals:
+            if row["node"] in self.nodes:
+                self.nodes[row["node"]].refusals[row["reason"]] = row["count"]
+
+    def _read_keys(self) -> None:
+        found = keys.load(self._key_file)
+        status = self._key_file.stat()
+        self._stamp = (status.st_mtime_ns, status.st_ino)
+        self._keys = found
+
+    def _add(self, stored: StoredNode, lost: int) -> NodeState:
+        line = Line() if stored.line is None else Line.from_json(json.loads(stored.line))
+        node = NodeState(stored.id, stored.name, self._keys[stored.name], line, stored.counter)
+        node.lost = lost
+        if stored.hello is not None:
+            node.hello_body, node.hello_at = stored.hello, stored.hello_at
+            node.hello = values.steps(schema.HELLO, stored.hello)
+        node.report = self._store.latest(stored.id, schema.REPORT)
+        node.health = self._store.latest(stored.id, schema.HEALTH)
+        seen = [f.received for f in (node.report, node.health) if f] + [node.hello_at or 0.0]
+        node.last_seen = max(seen) or None
+        self.nodes[stored.name] = node
+        return node
+
+    def find(self, name: str) -> NodeState | None:
+        """Return a node; one that got its key a moment ago too."""
+        node = self.nodes.get(name)
+        if node is None and self._keys_changed():
+            for added in self._keys.keys() - self.nodes.keys():
+                known = {stored.name: stored for stored in self._store.nodes()}
+                self._add(known.get(added) or self._store.add_node(added), 0)
+            node = self.nodes.get(name)
+        return node
+
+    def refresh(self) -> None:
+        """Take in nodes that got a key since."""
+        self.find("")
+
+    def _keys_changed(self) -> bool:
+        now = time.monotonic()
+        if now < self._looked + KEYS_LOOK_S:
+            return False
+        self._looked = now
+        try:
+            status = self._key_file.stat()
+            if (status.st_mtime_ns, status.st_ino) == self._stamp:
+                return False
+            before = self._keys
+            self._read_keys()
+        except (OSError, keys.KeyFileError):
+            return False  # those that we have go on
+        # Keys that went or changed take effect at the next start.
+        self._keys = keys.Keys({**self._keys, **before})
+        return True
+
+    def next_counter(self, node: NodeState) -> int:
+        """Return the next command's counter; it is durable with the next commit.
+
+        Never below the time: a database restored from a backup has forgotten counters that the
+        node has accepted, and every command with one of those would be refused as a replay.
+        """
+        node.counter = min(COUNTER_MAX, max(node.counter, values.wire_seconds(time.time())) + 1)
+        self._store.counter(node.id, node.counter)
+        return node.counter

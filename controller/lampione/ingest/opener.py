@@ -1,0 +1,110 @@
+"""Opens what nodes send. Nothing that comes from the air raises anything but `Refused`."""
+
+from collections import OrderedDict
+from typing import NamedTuple
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESCCM
+from lampione_protocol import schema, seal
+
+CACHED_KEYS = 4096
+_FIRST = schema.WIRE_VERSION << 5
+_TIMED = frozenset(
+    (schema.REPORT, schema.HEALTH, schema.HOUR, schema.EVENT, schema.RESULT, schema.LOG)
+)
+_TIME_UNKNOWN = (1 << 31) - 1
+
+
+class Refused(Exception):
+    """A frame that is not accepted: args = (reason,), one of `api.Refused`."""
+
+
+class Opened(NamedTuple):
+    """A frame that a node sealed. A hello has its epoch in its text and no number: seq is -1."""
+
+    type: int
+    epoch: bytes
+    boot: int
+    seq: int
+    body: bytes
+
+
+class Ciphers:
+    """AES-CCM objects by (node, epoch, direction), the least used ones forgotten.
+
+    A key is derived for every frame of an unknown epoch but kept only once something opened, so
+    that forged epochs push nothing out.
+    """
+
+    def __init__(self, limit: int = CACHED_KEYS):
+        self._limit = limit
+        self._kept: OrderedDict[tuple[str, bytes], AESCCM] = OrderedDict()
+
+    def get(self, node: str, label: bytes) -> AESCCM | None:
+        """Return a cipher that is kept."""
+        found = self._kept.get((node, label))
+        if found is not None:
+            self._kept.move_to_end((node, label))
+        return found
+
+    def keep(self, node: str, label: bytes, cipher: AESCCM) -> None:
+        """Keep a cipher that has proved itself."""
+        self._kept[(node, label)] = cipher
+        if len(self._kept) > self._limit:
+            self._kept.popitem(last=False)
+
+    def forget(self, node: str) -> None:
+        """The node has another key now."""
+        for key in [key for key in self._kept if key[0] == node]:
+            del self._kept[key]
+
+
+def ccm(key: bytes) -> AESCCM:
+    """Return AES-CCM with the protocol's tag."""
+    return AESCCM(key, tag_length=seal.TAG_BYTES)
+
+
+def open_up(ciphers: Ciphers, node: str, key: bytes, frame: bytes) -> Opened:
+    """Open a frame from `node`, whose K_node is `key`. Raises Refused."""
+    size = len(frame)
+    if size < seal.UP_HEADER + seal.TAG_BYTES:
+        raise Refused("truncated")
+    if frame[0] & 0xE0 != _FIRST:
+        raise Refused("version")
+    if size > seal.FRAME_MAX:
+        raise Refused("too long")
+    kind = frame[0] & 31
+    header = frame[:10]
+    is_hello = kind == schema.HELLO
+    epoch = b"" if is_hello else frame[1:5]
+    cipher = ciphers.get(node, epoch)
+    fresh = cipher is None
+    if cipher is None:
+        cipher = ccm(seal.hello_key(key) if is_hello else seal.up_key(key, epoch))
+    try:
+        body = cipher.decrypt(header + b"\0\0\0", frame[10:], header + node.encode())
+    except InvalidTag:
+        raise Refused("seal") from None
+    if fresh:
+        ciphers.keep(node, epoch, cipher)
+    if is_hello:
+        return Opened(kind, epoch, 0, -1, body)
+    return Opened(
+        kind, epoch, frame[5] << 8 | frame[6], frame[7] << 16 | frame[8] << 8 | frame[9], body
+    )
+
+
+def time_of(kind: int, body: bytes) -> int | None:
+    """Return the message's own time, Unix seconds, or None: every timed one starts with it."""
+    if kind not in _TIMED or len(body) < 4:
+        return None
+    seconds = int.from_bytes(body[:4], "big") >> 1
+    return None if seconds == _TIME_UNKNOWN else seconds + schema.EPOCH_2020
+
+
+def seal_down(
+    cipher: AESCCM, kind: int, node: str, epoch: bytes, session: bytes, counter: int, body: bytes
+) -> bytes:
+    """Return a sealed frame to a node."""
+    header = seal.down_header(kind, epoch, session, counter)
+    return header + cipher.encrypt(header, body, header + node.encode())

@@ -1,0 +1,241 @@
+"""The MQTT session of one shard: reads many messages a system call, acknowledges when told to.
+
+paho does the protocol; it is driven by hand (`fileno`, `read`, `write`, `tick`), from one thread,
+and its socket calls go through buffers, since most of the cost of a small message is system
+calls. An acknowledgement belongs to the connection that the message came by: a later one would
+acknowledge something else under the same number, so the numbers of a lost connection are void.
+"""
+
+import ssl
+import struct
+import threading
+from collections import deque
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import paho.mqtt.client as mqtt
+from lampione_protocol import topics
+from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode
+
+from lampione.broker_url import BrokerUrl
+
+KEEPALIVE_S = 30
+CONNECT_S = 10.0
+_CHUNK = 1 << 16
+_PUBACK = b"\x40\x02"
+
+
+class Received(NamedTuple):
+    """One message; `mid` is 0 for QoS 0, which wants no acknowledgement."""
+
+    topic: str
+    payload: bytes
+    mid: int
+
+
+class _Client(mqtt.Client):
+    """paho's client with buffered socket calls."""
+
+    def __init__(self, client_id: str):
+        self.unread = b""
+        self.read_at = 0
+        self.unsent = bytearray()
+        super().__init__(
+            CallbackAPIVersion.VERSION2,
+            client_id,
+            clean_session=False,
+            manual_ack=True,
+            reconnect_on_failure=False,
+        )
+
+    def _sock_recv(self, bufsize: int) -> bytes:
+        at = self.read_at
+        if at == len(self.unread):
+            self.unread = super()._sock_recv(_CHUNK)  # BlockingIOError: nothing more for now
+            at = 0
+        data = self.unread[at : at + bufsize]
+        self.read_at = at + len(data)
+        return data
+
+    def _sock_send(self, buf: bytes | bytearray) -> int:
+        self.unsent += buf
+        return len(buf)
+
+    def flush(self) -> None:
+        """Send what the socket takes now. Raises OSError."""
+        while self.unsent:
+            try:
+                sent = super()._sock_send(self.unsent)
+            except BlockingIOError:
+                return
+            del self.unsent[:sent]
+
+    @property
+    def buffered(self) -> bool:
+        """Say whether bytes have been read from the socket and not parsed."""
+        return self.read_at < len(self.unread)
+
+
+class Session:
+    """One connection of the session `ingest-<shard>`, from its making to its end.
+
+    `received` fills with messages. `error` is set, for good, when the connection ended.
+    """
+
+    def __init__(self, url: BrokerUrl, shard: str):
+        self.received: deque[Received] = deque()
+        self.ready = False  # subscribed
+        self.error: str | None = None
+        self._url = url
+        self._shard = shard
+        self._tick_at = 0.0
+        client = self._client = _Client(f"ingest-{shard}")
+        client.max_inflight_messages_set(1000)
+        if url.user is not None:
+            client.username_pw_set(url.user, url.password)
+        if url.tls:
+            context = ssl.create_default_context(cafile=None if url.ca is None else str(url.ca))
+            if url.cert is not None:
+                context.load_cert_chain(url.cert, url.key)
+            client.tls_set_context(context)
+        client.on_message = self._on_message
+        client.on_connect = self._on_connect
+        client.on_subscribe = self._on_subscribe
+        client.on_disconnect = self._on_disconnect
+
+    def connect(self) -> None:
+        """Open the connection and ask for the session. Blocks, so call it beside the core.
+
+        Raises OSError.
+        """
+        self._client.connect_timeout = CONNECT_S
+        self._client.connect(self._url.host, self._url.port, KEEPALIVE_S)
+        self._client.flush()
+
+    def fileno(self) -> int:
+        """Return the socket to wait on, or -1 when the connection has ended."""
+        wire = self._client.socket()
+        return -1 if wire is None or self.error else wire.fileno()
+
+    @property
+    def wants_write(self) -> bool:
+        """Say whether the socket did not take everything."""
+        return bool(self._client.unsent)
+
+    def read(self, limit: int) -> None:
+        """Take what has come, up to about `limit` messages."""
+        client = self._client
+        read = client.loop_read
+        while self.error is None and len(self.received) < limit:
+            before = client.read_at
+            try:
+                ended = read() != MQTTErrorCode.MQTT_ERR_SUCCESS
+            except (ValueError, IndexError, struct.error):  # paho trusts what brokers send
+                self._fail("the broker sends what is not MQTT")
+                return
+            if ended:
+                self._fail("the broker ended the connection")
+            elif not client.buffered and client.read_at == before:
+                return  # the socket is empty
+        self._flush()
+
+    def write(self) -> None:
+        """Send what waits."""
+        self._flush()
+
+    def tick(self, now: float) -> None:
+        """Keep the connection alive, and notice when it is not."""
+        if now >= self._tick_at and self.error is None:
+            self._tick_at = now + 1
+            if self._client.loop_misc() != MQTTErrorCode.MQTT_ERR_SUCCESS:
+                self._fail("the broker does not answer")
+            self._flush()
+
+    def acknowledge(self, mids: list[int]) -> None:
+        """Tell the broker that these are stored: PUBACK, MQTT 3.1.1 section 3.4."""
+        if self.error is None and mids:
+            self._client.unsent += b"".join([_PUBACK + mid.to_bytes(2, "big") for mid in mids])
+            self._flush()
+
+    def publish(self, topic: str, payload: bytes, qos: int) -> None:
+        """Queue a message; `write` sends it."""
+        if self.error is None:
+            self._client.publish(topic, payload, qos)
+
+    def close(self) -> None:
+        """Say goodbye; the broker keeps the session."""
+        if self.error is None:
+            self._client.disconnect()
+            self._flush()
+        self._fail("closed")
+        self._client._sock_close()
+
+    def _flush(self) -> None:
+        client = self._client
+        if client.want_write():
+            client.loop_write()  # into our buffer: what callbacks queued
+        try:
+            client.flush()
+        except OSError as error:
+            self._fail(f"the connection broke: {error.strerror or error}")
+
+    def _fail(self, why: str) -> None:
+        if self.error is None:
+            self.error = why
+
+    def _on_connect(
+        self, client: mqtt.Client, _userdata: object, _flags: object, reason: object, _props: object
+    ) -> None:
+        code = getattr(reason, "value", 0)
+        if code:
+            self._fail(f"the broker refuses the session: {reason}")
+            return
+        leaves = (topics.UP, topics.STATE)
+        client.subscribe([(topics.topic(self._shard, "+", leaf), 1) for leaf in leaves])
+
+    def _on_subscribe(
+        self, _c: mqtt.Client, _u: object, _mid: int, reasons: Any, _props: Any = None
+    ) -> None:
+        if any(getattr(reason, "is_failure", False) for reason in reasons):
+            self._fail("the broker refuses the subscription: may this user read the shard?")
+        else:
+            self.ready = True
+
+    def _on_disconnect(
+        self, _c: mqtt.Client, _u: object, _flags: object, reason: object, _props: object
+    ) -> None:
+        self._fail(f"the connection ended: {reason}")
+
+    def _on_message(self, _c: mqtt.Client, _u: object, message: mqtt.MQTTMessage) -> None:
+        mid = message.mid if message.qos else 0
+        try:
+            topic = message.topic
+        except UnicodeDecodeError:
+            topic = ""
+        self.received.append(Received(topic, bytes(message.payload), mid))
+
+
+class Connector:
+    """Opens a session in a thread of its own, since resolving, connecting and TLS block."""
+
+    def __init__(self, url: BrokerUrl, shard: str, done: Callable[[], None]):
+        self.session: Session | None = None
+        self.error: str | None = None
+        self.done = False  # it succeeded (`session`) or failed (`error`)
+        self._url = url
+        self._shard = shard
+        self._tell = done
+        self._thread = threading.Thread(target=self._run, name="mqtt-connect", daemon=True)
+        self._thread.start()
+
+    def _run(self) -> None:
+        try:
+            session = Session(self._url, self._shard)
+            session.connect()
+        except (OSError, ValueError) as error:
+            reason = getattr(error, "strerror", None) or str(error)
+            self.error = f"cannot reach the broker at {self._url}: {reason}"
+        else:
+            self.session = session
+        self.done = True
+        self._tell()

@@ -1,0 +1,98 @@
+"""`lampione serve`: the core, its store and its socket, until it is told to end."""
+
+import asyncio
+import logging
+import os
+import signal
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from lampione_protocol.topics import NAME_MAX, is_name
+
+from lampione.broker import LocalBroker
+from lampione.broker_url import BrokerUrl
+from lampione.core.answers import Answers
+from lampione.core.core import Core
+from lampione.core.folder import StateFolder
+from lampione.core.server import Server
+from lampione.store.reader import SqliteReader
+from lampione.store.sqlite import SqliteStore
+
+_LOOK_S = 0.5
+
+
+class ServeError(Exception):
+    """The controller cannot start, or had to end; the text says why."""
+
+
+def serve(
+    state: Path,
+    shard: str,
+    broker: BrokerUrl | None = None,
+    *,
+    ready: Callable[[Core], None] = lambda _: None,
+    until_eof: bool = False,
+) -> None:
+    """Run until SIGTERM or SIGINT, in the main thread.
+
+    Args:
+        state: the state folder.
+        shard: of the fleet.
+        broker: without one, our own is adopted or started, and left running.
+        ready: called once the socket answers.
+        until_eof: end, too, when the standard input ends: whoever holds its other end has gone.
+
+    Raises ServeError, FolderError, KeyFileError, StoreError, BrokerError.
+    """
+    if not is_name(shard):
+        raise ServeError(f"{shard!r} cannot be a shard: use a-z, 0-9 and '-', {NAME_MAX} at most")
+    folder = StateFolder(state)
+    with folder.owned():
+        if broker is None:
+            broker = LocalBroker(folder.broker).start().url
+        core = Core(folder, SqliteStore(folder.database), broker, shard)
+        try:
+            asyncio.run(_serve(core, folder, ready, until_eof=until_eof))
+        finally:
+            core.stop()
+        if core.failure is not None:
+            raise ServeError(f"the core failed: {core.failure}")
+
+
+async def _serve(
+    core: Core, folder: StateFolder, ready: Callable[[Core], None], *, until_eof: bool
+) -> None:
+    loop = asyncio.get_running_loop()
+    end = asyncio.Event()
+    for sign in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(sign, end.set)
+    if until_eof:
+        loop.add_reader(sys.stdin.fileno(), _at_eof, loop, end)
+    core.start()
+    server = Server(Answers(core, lambda: SqliteReader(folder.database)), folder.socket)
+    await server.start()
+    ready(core)
+    while core.alive and not end.is_set():
+        try:
+            await asyncio.wait_for(end.wait(), _LOOK_S)
+        except TimeoutError:
+            continue
+    await server.stop()
+
+
+def _at_eof(loop: asyncio.AbstractEventLoop, end: asyncio.Event) -> None:
+    if not os.read(sys.stdin.fileno(), 4096):
+        loop.remove_reader(sys.stdin.fileno())
+        end.set()
+
+
+def main() -> None:
+    """`python -m lampione.serve STATE SHARD [URL]`, for tests: without the command line."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    state, shard, *rest = sys.argv[1:]
+    serve(Path(state), shard, BrokerUrl.parse(rest[0]) if rest else None)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,277 @@
+"""The writer over SQLite: WAL, `synchronous=FULL`, so that what was committed survives a cut."""
+
+import json
+import os
+import sqlite3
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from lampione.core.api import CommandState, Refused
+from lampione.store import Frame, StoredNode, StoreError
+from lampione.store.migrate import migrate
+
+COMMAND_COLUMNS = (
+    'c.id, n.name, c."order", c.state, c.final, c.counter, c.reason, c.level, c.value, '
+    "c.created, c.expires, c.changed"
+)
+
+
+def command_of(row: tuple[Any, ...]) -> CommandState:
+    """Return the command of a row of `COMMAND_COLUMNS`."""
+    return {
+        "command": row[0],
+        "node": row[1],
+        "order": json.loads(row[2]),
+        "state": row[3],
+        "final": bool(row[4]),
+        "counter": row[5],
+        "reason": row[6],
+        "level": row[7],
+        "value": row[8],
+        "created": row[9],
+        "expires": row[10],
+        "changed": row[11],
+    }
+
+
+class SqliteStore:
+    """See `store.TelemetryStore`. For one thread."""
+
+    def __init__(self, path: Path):
+        try:
+            # Made by us, so that it is private from its first byte on.
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+            # The core's thread makes it and uses it; whoever waits for its end may close it.
+            self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+            self._db.execute("PRAGMA journal_mode = WAL")
+            self._db.execute("PRAGMA synchronous = FULL")
+            self._db.execute("PRAGMA foreign_keys = ON")
+            self._db.execute("PRAGMA cache_size = -32768")
+            migrate(self._db)
+            self._db.execute("PRAGMA wal_autocheckpoint = 4000")
+        except (sqlite3.Error, OSError) as error:
+            raise StoreError(f"{path}: {error}") from None
+        self._path = path
+        self._epochs: dict[tuple[int, bytes, int], int] = {}
+        self._open = False
+
+    def _write(self, sql: str, values: tuple[Any, ...] = ()) -> sqlite3.Cursor:
+        try:
+            self._begin()
+            return self._db.execute(sql, values)
+        except sqlite3.Error as error:
+            raise StoreError(f"{self._path}: {error}") from error
+
+    def _write_many(self, sql: str, rows: Iterable[Any]) -> int:
+        try:
+            self._begin()
+            return self._db.executemany(sql, rows).rowcount
+        except sqlite3.Error as error:
+            raise StoreError(f"{self._path}: {error}") from error
+
+    def _begin(self) -> None:
+        if not self._open:
+            self._db.execute("BEGIN IMMEDIATE")
+            self._open = True
+
+    def _read(self, sql: str, values: tuple[Any, ...] = ()) -> list[Any]:
+        try:
+            return self._db.execute(sql, values).fetchall()
+        except sqlite3.Error as error:
+            raise StoreError(f"{self._path}: {error}") from error
+
+    def commit(self) -> None:
+        """Make it durable. Raises StoreError; then call `rollback`."""
+        if self._open:
+            try:
+                self._db.execute("COMMIT")
+            except sqlite3.Error as error:
+                raise StoreError(f"{self._path}: {error}") from error
+            self._open = False
+
+    def rollback(self) -> None:
+        """Forget what was written since the last commit."""
+        self._epochs.clear()
+        if self._open:
+            self._open = False
+            if self._db.in_transaction:
+                self._db.execute("ROLLBACK")
+
+    def close(self) -> None:
+        """Close without committing."""
+        self.rollback()
+        self._db.close()
+
+    def nodes(self) -> list[StoredNode]:
+        """Return every node that was ever seen or commanded."""
+        rows = self._read("SELECT id, name, line, counter, hello, hello_at FROM nodes")
+        return [StoredNode(*row) for row in rows]
+
+    def add_node(self, name: str) -> StoredNode:
+        """Make room for a node."""
+        number = self._write("INSERT INTO nodes (name) VALUES (?)", (name,)).lastrowid
+        assert number is not None
+        return StoredNode(number, name, None, 0, None, None)
+
+    def epoch_id(self, node: int, epoch: bytes, boot: int) -> int:
+        """Return the number of a boot, new or known."""
+        key = (node, epoch, boot)
+        found = self._epochs.get(key)
+        if found is None:
+            rows = self._read(
+                "SELECT id FROM epochs WHERE node = ? AND epoch = ? AND boot = ?", key
+            )
+            if rows:
+                found = rows[0][0]
+            else:
+                found = self._write(
+                    "INSERT INTO epochs (node, epoch, boot) VALUES (?, ?, ?)", key
+                ).lastrowid
+                assert found is not None
+            if len(self._epochs) > 200_000:  # an epoch a boot: years of a city
+                self._epochs.clear()
+            self._epochs[key] = found
+        assert found is not None
+        return found
+
+    def greet(self, node: int, epoch: int, first_seq: int, at: float, body: bytes) -> None:
+        """Record a hello that was accepted."""
+        self._write("UPDATE nodes SET hello = ?, hello_at = ? WHERE id = ?", (body, at, node))
+        self._write(
+            "UPDATE epochs SET first_seq = ?, hello_at = ?, superseded = 0 WHERE id = ?",
+            (first_seq, at, epoch),
+        )
+
+    def supersede(self, node: int, epoch: int) -> None:
+        """Mark the epochs of a flash that is no more."""
+        self._write("UPDATE epochs SET superseded = 1 WHERE node = ? AND id <> ?", (node, epoch))
+
+    def frames(self, frames: list[Frame]) -> int:
+        """Store; return how many were new."""
+        if not frames:
+            return 0
+        return self._write_many(
+            "INSERT INTO frames (epoch, seq, type, received, at, body) VALUES (?, ?, ?, ?, ?, ?) "
+            "ON CONFLICT DO NOTHING",
+            frames,
+        )
+
+    def lines(self, lines: Iterable[tuple[str, int]]) -> None:
+        """Keep what is counted."""
+        self._write_many("UPDATE nodes SET line = ? WHERE id = ?", lines)
+
+    def lose(self, node: int, spans: list[list[int]], at: float, why: str) -> None:
+        """Record numbers that no one holds."""
+        self._write_many(
+            "INSERT INTO losses (node, first, last, at, why) VALUES (?, ?, ?, ?, ?)",
+            [(node, first, last, at, why) for first, last in spans],
+        )
+
+    def find(self, node: int, seq: int) -> None:
+        """Take one number out of the losses."""
+        rows = self._read(
+            "SELECT id, first, last, at, why FROM losses "
+            "WHERE node = ? AND first <= ? AND last >= ? ORDER BY id DESC LIMIT 1",
+            (node, seq, seq),
+        )
+        for number, first, last, at, why in rows:
+            self._write("DELETE FROM losses WHERE id = ?", (number,))
+            left = [[first, seq - 1]] if first < seq else []
+            right = [[seq + 1, last]] if seq < last else []
+            self.lose(node, left + right, at, why)
+
+    def counter(self, node: int, counter: int) -> None:
+        """Keep the last counter given to a command."""
+        self._write("UPDATE nodes SET counter = ? WHERE id = ?", (counter, node))
+
+    def add_command(self, node: int, state: CommandState) -> int:
+        """Record a new command; return its number."""
+        number = self._write(
+            'INSERT INTO commands (node, "order", state, final, created, expires, changed) '
+            "VALUES (?, ?, ?, ?, ?, ?, ?)",
+            (
+                node,
+                json.dumps(state["order"]),
+                state["state"],
+                state["final"],
+                state["created"],
+                state["expires"],
+                state["changed"],
+            ),
+        ).lastrowid
+        assert number is not None
+        return number
+
+    def save_command(self, state: CommandState, epoch: bytes | None, frame: bytes | None) -> None:
+        """Keep what became of a command."""
+        self._write(
+            "UPDATE commands SET state = ?, final = ?, counter = ?, epoch = ?, frame = ?, "
+            "reason = ?, level = ?, value = ?, changed = ? WHERE id = ?",
+            (
+                state["state"],
+                state["final"],
+                state["counter"],
+                epoch,
+                frame,
+                state["reason"],
+                state["level"],
+                state["value"],
+                state["changed"],
+                state["command"],
+            ),
+        )
+
+    def open_commands(self) -> list[tuple[CommandState, bytes | None, bytes | None]]:
+        """Return every command that is not final."""
+        rows = self._read(
+            f"SELECT {COMMAND_COLUMNS}, c.epoch, c.frame "  # noqa: S608
+            "FROM commands c JOIN nodes n ON n.id = c.node WHERE c.final = 0 ORDER BY c.id"
+        )
+        return [(command_of(row), row[12], row[13]) for row in rows]
+
+    def refused(self, counts: dict[tuple[str, str], int], at: float) -> None:
+        """Count frames that were refused."""
+        self._write_many(
+            "INSERT INTO refusals VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE "
+            "SET count = count + excluded.count, last = excluded.last",
+            [(node, reason, count, at) for (node, reason), count in counts.items()],
+        )
+
+    def refusals(self) -> list[Refused]:
+        """Return what was refused, of whom, why, how often."""
+        rows = self._read("SELECT node, reason, count, last FROM refusals ORDER BY node, reason")
+        return [
+            {"node": node or None, "reason": reason, "count": count, "last": last}
+            for node, reason, count, last in rows
+        ]
+
+    def add_totals(self, totals: dict[str, int]) -> None:
+        """Add to the counters that outlive a start."""
+        self._write_many(
+            "INSERT INTO totals VALUES (?, ?) "
+            "ON CONFLICT DO UPDATE SET value = value + excluded.value",
+            list(totals.items()),
+        )
+
+    def totals(self) -> dict[str, int]:
+        """Return those counters."""
+        return dict(self._read("SELECT name, value FROM totals"))
+
+    def lost_counts(self) -> dict[int, int]:
+        """Return how many numbers each node lost."""
+        return dict(self._read("SELECT node, sum(last - first + 1) FROM losses GROUP BY node"))
+
+    def latest(self, node: int, kind: int) -> Frame | None:
+        """Return the newest frame of a type, of the last epochs."""
+        for (epoch,) in self._read(
+            "SELECT id FROM epochs WHERE node = ? ORDER BY superseded, id DESC LIMIT 8", (node,)
+        ):
+            rows = self._read(
+                "SELECT epoch, seq, type, received, at, body FROM frames "
+                "WHERE epoch = ? AND type = ? ORDER BY seq DESC LIMIT 1",
+                (epoch, kind),
+            )
+            if rows:
+                return Frame(*rows[0])
+        return None
