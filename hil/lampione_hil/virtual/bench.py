@@ -1,6 +1,7 @@
 """A bench of virtual boards: the caller's side."""
 
 import os
+import pickle
 import subprocess
 import sys
 import tempfile
@@ -77,8 +78,8 @@ class VirtualBench:
         ours, theirs = socketpair()
         environment = dict(os.environ)
         package = str(Path(__file__).parents[2])
-        path = environment.get("PYTHONPATH")
-        environment["PYTHONPATH"] = f"{package}{os.pathsep}{path}" if path else package
+        # The caller's own parts of a world must be found there too.
+        environment["PYTHONPATH"] = os.pathsep.join([package, *filter(None, sys.path)])
         environment.pop("MICROPYPATH", None)
         log = self.folder / "supervisor.log"
         with log.open("wb") as file:
@@ -113,6 +114,13 @@ class VirtualBench:
             text = log.read_text(errors="replace")
             self.close()
             raise BenchError(f"the virtual bench did not start: {text[-500:]}") from None
+
+    @property
+    def supervisor_pid(self) -> int:
+        """The process id of the supervisor. Raises BenchError when the bench is closed."""
+        if self._process is None:
+            raise BenchError("the virtual bench is closed")
+        return self._process.pid
 
     def close(self) -> None:
         """Switch every board off and end the supervisor."""
@@ -205,7 +213,7 @@ class VirtualBench:
             number = self._number
             self._waiting[number] = future
             try:
-                self._connection.send((number, name, arguments))
+                self._connection.send((number, name, pickle.dumps(arguments)))
             except OSError:
                 raise BenchError(f"the virtual bench is gone: {self._log()}") from None
         try:

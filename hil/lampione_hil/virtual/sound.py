@@ -137,14 +137,16 @@ class SyntheticStreet(Street):
         phases = np.exp(2j * np.pi * draw.random(len(hz)))
         noise = np.fft.irfft(shape * phases, n)  # seamless: the end meets the beginning
         noise /= np.sqrt(np.mean(noise * noise))
-        t = np.arange(n) / SAMPLE_HZ
-        loudness = np.full(n, 0.1)
+        coarse = np.arange(0, 60.01, 0.01)  # loudness changes slowly
+        loudness = np.full(len(coarse), 0.1)
         for _ in range(self.vehicles):
             centre, width = draw.uniform(0, 60), draw.uniform(0.8, 2.5)
-            away = (t - centre + 30) % 60 - 30
+            away = (coarse - centre + 30) % 60 - 30
             loudness += draw.uniform(0.4, 1.0) / (1 + (away / width) ** 2)
-        hum = 0.05 * np.sin(2 * np.pi * 100 * t) + 0.02 * np.sin(2 * np.pi * 200 * t)
-        x = noise * loudness + hum
+        t = np.arange(n) / SAMPLE_HZ
+        second = 2 * np.pi * np.arange(SAMPLE_HZ) / SAMPLE_HZ
+        hum = np.tile(0.05 * np.sin(100 * second) + 0.02 * np.sin(200 * second), 60)
+        x = noise * np.interp(t, coarse, loudness) + hum
         return np.asarray(x * (rms_for(self.spl_db) / np.sqrt(np.mean(x * x))))
 
 

@@ -51,7 +51,7 @@ class Sht45(I2CDevice):
         self.serial = serial
         self._busy_until_s = 0.0
         self._words: tuple[int, int] | None = None
-        self._stuck: tuple[int, int] | None = None
+        self._last: tuple[int, int] | None = None
         self._fault = ""
 
     def fault(self, kind: str) -> None:
@@ -59,7 +59,6 @@ class Sht45(I2CDevice):
         if kind not in ("", "stuck", "crc"):
             raise ValueError(f"sht45 has no fault {kind!r}: stuck, crc")
         self._fault = kind
-        self._stuck = None
 
     def write(self, data: bytes, now_s: float) -> bool:
         """See I2CDevice."""
@@ -94,8 +93,8 @@ class Sht45(I2CDevice):
         return reply[:length].ljust(length, b"\xff")
 
     def _measure(self, heater_ws: float) -> tuple[int, int]:
-        if self._fault == "stuck" and self._stuck is not None:
-            return self._stuck
+        if self._fault == "stuck" and self._last is not None:
+            return self._last
         temperature_c, humidity_percent = self.air.now()
         if heater_ws:
             warm_c = temperature_c + heater_ws * _HEATER_C_PER_W
@@ -105,7 +104,7 @@ class Sht45(I2CDevice):
             _clamp(round((temperature_c + 45) / 175 * 65535)),
             _clamp(round((humidity_percent + 6) / 125 * 65535)),
         )
-        self._stuck = words
+        self._last = words
         return words
 
 
