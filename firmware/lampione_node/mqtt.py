@@ -182,9 +182,9 @@ class Connection:
     a function or coroutine function (topic: str, payload: bytes); a message with QoS 1 is
     acknowledged after it returned, and not at all if it raised (counted in `faults`). It must
     not itself await publish() with QoS 1 or subscribe(), since the same task reads the answer.
-    Every wait ends after `timeout_s`. Packets above 576 bytes are dropped, counted in
-    `skipped`. With "tls", "ca" and, when the broker asks for them, "cert" and "key" name DER
-    files: not every build of MicroPython reads PEM.
+    Every wait for the broker ends after `timeout_s` and a quarter of it. Packets above 576
+    bytes are dropped, counted in `skipped`. With "tls", "ca" and, when the broker asks for
+    them, "cert" and "key" name DER files: not every build of MicroPython reads PEM.
     """
 
     def __init__(
@@ -200,7 +200,7 @@ class Connection:
         self._heard = asyncio.Event()
         self._room = asyncio.Event()
         self._ended = asyncio.Event()
-        self._waiting = {}  # packet id -> [event, code of the answer or -1]
+        self._waiting = {}  # packet id -> [event, code of the answer or -1, since when]
         self._tasks = []
         self._sock = self._error = None
         self._mid = self._received_ms = self._sent_ms = 0
@@ -219,7 +219,10 @@ class Connection:
             raise MqttUntrusted(str(error))
         except OSError as error:
             # mbedTLS has codes from -0x1080 down, the resolver from -1 to -212.
-            raise (MqttUntrusted if error.errno < -0x1000 else MqttClosed)(str(error))
+            code = error.args[0]
+            if isinstance(code, int) and code < -0x1000:
+                raise MqttUntrusted(str(error))
+            raise MqttClosed(str(error))
         finally:
             if present is None:
                 self._end(self)
@@ -229,7 +232,7 @@ class Connection:
 
     async def subscribe(self, topic: str, qos=1) -> int:
         """Subscribe to one topic; return the QoS granted. Raises MqttError."""
-        code = await self._within(self._ask(_SUBSCRIBE, b"", _text(topic) + bytes((qos,))))
+        code = await self._ask(_SUBSCRIBE, b"", _text(topic) + bytes((qos,)))
         if code > 2:
             raise MqttRefused(code)
         return code
@@ -240,7 +243,7 @@ class Connection:
         Raises MqttError; ValueError when the packet would have more than 576 bytes.
         """
         work = self._ask if qos else self._write
-        await self._within(work(_PUBLISH | qos << 1 | bool(retain), _text(topic), payload))
+        await work(_PUBLISH | qos << 1 | bool(retain), _text(topic), payload)
 
     async def run(self) -> None:
         """Wait for the end of the connection. Raises the MqttError that ended it, if any."""
@@ -254,7 +257,7 @@ class Connection:
         """Say goodbye (no last will), close the socket. Harmless when closed already."""
         try:
             if self._error is None:
-                await self._within(self._write(_DISCONNECT))
+                await self._write(_DISCONNECT)
             self._end(self)
             # Who waits to write must leave the poll before its socket goes.
             await self._writing.acquire()
@@ -274,7 +277,7 @@ class Connection:
     async def _open(self) -> bool:
         settings, client_id, will = self._about
         host = settings["host"]
-        address = socket.getaddrinfo(host, settings["port"], 0, socket.SOCK_STREAM)[0]
+        address = socket.getaddrinfo(host, settings["port"])[0]
         sock = self._sock = socket.socket(address[0])
         sock.setblocking(False)
         try:
@@ -335,11 +338,11 @@ class Connection:
                 while rest:
                     count = self._sock.write(rest)
                     if count is None:
-                        await _ready(self._sock, True)
+                        await self._within(_ready(self._sock, True))
                     else:
                         rest = rest[count:]
             except BaseException as error:  # also cancelled: half a packet cannot be mended
-                self._end(MqttClosed(repr(error)))
+                self._end(error)
                 if self._tasks and isinstance(error, OSError):
                     raise self._error
                 raise
@@ -352,7 +355,7 @@ class Connection:
             self._room.clear()
             await self._room.wait()
         mid = self._mid = self._mid % 0xFFFF + 1
-        answer = waiting[mid] = [asyncio.Event(), -1]
+        answer = waiting[mid] = [asyncio.Event(), -1, ticks_ms()]
         try:
             await self._write(first, topic, mid.to_bytes(2, "big"), payload)
             await answer[0].wait()
@@ -360,7 +363,7 @@ class Connection:
             del waiting[mid]
             self._room.set()
         if answer[1] < 0:
-            raise MqttClosed
+            raise MqttClosed if self._error else MqttTimeout
         return answer[1]
 
     async def _handle(self, first: int) -> None:
@@ -403,16 +406,23 @@ class Connection:
             self._end(error)
 
     async def _watch(self) -> None:
-        """Ping when nothing was sent or nothing came for half the keep-alive [3.1.2.10]."""
+        """End what waits for too long; ping after half a keep-alive with no traffic [3.1.2.10].
+
+        No traffic one way is enough. One task for all time-outs, for wait_for() makes two tasks
+        at each use.
+        """
         try:
             while True:
                 now = ticks_ms()
+                for answer in self._waiting.values():
+                    if ticks_diff(now, answer[2]) >= self._timeout_ms:
+                        answer[0].set()
                 quiet_ms = max(ticks_diff(now, self._sent_ms), ticks_diff(now, self._received_ms))
                 if quiet_ms < self._half_ms:
-                    await asyncio.sleep_ms(self._half_ms - quiet_ms)
+                    await asyncio.sleep_ms(min(self._half_ms - quiet_ms, self._timeout_ms // 4))
                 else:
                     self._heard.clear()
-                    await self._within(self._write(_PINGREQ))
+                    await self._write(_PINGREQ)
                     await self._within(self._heard.wait())
         except Exception as error:
             self._end(error)

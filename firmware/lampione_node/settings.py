@@ -6,70 +6,75 @@ Wi-Fi, name or shard the node stays off the network and follows its program alon
 
 import json
 
-_NUMBERS = (  # part ("": at the top), key, default, least, most
-    ("", "report_interval_s", 60, 1, 3600),
-    ("", "health_interval_s", 900, 1, 86_400),
-    ("", "outbox_bytes", 524_288, 16_384, 16_777_216),
-    ("lamp", "design_percent", 100, 1, 100),
-    ("broker", "port", 1883, 1, 65_535),
-    ("broker", "tls", False, False, True),
-)
-_TEXTS = (
-    ("", "node shard"),
-    ("wifi", "ssid password"),
-    ("broker", "host ca cert key user password"),
-)
-_NEEDED = ("node", "shard", "ssid", "host")
+# Key, default, least and most: of a number's value, of a text's length. As text it takes half
+# the room that tuples would.
+_RULES = """report_interval_s 60 1 3600
+health_interval_s 900 1 86400
+outbox_bytes 524288 16384 16777216
+node "" 1 32
+shard "" 1 32
+lamp.design_percent 100 1 100
+wifi.ssid "" 1 32
+wifi.password "" 0 64
+broker.host "" 1 253
+broker.port 1883 1 65535
+broker.tls false 0 1
+broker.ca "" 0 64
+broker.cert "" 0 64
+broker.key "" 0 64
+broker.user "" 0 64
+broker.password "" 0 64"""
 
 
 def check(given) -> tuple:
     """Return (settings, faults): every key in place, and a line for each value that was wrong.
 
-    Texts that may be absent are then "". "wifi" and "broker" are None when absent; "broker"
-    also when anything that the network needs is wrong. `given` is changed.
+    Texts that may be absent are then "". "wifi" and "broker" are None when absent, and both
+    when anything that the network needs is wrong. `given` is changed.
     """
     faults = []
+    offline = False
     if type(given) is not dict:
         faults.append("settings: not an object")
         given = {}
-    for part in ("lamp", "parts", "wifi", "broker"):
+    for part, group in (("lamp", {}), ("parts", {}), ("wifi", None), ("broker", None)):
         value = given.get(part)
-        if value is not None and type(value) is not dict:
+        if type(value) is dict:
+            group = value
+        elif value is not None:
             faults.append(part + ": not an object")
-            value = {}
-        given[part] = value
-    for part in ("lamp", "parts"):
-        given[part] = given[part] or {}
-    offline = False
-    for part, key, default, least, most in _NUMBERS:
+            group = {}
+        given[part] = group
+    for rule in _RULES.split("\n"):
+        name, default, least, most = rule.split()
+        part, _, key = name.rpartition(".")
         group = given[part] if part else given
         if group is None:
             continue
-        value = group.setdefault(key, default)
-        if type(value) is not type(default) or not least <= value <= most:
-            faults.append("%s: %d to %d" % (key, least, most))
-            group[key] = default
-            offline = offline or part == "broker"
-    for part, keys in _TEXTS:
-        group = given[part] if part else given
-        for key in keys.split() if group is not None else ():
-            value = group[key] = group.get(key) or ""
-            bad = type(value) is not str or (key in _NEEDED and not value)
-            if bad or (not part and any(c in value for c in "/+#.$ ")):
-                faults.append(part + " " + key + ": bad text")
-                group[key] = ""
-                offline = True
+        default = json.loads(default)
+        value = group.get(key)
+        if value is None:
+            value = default
+        size = len(value) if isinstance(value, str) else value
+        if type(value) is not type(default) or not int(least) <= size <= int(most):
+            faults.append(name + ": " + least + " to " + most)
+            offline = offline or default == "" or part == "broker"
+            value = default
+        group[key] = value
     broker = given["broker"]
     if broker and broker["tls"] and not broker["ca"]:
-        faults.append("broker ca: needed for tls")
+        faults.append("broker.ca: needed for tls")
+        offline = True
+    if any(c in given["node"] + given["shard"] for c in "/+#.$ "):
+        faults.append("node, shard: no / + # . $ or space")
         offline = True
     if offline:
-        given["broker"] = None
+        given["broker"] = given["wifi"] = None
     parts = given["parts"]
     for name in list(parts):
         pins = parts[name]
         if type(pins) is not dict or not all(type(pin) in (int, str) for pin in pins.values()):
-            faults.append("parts " + name + ": not pins")
+            faults.append("parts." + name + ": not pins")
             del parts[name]
     return given, faults
 

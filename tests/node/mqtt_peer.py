@@ -20,7 +20,7 @@ FIRMWARE = ROOT / "firmware"
 PATH = (FIRMWARE, ROOT / "protocol")
 
 _SCRIPT = """
-import asyncio, binascii, json, sys
+import asyncio, binascii, gc, json, sys
 from lampione_node import mqtt
 
 connection = None
@@ -59,6 +59,9 @@ async def do(id, what, **given):
         elif what == "publish":
             given["payload"] = binascii.unhexlify(given["payload"])
             await connection.publish(**given)
+        elif what == "memory":
+            gc.collect()
+            result = gc.mem_alloc()
         elif what == "counts":
             result = [connection.skipped, connection.faults]
         else:
