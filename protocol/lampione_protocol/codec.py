@@ -40,13 +40,16 @@ def _raw(field: tuple, value: "int | None") -> int:
     return exponent << _MANTISSA_BITS | value
 
 
-def encode_into(fields: tuple, values: list, buf: bytearray, pos: int) -> int:
+def encode_into(
+    fields: tuple, values: "list | tuple", buf: "bytearray | memoryview", pos: int
+) -> int:
     """Write a message into `buf` from `pos` on and return where it ends.
 
     Args:
         fields: of the schema.
         values: one a field, in order: integers in steps, None for unknown, bytes or str for
-            kinds "y" and "t"; what stands for a spare field is not looked at.
+            kinds "y" and "t"; what stands for a spare field is not looked at, and may be left
+            out at the end.
 
     Raises:
         RangeError: a value that its field cannot hold; nothing after `pos` counts then.
@@ -101,7 +104,7 @@ def encode_into(fields: tuple, values: list, buf: bytearray, pos: int) -> int:
     return pos
 
 
-def encode(fields: tuple, values: list) -> bytes:
+def encode(fields: tuple, values: "list | tuple") -> bytes:
     """Return a message's bytes. Raises RangeError. For hosts and tests: it allocates."""
     buf = bytearray(width_bytes(fields))
     return bytes(buf[: encode_into(fields, values, buf, 0)])
