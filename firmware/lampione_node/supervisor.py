@@ -16,11 +16,12 @@ _TEXT = const(60)
 def backoff_ms(attempt: int, first_ms: int = _FIRST_MS, longest_ms: int = _LONGEST_MS) -> int:
     """Return how long to wait before try `attempt` (0, 1, ...) in ms.
 
-    Between half and all of first_ms * 2**attempt, never above longest_ms: many nodes that lost
-    the same broker come back spread out, and none at once.
+    Anything from half of first_ms to first_ms * 2**attempt, never above longest_ms: the nodes
+    that lost the same broker come back spread out, and none at once.
     """
+    least = first_ms // 2
     most = min(longest_ms, first_ms << min(attempt, 16))
-    return most - random.getrandbits(16) * most // 0x20000
+    return least + (random.getrandbits(16) * (most - least) >> 16)
 
 
 class _Task:
