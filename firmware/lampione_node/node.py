@@ -154,6 +154,7 @@ class Node:
         while True:
             check_in()
             await lamp.step()
+            lamp.update()
             if was == _OVERRIDE and lamp.reason < _OVERRIDE:
                 self._post.event(OVERRIDE_ENDED, INFO, lamp.level_percent)
             was = lamp.reason

@@ -21,6 +21,7 @@ from .supervisor import backoff_ms
 
 _IN_FLIGHT = const(4)  # frames published and not yet acknowledged by the broker
 _LOOK_MS = const(1000)
+_JOIN_MS = const(200)
 _STATE_MS = const(900000)  # "online" is said again so often
 _RESEND_MAX_MS = const(900000)
 _REFUSED_MS = const(60000)  # an Event on refused frames comes no more often, a reason
@@ -44,16 +45,16 @@ class Uplink:
     """Keeps the node connected and its frames moving.
 
     Args:
-        settings: the node's.
+        settings: the node's. Without a risen watermark for "resend_s" (30) everything that is
+            not acknowledged is sent again; then after twice as long, 15 minutes at most.
         wifi: whose `joined()` says that there is a network.
         identity: of this boot.
         post: whose outbox is emptied.
         commands: who carries out what comes.
         facts: (firmware, hardware, profile, reset cause, config version) of the Hello.
-        resend_s: without a risen watermark for so long, everything unacknowledged is sent again.
     """
 
-    def __init__(self, settings, wifi, identity, post, commands, facts, resend_s=30) -> None:  # type: ignore[no-untyped-def]
+    def __init__(self, settings, wifi, identity, post, commands, facts) -> None:  # type: ignore[no-untyped-def]
         node = settings["node"]
         self._settings = settings["broker"]
         self._wifi = wifi
@@ -67,7 +68,7 @@ class Uplink:
         self._box = box = post.outbox
         self._commands = commands
         self._facts = facts
-        self._resend_least_ms = self._resend_ms = resend_s * 1000
+        self._resend_least_ms = self._resend_ms = settings.get("resend_s", 30) * 1000
         post.on_news = self._news
         commands.on_hello = self._on_hello
         commands.on_fetch = self._on_fetch
@@ -281,7 +282,7 @@ class Uplink:
         while True:
             while not self._wifi.joined():
                 check_in()
-                await asyncio.sleep_ms(_LOOK_MS)
+                await asyncio.sleep_ms(_JOIN_MS)
             connection = Connection(self._settings, self._node, will, on_message=self._on_message)
             try:
                 await self._live_on(connection)

@@ -1,0 +1,32 @@
+"""A bench, a broker and a small controller, shared by the tests of one module."""
+
+from collections.abc import Iterator
+
+import pytest
+from lampione_hil.interpreter import NoInterpreterError
+from lampione_hil.virtual import VirtualBench
+
+from tests.brokers import Broker
+from tests.node.controller import Controller
+
+
+@pytest.fixture(scope="module")
+def bench() -> Iterator[VirtualBench]:
+    try:
+        with VirtualBench() as made:
+            yield made
+    except NoInterpreterError as error:
+        pytest.skip(str(error))
+
+
+@pytest.fixture(scope="module")
+def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
+    with Broker("nats", tmp_path_factory.mktemp("broker")) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def controller(broker: Broker) -> Iterator[Controller]:
+    made = Controller(broker)
+    yield made
+    made.close()
