@@ -2,7 +2,10 @@
 
 paho does the protocol; it is driven by hand (`fileno`, `read`, `write`, `tick`), from one thread,
 and its socket calls go through buffers, since most of the cost of a small message is system
-calls. An acknowledgement belongs to the connection that the message came by: a later one would
+calls. What a busy session consists of, whole PUBLISH packets, is parsed here from the buffer;
+everything else goes to paho.
+
+An acknowledgement belongs to the connection that the message came by: a later one would
 acknowledge something else under the same number, so the numbers of a lost connection are void.
 """
 
@@ -22,7 +25,9 @@ from lampione.broker_url import BrokerUrl
 KEEPALIVE_S = 30
 CONNECT_S = 10.0
 _CHUNK = 1 << 16
+_PUBLISH = 0x30
 _PUBACK = b"\x40\x02"
+_PACKET_MAX = 1 << 20
 
 
 class Received(NamedTuple):
@@ -48,11 +53,17 @@ class _Client(mqtt.Client):
             reconnect_on_failure=False,
         )
 
+    def fill(self) -> bool:
+        """Read from the socket; say whether it is still open. Raises OSError, BlockingIOError."""
+        chunk = super()._sock_recv(_CHUNK)
+        self.unread = self.unread[self.read_at :] + chunk
+        self.read_at = 0
+        return bool(chunk)
+
     def _sock_recv(self, bufsize: int) -> bytes:
+        if self.read_at == len(self.unread):
+            self.fill()  # BlockingIOError: nothing more for now
         at = self.read_at
-        if at == len(self.unread):
-            self.unread = super()._sock_recv(_CHUNK)  # BlockingIOError: nothing more for now
-            at = 0
         data = self.unread[at : at + bufsize]
         self.read_at = at + len(data)
         return data
@@ -71,9 +82,9 @@ class _Client(mqtt.Client):
             del self.unsent[:sent]
 
     @property
-    def buffered(self) -> bool:
-        """Say whether bytes have been read from the socket and not parsed."""
-        return self.read_at < len(self.unread)
+    def between_packets(self) -> bool:
+        """Say whether paho has no packet half read."""
+        return not self._in_packet["command"]
 
 
 class Session:
@@ -124,20 +135,70 @@ class Session:
 
     def read(self, limit: int) -> None:
         """Take what has come, up to about `limit` messages."""
-        client = self._client
-        read = client.loop_read
         while self.error is None and len(self.received) < limit:
-            before = client.read_at
             try:
-                ended = read() != MQTTErrorCode.MQTT_ERR_SUCCESS
+                if not self._read_some(limit):
+                    break
+            except BlockingIOError:
+                break
+            except OSError as error:
+                self._fail(f"the connection broke: {error.strerror or error}")
             except (ValueError, IndexError, struct.error):  # paho trusts what brokers send
                 self._fail("the broker sends what is not MQTT")
-                return
-            if ended:
-                self._fail("the broker ended the connection")
-            elif not client.buffered and client.read_at == before:
-                return  # the socket is empty
         self._flush()
+
+    def _read_some(self, limit: int) -> bool:
+        """Take in a packet or more; say whether there may be others."""
+        client = self._client
+        if not client.between_packets:
+            return self._read_other()
+        complete = self._take_publishes(limit)
+        if not complete:
+            if not client.fill():
+                self._fail("the broker ended the connection")
+            return True
+        if client.read_at < len(client.unread) and len(self.received) < limit:
+            return self._read_other()
+        return True
+
+    def _read_other(self) -> bool:
+        """Have paho read one packet."""
+        client = self._client
+        before = client.read_at, client.unread
+        if client.loop_read() != MQTTErrorCode.MQTT_ERR_SUCCESS:
+            self._fail("the broker ended the connection")
+        return (client.read_at, client.unread) != before
+
+    def _take_publishes(self, limit: int) -> bool:
+        """Take the PUBLISH packets (3.3) at the buffer's start; False: it ends within a packet."""
+        client = self._client
+        data, at = client.unread, client.read_at
+        received = self.received
+        end = len(data)
+        complete = True
+        while len(received) < limit:
+            if at == end:
+                complete = False
+                break
+            first = data[at]
+            if first & 0xF0 != _PUBLISH:
+                break
+            body, size = _length(data, at + 1)
+            if body < 0 or body + size > end:
+                complete = False
+                break
+            start = body + 2 + (data[body] << 8 | data[body + 1])
+            mid = 0
+            if first & 0x06:
+                mid = data[start] << 8 | data[start + 1]
+            payload = start + (2 if mid else 0)
+            at = body + size
+            if payload > at:
+                raise ValueError("a topic longer than its packet")
+            topic = data[body + 2 : start].decode(errors="replace")
+            received.append(Received(topic, data[payload:at], mid))
+        client.read_at = at
+        return complete
 
     def write(self) -> None:
         """Send what waits."""
@@ -213,6 +274,24 @@ class Session:
         except UnicodeDecodeError:
             topic = ""
         self.received.append(Received(topic, bytes(message.payload), mid))
+
+
+def _length(data: bytes, at: int) -> tuple[int, int]:
+    """Return (where the packet's body starts, its size), MQTT 3.1.1 section 2.2.3; (-1, 0): more.
+
+    Raises ValueError.
+    """
+    size = shift = 0
+    for position in range(at, min(at + 4, len(data))):
+        size |= (data[position] & 127) << shift
+        shift += 7
+        if data[position] < 128:
+            if size > _PACKET_MAX:
+                raise ValueError("a packet that large is not for us")
+            return position + 1, size
+    if len(data) >= at + 4:
+        raise ValueError("a length of more than four bytes")
+    return -1, 0
 
 
 class Connector:
