@@ -21,6 +21,7 @@ from tests.brokers import Broker, wait_until
 SHARD = "test"
 FIELDS = {number: fields for number, _, fields in schema.MESSAGES}
 Identity = tuple[bytes, int, int]
+KEY = bytes(range(32))
 
 
 def named(kind: int, values: list[Any]) -> dict[str, Any]:
