@@ -142,7 +142,7 @@ def test_state_folder_is_xdg(monkeypatch: pytest.MonkeyPatch) -> None:
     ("line", "order"),
     [
         ("level 40 --ramp 5s --for 10m", {"op": "level", "level": 40, "ramp_s": 5, "for_s": 600}),
-        ("level 0%", {"op": "level", "level": 0}),
+        ("level 0%", {"op": "level", "level": 0, "for_s": 3600}),
         ("identify --for 30s", {"op": "identify", "for_s": 30}),
         ("resume", {"op": "resume"}),
         ("read", {"op": "read"}),

@@ -153,6 +153,7 @@ def _services(commands: _Commands) -> None:
         metavar="FILE",
         help="the fleet's file (default: fleet.toml in the folder, else Milan's)",
     )
+    serve.add_argument("--until-eof", action="store_true", help=argparse.SUPPRESS)
 
     broker = commands.add(
         "broker",
@@ -264,7 +265,7 @@ def _sending(commands: _Commands, common: argparse.ArgumentParser) -> None:
         )
         return command
 
-    level = order("level", "set the lamp's level; it ends by itself with --for")
+    level = order("level", "set the lamp's level for a time, after which it resumes")
     level.add_argument("level", type=values.percent, metavar="PERCENT", help="0 to 100")
     level.add_argument(
         "--ramp",
@@ -277,8 +278,9 @@ def _sending(commands: _Commands, common: argparse.ArgumentParser) -> None:
         "--for",
         dest="for_s",
         type=values.duration_s,
+        default=3600.0,
         metavar="T",
-        help="hold it for T, then resume (default: until `resume`)",
+        help="hold it for T, then resume (default: 1h)",
     )
     identify = order("identify", "blink, so that someone in the street sees which one it is")
     identify.add_argument("--for", dest="for_s", type=values.duration_s, metavar="T")

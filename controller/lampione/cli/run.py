@@ -29,6 +29,9 @@ def _expected(error: Exception) -> tuple[str, int] | None:
         ("lampione.keys", "KeyFileError"),
         ("lampione.broker", "BrokerError"),
         ("lampione.broker_url", "BrokerUrlError"),
+        ("lampione.serve", "ServeError"),
+        ("lampione.core.folder", "FolderError"),
+        ("lampione.store", "StoreError"),
         ("lampione_hil.interpreter", "NoInterpreterError"),
         ("lampione_hil.board", "BenchError"),
     ):

@@ -35,6 +35,47 @@ def _folder(state: Path) -> Path:
     return state
 
 
+def _fleet_file(options: argparse.Namespace) -> Path | None:
+    """Return the fleet's file: the one that was given, the folder's own, or None: Milan's."""
+    own: Path = options.state / "fleet.toml"
+    given: Path | None = options.fleet
+    return given or (own if own.exists() else None)
+
+
+def serve(options: argparse.Namespace) -> int:
+    """`lampione serve`, until Ctrl-C or SIGTERM."""
+    import logging
+    import shutil
+
+    from lampione import seeds, serve
+    from lampione.broker_url import BrokerUrl
+    from lampione.core.core import Core
+
+    url = None if options.broker is None else BrokerUrl.parse(options.broker)
+    seed = seeds.load(_fleet_file(options))
+    _folder(options.state)
+    if options.fleet is not None:  # kept, so that every front end knows the sites
+        shutil.copyfile(options.fleet, options.state / "fleet.toml")
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    out = printer(options)
+
+    def ready(core: Core) -> None:
+        if out.as_json:
+            out.json({"ready": True, "state": str(options.state), "broker": str(core.url)})
+        else:
+            out.line(f"the controller of {seed.fleet.name} runs in {options.state}")
+            out.line(f"broker {core.url}, shard {core.shard}; Ctrl-C ends it")
+
+    serve.serve(
+        options.state,
+        options.shard or seed.fleet.shard,
+        url,
+        ready=ready,
+        until_eof=options.until_eof,
+    )
+    return OK
+
+
 def broker(options: argparse.Namespace) -> int:
     """`lampione broker`."""
     from lampione.broker import LocalBroker, Running
@@ -80,10 +121,8 @@ def keys(options: argparse.Namespace) -> int:
             raise CliError("give either nodes or --all", USAGE)
         from lampione import seeds
 
-        own = options.state / "fleet.toml"
-        fleet = options.fleet or (own if own.exists() else None)
         had = key_files.load(path) if path.exists() else {}
-        names = [n.id for n in seeds.load(fleet).running if n.id not in had]
+        names = [n.id for n in seeds.load(_fleet_file(options)).running if n.id not in had]
     elif not names:
         raise CliError("say for which nodes, or --all for those of the fleet", USAGE)
     made = key_files.new(path, names) if names else []
