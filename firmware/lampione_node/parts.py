@@ -38,21 +38,18 @@ class Climate:
                 self._ms = ticks_ms()
             except OSError:
                 pass  # its state says so
-            self._judge()
             await asyncio.sleep_ms(_CLIMATE_MS)
 
-    def _judge(self) -> None:
+    def fill(self, values: list, _duration_ms: int) -> None:
+        """Put temperature and humidity into a Report, unless the last are too old."""
         self.state = self._sht45.state
         if self._found and ticks_diff(ticks_ms(), self._ms) > _FRESH_MS:
             self._found = None
-            if self.state == health.OK:
-                self.state = health.STALE
-
-    def fill(self, values: list, _duration_ms: int) -> None:
-        """Put temperature and humidity into a Report."""
-        self._judge()
-        if self._found:
+        if self._found:  # a measurement that failed is made up for by the next
+            self.state = health.OK
             values[_TEMPERATURE], values[_TEMPERATURE + 1] = self._found
+        elif self.state == health.OK:
+            self.state = health.STALE
 
 
 class Sound:
