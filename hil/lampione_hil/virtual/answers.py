@@ -35,8 +35,7 @@ def _ready(life: Life, _: bytes) -> None:
 
 
 def _prompt(life: Life, _: bytes) -> None:
-    life.at_prompt = True
-    life.home.changed(life)
+    life.prompt()
 
 
 def _reset(life: Life, body: bytes) -> None:

@@ -26,7 +26,7 @@ class FlashStats:
 
     writes: int
     erases: int
-    overwrites: int  # programs of bytes that were not erased: none with a sound file system
+    overwrites: int  # programs of bytes that were not erased: none before a power cut
     block_writes: tuple[int, ...]
     block_erases: tuple[int, ...]
 

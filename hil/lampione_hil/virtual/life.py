@@ -81,6 +81,7 @@ class Life:
         self.pins: dict[int, int] = {}
         self.at_prompt = False
         self._ready = False
+        self._prompted = False  # the REPL has shown itself since this boot
         self._terminal = -1  # master side of the board's own terminal
         self._wire: socket.socket | None = None
         self._uarts: dict[int, socket.socket] = {}
@@ -165,7 +166,8 @@ class Life:
         self._drain()
         code = os.waitstatus_to_exitcode(status)
         self._release()
-        if code < 0 or code == spawn.FAILED:
+        # A Ctrl-C between two programs finds nobody to catch it; a board would not mind.
+        if code != -signal.SIGINT and (code < 0 or code == spawn.FAILED):
             # The interpreter itself fell over: it would do so again.
             self._shown(b"\r\nthe interpreter ended with %d\r\n" % code)
             self.exits.append(f"crash {code}")
@@ -207,6 +209,7 @@ class Life:
         self.waiting_us = None
         self.at_prompt = False
         self._ready = False
+        self._prompted = False
         self.pwm.clear()
         self.pins.clear()
         self.raw_boot = raw
@@ -311,6 +314,13 @@ class Life:
         self._push()
         self.home.changed(self)
 
+    def prompt(self) -> None:
+        """main.py is over: no input until the prompt is there, as a Ctrl-C would end it all."""
+        self.at_prompt = True
+        self._ready = self._prompted
+        self._push()
+        self.home.changed(self)
+
     def type(self, data: bytes) -> None:
         """Send to the board's serial line as if somebody typed."""
         if self.powered and len(self._queue) < _QUEUE:
@@ -357,6 +367,11 @@ class Life:
 
     def _shown(self, data: bytes) -> None:
         data = self.console.take(data)
+        if b">>> " in data:
+            self._prompted = True
+            if self.at_prompt and not self._ready:
+                self._ready = True
+                self._push()
         with contextlib.suppress(OSError):  # nobody reads the port: what does not fit is gone
             os.write(self._host, data)
         self.home.changed(self)
