@@ -24,9 +24,12 @@ _LOOK_MS = const(1000)
 _JOIN_MS = const(200)
 _STATE_MS = const(900000)  # "online" is said again so often
 _RESEND_MAX_MS = const(900000)
+_HELLO_MS = const(14400000)  # a hello brings the time, and a crystal drifts 0.3 s in these 4 h,
+_HELLO_UNSET_MS = const(600000)  # more often while nobody has set the clock
 _REFUSED_MS = const(60000)  # an Event on refused frames comes no more often, a reason
 _HOLES_MAX = const(256)  # Events on lost numbers in one boot: a broken flash must not fill itself
 _FETCHES = const(8)
+_CONTROLLER = const(3)  # the clock's quality
 _SAVE_EVERY = const(64)  # acknowledged frames: a segment, about
 
 # Why a frame from the controller's side was refused: names.REFUSED
@@ -72,6 +75,7 @@ class Uplink:
         post.on_news = self._news
         commands.on_hello = self._on_hello
         commands.on_fetch = self._on_fetch
+        self._hello_ms = ticks_ms()
         self._hello = None  # the answer to put into the Hello that is due
         self._live = Reader(box, self._on_hole)
         self._old = Reader(box, self._on_hole)
@@ -169,6 +173,7 @@ class Uplink:
             self._post.clock.quality(),
         )
         self._hello = None
+        self._hello_ms = ticks_ms()
         frame = self._frame
         return frame[
             : identity.seal_hello(frame, encode_into(HELLO_FIELDS, values, frame, HELLO_HEADER))
@@ -231,12 +236,15 @@ class Uplink:
             self._since = now
         elif ticks_diff(now, self._since) > self._resend_ms:
             self._resend_ms = min(2 * self._resend_ms, _RESEND_MAX_MS)
-            self._hello = self._hello or bytes(4)
+            self._on_hello(self._hello)
             self._from_the_start()
         state = self._commands.state
         if self._box.acked - state.acked >= _SAVE_EVERY:
             state.acked = self._box.acked
             state.save()
+        quiet_ms = _HELLO_MS if self._post.clock.quality() == _CONTROLLER else _HELLO_UNSET_MS
+        if ticks_diff(now, self._hello_ms) > quiet_ms:
+            self._on_hello(None)
         if self._refused_ms is None or ticks_diff(now, self._refused_ms) > _REFUSED_MS:
             for i in range(len(self.refused)):
                 count = self.refused[i] - self._refused_told[i]
