@@ -74,7 +74,7 @@ class Headless:
         """Print the table now and then, for so long or until interrupted; return the verdict."""
         end = None if for_s is None else self._began + for_s
         every_s = max(TABLE_LEAST_S, float(self._interval_s))
-        table_at = self._began + every_s
+        table_at = self._began
         while end is None or time.monotonic() < end:
             rows = self._look()
             if self._all_after_s is None and all(r["report_at"] is not None for r in rows):
@@ -113,6 +113,7 @@ class Headless:
         while True:
             verdict = self._judge()
             if verdict.good or time.monotonic() > end:
+                self._print(self._look())
                 return verdict
             time.sleep(LOOK_S)
 

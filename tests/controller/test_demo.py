@@ -1,0 +1,281 @@
+"""The demo, whole: real firmware, real broker, real store; and what it leaves behind: nothing."""
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import threading
+import time
+import wave
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from lampione import seeds
+from lampione.tui.app import LampioneApp
+from lampione.tui.feed import CoreFeed
+
+from tests.controller.test_cli import lampione
+
+pytestmark = pytest.mark.serial
+
+
+def children(pid: int) -> set[int]:
+    """Return the processes below `pid`, itself too."""
+    parents: dict[int, int] = {}
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            rest = (folder / "stat").read_text().rpartition(")")[2].split()
+        except OSError:
+            continue
+        parents[int(folder.name)] = int(rest[1])
+    found = {pid}
+    while True:
+        more = {p for p, parent in parents.items() if parent in found} - found
+        if not more:
+            return found
+        found |= more
+
+
+def alive(pids: set[int]) -> set[int]:
+    def lives(pid: int) -> bool:
+        try:
+            stat = Path(f"/proc/{pid}/stat").read_text()
+        except OSError:
+            return False
+        return stat.rpartition(")")[2].split()[0] != "Z"
+
+    return {pid for pid in pids if lives(pid)}
+
+
+def wait(condition: Callable[[], Any], what: str, timeout_s: float = 30) -> Any:
+    end = time.monotonic() + timeout_s
+    while True:
+        found = condition()
+        if found:
+            return found
+        assert time.monotonic() < end, what
+        time.sleep(0.05)
+
+
+class Demo:
+    """A demo under way, its progress read as it comes."""
+
+    def __init__(self, *arguments: str) -> None:
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "lampione", "demo", "--headless", *arguments],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        self.told = ""
+        threading.Thread(target=self._read, daemon=True).start()
+
+    def _read(self) -> None:
+        assert self.process.stderr is not None
+        for line in self.process.stderr:
+            self.told += line
+
+    def wait_told(self, text: str) -> None:
+        wait(lambda: text in self.told or self.process.poll() is not None, text)
+        assert text in self.told, self.told
+
+
+@pytest.fixture(scope="module")
+def recording(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A second of noise: quicker than computing streets."""
+    path = tmp_path_factory.mktemp("sound") / "noise.wav"
+    draw = random.Random(1)
+    with wave.open(str(path), "wb") as file:
+        file.setparams((1, 2, 8000, 0, "NONE", ""))
+        file.writeframes(b"".join(draw.randrange(-9000, 9000).to_bytes(2, "little", signed=True)
+                                  for _ in range(8000)))  # fmt: skip
+    return path
+
+
+@pytest.fixture(scope="module")
+def state(tmp_path_factory: pytest.TempPathFactory, recording: Path) -> Iterator[Path]:
+    """A demo whose every node has reported; killed at the end, after which nothing may live."""
+    folder = tmp_path_factory.mktemp("demo")
+    demo = Demo("--state", str(folder), "--interval", "2", "--replay", str(recording))
+    try:
+        demo.wait_told("boards are on")
+        wait(lambda: nodes(folder) and all(r["report"] for r in nodes(folder)), "no reports")
+        yield folder
+    finally:
+        pids = children(demo.process.pid)
+        demo.process.kill()
+        demo.process.wait()
+        left = alive(pids)
+        for _ in range(200):
+            left = alive(pids)
+            if not left:
+                break
+            time.sleep(0.1)
+        for pid in left:
+            os.kill(pid, signal.SIGKILL)
+    assert len(pids) > 14  # eleven boards, their bench, guard, controller, demo
+    assert not left
+
+
+def nodes(folder: Path) -> list[dict[str, Any]]:
+    return [
+        json.loads(x)
+        for x in lampione("--state", str(folder), "nodes", "--json").stdout.splitlines()
+    ]
+
+
+def run(state: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
+    return lampione("--state", str(state), *arguments)
+
+
+def test_every_lamppost_of_milan_reports_and_nothing_is_missing(
+    recording: Path, tmp_path: Path
+) -> None:
+    done = lampione(
+        *("demo", "--headless", "--for", "6s", "--interval", "2", "--json"),
+        *("--replay", str(recording), "--spl", "75", "--dump", str(tmp_path / "dump")),
+    )
+    assert done.returncode == 0, done.stdout[-2000:] + done.stderr
+    *rows, last = [json.loads(line) for line in done.stdout.splitlines()]
+    summary = last["summary"]
+    assert summary["good"] is True
+    assert (summary["nodes"], summary["reported"]) == (11, 11)
+    assert summary["missing"] == summary["lost"] == summary["refused"] == 0
+    assert summary["stored"] >= 22
+    assert {row["site"] for row in rows} >= {"Viale Bligny", "Piazzale Corvetto"}
+    # White noise to 4 kHz loses little to the A-weighting.
+    assert {round(row["report"]["laeq"]) for row in rows[-11:]} <= {74, 75, 76}
+    for node in seeds.load().running:
+        assert (tmp_path / "dump" / f"{node.id}.s32").stat().st_size > 4 * 48_000 * 4
+    folder = Path(done.stderr.partition("--state ")[2].split()[0])
+    assert not folder.exists()
+
+
+def test_the_fleet_is_listed(state: Path) -> None:
+    table = run(state, "nodes").stdout
+    assert len(table.splitlines()) == 12
+    assert "● online" in table
+    assert "\x1b" not in table
+    row = next(r for r in nodes(state) if r["node"] == "bligny-1")
+    assert row["site"] == "Viale Bligny"
+    assert 30 < row["report"]["laeq"] < 100
+    assert row["report"]["no2"] is None
+
+
+def test_one_node_is_shown(state: Path) -> None:
+    told = run(state, "show", "bligny-1").stdout
+    assert "Viale Bligny" in told
+    assert any(line.split()[:1] == ["laeq"] and line.endswith("dB") for line in told.splitlines())
+    detail = json.loads(run(state, "show", "bligny-1", "--json").stdout)
+    assert detail["report"]["temperature"] is not None
+    for command in (["show", "nobody"], ["history", "nobody"], ["send", "nobody", "read"]):
+        done = run(state, *command)
+        assert done.returncode == 4
+        assert done.stderr.count("\n") == 1
+        assert "nobody" in done.stderr
+
+
+def test_a_command_moves_the_lamp_and_resume_ends_it(state: Path) -> None:
+    done = run(state, "send", "bligny-1", "level", "40", "--for", "10m", "--json")
+    assert done.returncode == 0, done.stderr
+    states = [json.loads(line) for line in done.stdout.splitlines()]
+    assert states[-1]["state"] == "done"
+
+    def lamp() -> Any:
+        report = next(r for r in nodes(state) if r["node"] == "bligny-1")["report"]
+        return report["lamp_level"], report["lamp_reason"]
+
+    wait(lambda: lamp() == (40, "override"), "the lamp did not move")
+    done = run(state, "send", "bligny-1", "resume")
+    assert done.returncode == 0, done.stderr
+    assert "bligny-1: resume done" in done.stdout
+    wait(lambda: lamp()[1] != "override", "the override did not end")
+
+
+def test_history_and_gaps_and_watch(state: Path) -> None:
+    done = run(state, "history", "lazio-1", "--since", "10m", "--fields", "laeq", "--json")
+    rows = [json.loads(line) for line in done.stdout.splitlines()]
+    assert rows
+    assert set(rows[0]) == {"at", "laeq"}
+    assert [row["at"] for row in rows] == sorted(row["at"] for row in rows)
+    assert "laeq dB" in run(state, "history", "lazio-1").stdout.splitlines()[0]
+    assert run(state, "gaps").returncode == 0
+    for line in run(state, "gaps", "--json").stdout.splitlines():
+        assert json.loads(line)["lost"] == []
+    watched = run(state, "watch", "lazio-1", "umbria-1", "--for", "3s", "--json")
+    assert watched.returncode == 0
+    names = [json.loads(line)["node"] for line in watched.stdout.splitlines()]
+    assert {"lazio-1", "umbria-1"} == set(names)
+    assert len(names) >= 3
+
+
+def test_the_screen_attaches_to_it(state: Path) -> None:
+    import asyncio
+
+    async def steps() -> None:
+        app = LampioneApp(CoreFeed(state))
+        async with app.run_test(size=(80, 24)) as pilot:
+            for _ in range(200):
+                if len(app.fleet) == 11 and app.status and app.link is None:
+                    break
+                await pilot.pause(0.05)
+            assert len(app.fleet) == 11
+            before = app.fleet.at(0)["report_at"]
+            for _ in range(200):
+                if app.fleet.at(0)["report_at"] != before:
+                    break
+                await pilot.pause(0.05)
+            assert app.fleet.at(0)["report_at"] > before
+            assert app.status["counters"]["stored"] > 0
+
+    asyncio.run(steps())
+
+
+def test_two_demos_do_not_share_a_folder(state: Path) -> None:
+    done = lampione("demo", "--headless", "--for", "1s", "--state", str(state))
+    assert done.returncode == 1
+    assert "choose another --state" in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert nodes(state)
+
+
+@pytest.mark.parametrize("moment", ["starting the controller", "boards are on"])
+def test_ctrl_c_leaves_nothing(moment: str) -> None:
+    demo = Demo()
+    try:
+        demo.wait_told(moment)
+        pids = children(demo.process.pid)
+        demo.process.send_signal(signal.SIGINT)
+        assert demo.process.wait(30) == 130
+        wait(lambda: not alive(pids), "something lives on")
+        assert "Traceback" not in demo.told
+    finally:
+        demo.process.kill()
+        demo.process.wait()
+
+
+def test_no_micropython_is_one_line() -> None:
+    done = lampione(
+        "demo", "--headless", "--for", "1s", environment={"LAMPIONE_MICROPYTHON": "nowhere"}
+    )
+    assert done.returncode == 1
+    assert "LAMPIONE_MICROPYTHON=nowhere" in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--spl", "60"], "--spl says how loud --replay is"),
+        (["--replay", "nowhere.wav"], "nowhere.wav: there is no such file"),
+    ],
+)
+def test_demo_options_that_do_not_fit(arguments: list[str], message: str) -> None:
+    done = lampione("demo", "--headless", *arguments)
+    assert done.returncode == 2
+    assert message in done.stderr
+    assert done.stderr.count("\n") == 1
