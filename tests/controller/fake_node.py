@@ -113,7 +113,7 @@ class FakeNode:
         if client is not None:
             wire = client.socket()
             if wire is not None:
-                wire.shutdown(2)
+                wire.close()
             client.loop_stop()
 
     def _up(self) -> None:

@@ -15,11 +15,11 @@ from typing import Any, Self
 RETIRED_KEPT = 64  # epochs of earlier lines that are remembered
 
 
+@dataclass
 class Spans:
     """A set of whole numbers as disjoint spans, [first, last], both included, rising."""
 
-    def __init__(self, spans: list[list[int]] | None = None):
-        self.spans = spans or []
+    spans: list[list[int]] = field(default_factory=list)
 
     def __contains__(self, number: int) -> bool:
         at = self._before(number)
@@ -111,11 +111,16 @@ class Line:
     lost: Spans = field(default_factory=Spans)
     segments: list[Segment] = field(default_factory=list)
     retired: list[bytes] = field(default_factory=list)  # epochs that may not be counted here
+    doubted: bool = False  # frames that we asked for do not fit: the next answered hello decides
 
     @property
     def current(self) -> Segment | None:
         """The boot that speaks now: commands are sealed under its epoch."""
         return self.segments[-1] if self.segments else None
+
+    def is_missing(self, seq: int) -> bool:
+        """Say whether this number is waited for."""
+        return self.watermark < seq <= self.highest and seq not in self.above
 
     @property
     def settled(self) -> bool:
@@ -183,7 +188,13 @@ class Line:
         """
         current = self.current
         known = current is not None and current.epoch == epoch
-        if current is not None and known and not (current.inferred and first_seq <= current.after):
+        fits = (
+            current is not None
+            and known
+            and not (current.inferred and first_seq <= current.after)
+            and not (answered and self.doubted)
+        )
+        if current is not None and fits:
             if current.inferred:
                 current.first, current.inferred = first_seq, False
             greeting = Greeting.CURRENT
@@ -206,10 +217,15 @@ class Line:
         return greeting, self.lose(self.watermark + 1, oldest_held - 1)
 
     def _fork(self, epoch: bytes, boot: int, first_seq: int, oldest_held: int) -> None:
-        self.retired = [e for e in self.retired + [s.epoch for s in self.segments] if e != epoch][
-            -RETIRED_KEPT:
-        ]
-        self.segments = [Segment(epoch, boot, first_seq, inferred=False)]
+        # An image holds what was written before it was taken: those boots stay. When even that
+        # proved wrong, the flash is of a past that we know nothing of, and any earlier boot may be.
+        kept = [s for s in self.segments if s.boot < boot and s.first < first_seq]
+        if self.doubted:
+            kept, self.retired, self.doubted = [], [], False
+        else:
+            self._retire([s.epoch for s in self.segments if s not in kept])
+        self.retired = [retired for retired in self.retired if retired != epoch]
+        self.segments = [*(s for s in kept if s.epoch != epoch), Segment(epoch, boot, first_seq)]
         self.watermark = oldest_held - 1
         self.highest = max(first_seq, oldest_held) - 1
         self.above = Spans()
@@ -251,6 +267,7 @@ class Line:
                 [s.epoch.hex(), s.boot, s.first, s.inferred, s.after] for s in self.segments
             ],
             "retired": [epoch.hex() for epoch in self.retired],
+            "doubted": self.doubted,
         }
 
     @classmethod
@@ -263,4 +280,5 @@ class Line:
             Spans(stored["lost"]),
             [Segment(bytes.fromhex(epoch), *rest) for epoch, *rest in stored["segments"]],
             [bytes.fromhex(epoch) for epoch in stored["retired"]],
+            stored["doubted"],
         )

@@ -133,7 +133,9 @@ class Intake:
             self._store.find(node.id, seq)
             node.lost -= 1
         elif arrival is Arrival.ASIDE:
-            self._downlink.ask(node, epoch, now)
+            asked_for = line.settled and node.fetch_wait_s > 0 and line.is_missing(seq)
+            line.doubted |= asked_for
+            self._downlink.ask(node, node.epoch if asked_for and node.epoch else epoch, now)
         elif not line.settled and line.current is not None:
             self._downlink.ask(node, line.current.epoch, now)
         number = self._store.epoch_id(node.id, epoch, boot)
