@@ -1,0 +1,115 @@
+"""A controller for tests: `lampione.serve` as a process, on a broker, with nodes that are fakes."""
+
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from lampione import keys
+from lampione.core.client import Client, NoCore
+
+from tests.brokers import Broker, wait_until
+from tests.controller.fake_node import SHARD, FakeNode, Flash
+
+
+class Rig:
+    """A state folder, a core that can be killed, and nodes."""
+
+    def __init__(self, folder: Path, broker: Broker, nodes: Iterable[str] = ("a-1",)):
+        self.folder = folder
+        self.broker = broker
+        folder.mkdir(mode=0o700, exist_ok=True)
+        if not (folder / keys.FILE).exists():
+            keys.new(folder / keys.FILE, nodes)
+        self.keys = keys.load(folder / keys.FILE)
+        self.process: subprocess.Popen[bytes] | None = None
+        self.nodes: list[FakeNode] = []
+        self.client: Client
+
+    def start(self) -> None:
+        """Start the core and wait until it answers."""
+        with (self.folder / "serve.log").open("ab") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "lampione.serve", str(self.folder), SHARD, self.broker.url],
+                stdout=log,
+                stderr=log,
+                stdin=subprocess.DEVNULL,
+            )
+
+        def answers() -> bool:
+            assert self.process is not None
+            assert self.process.poll() is None, (self.folder / "serve.log").read_text()
+            try:
+                self.client = Client.open(self.folder)
+            except NoCore:
+                return False
+            return True
+
+        wait_until("the core answers", answers)
+        wait_until("the core is connected", lambda: self.status()["broker"]["connected"])
+
+    def status(self) -> Any:
+        """Return the core's status."""
+        return self.client.call("status")
+
+    def kill9(self) -> None:
+        """End the core as a power cut would."""
+        self._end(signal.SIGKILL)
+
+    def stop(self) -> int:
+        """End the core in good order; return its exit code."""
+        return self._end(signal.SIGTERM)
+
+    def _end(self, sign: signal.Signals) -> int:
+        if self.process is None:
+            return 0
+        self.client.close()
+        os.kill(self.process.pid, sign)
+        code = self.process.wait(20)
+        self.process = None
+        return code
+
+    def node(self, name: str = "a-1", flash: Flash | None = None, obeys: bool = True) -> FakeNode:
+        """Return a node that has booted and is connected."""
+        node = FakeNode(name, self.keys[name], flash, obeys)
+        node.boot()
+        node.connect(self.broker.host, self.broker.port)
+        self.nodes.append(node)
+        return node
+
+    def show(self, name: str = "a-1") -> Any:
+        """Return what the core knows of a node."""
+        return self.client.call("show", node=name)
+
+    def settle(self, node: FakeNode) -> None:
+        """Wait until the node has been told that all it holds is stored."""
+        wait_until(
+            f"{node.name} is covered: {node.flash.next_seq - 1}",
+            lambda: node.flash.acked >= node.flash.next_seq - 1,
+        )
+
+    def stored(self) -> list[tuple[bytes, int, int]]:
+        """Return the identity of every frame in the database."""
+        with sqlite3.connect(self.folder / "lampione.db") as database:
+            return database.execute(
+                "SELECT e.epoch, e.boot, f.seq FROM frames f JOIN epochs e ON e.id = f.epoch"
+            ).fetchall()
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        for node in self.nodes:
+            node.disconnect()
+        self.stop()

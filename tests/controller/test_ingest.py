@@ -1,0 +1,314 @@
+"""From a node's sealed frames to durable rows, over a real broker; nothing else gets in."""
+
+import os
+import random
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from lampione import keys
+from lampione.broker_url import BrokerUrl
+from lampione.core.core import Core
+from lampione.core.folder import StateFolder
+from lampione.ingest.session import Received
+from lampione.store.sqlite import SqliteStore
+from lampione_protocol import schema, topics
+
+from tests.brokers import Broker, running_broker, wait_until
+from tests.controller.fake_node import SHARD, FakeNode, seal_up, text
+from tests.controller.rig import Rig
+
+
+@pytest.fixture(scope="module")
+def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
+    with running_broker("nats", tmp_path_factory.mktemp("broker")) as running:
+        yield running
+
+
+@pytest.fixture
+def rig(tmp_path: Path, broker: Broker) -> Iterator[Rig]:
+    with Rig(tmp_path / "s", broker, ("a-1", "b-2")) as running:
+        yield running
+
+
+@pytest.fixture
+def core(tmp_path: Path) -> Iterator[Core]:
+    """A core whose thread does not run: batches are given to it by hand."""
+    folder = StateFolder(tmp_path)
+    keys.new(folder.keys, ["a-1", "b-2"])
+    made = Core(folder, SqliteStore(folder.database), BrokerUrl.parse("mqtt://localhost:1"), SHARD)
+    yield made
+    made.stop()
+
+
+def offline(core: Core, name: str = "a-1") -> FakeNode:
+    node = FakeNode(name, core.fleet.nodes[name].key)
+    node.boot()
+    return node
+
+
+def take(core: Core, node: FakeNode, *frames: bytes) -> int:
+    new = core.intake.take([Received(node.topic(topics.UP), frame, 1) for frame in frames])
+    core.store.commit()
+    return new
+
+
+def test_reports_are_stored_once_and_the_node_is_told(rig: Rig) -> None:
+    node = rig.node()
+    frames = [node.report() for _ in range(300)]
+    rig.settle(node)
+    for frame in frames[:40]:
+        node.publish(frame)
+    before = len(node.watermarks)
+    wait_until("duplicates are dropped", lambda: rig.status()["counters"]["duplicates"] == 40)
+    wait_until("the node is told again", lambda: len(node.watermarks) > before)
+    stored = rig.stored()
+    assert len(stored) == len(set(stored))
+    assert set(stored) == node.created
+    page = rig.client.call("history", node="a-1", fields=["laeq"], limit=5)
+    assert page["units"] == ["s", "dB"]
+    assert [row[1] for row in page["rows"]] == [62.4] * 5
+    assert page["more"] is True
+
+
+def test_a_gap_is_fetched(rig: Rig) -> None:
+    node = rig.node()
+    node.report()
+    node.report(send=False)
+    node.report(send=False)
+    node.report()
+    wait_until("the gap is seen", lambda: rig.show()["gaps"]["missing"] == [[2, 3]])
+    rig.settle(node)
+    assert [c["first_seq"] for c in node.commands if c["first_seq"] is not None] == [2]
+    assert rig.client.call("gaps") == []
+    assert set(rig.stored()) == node.created
+
+
+def test_what_was_dropped_is_recorded_as_lost(rig: Rig) -> None:
+    node = rig.node()
+    for _ in range(5):
+        node.report(send=False)
+    node.drop(3)
+    node.resend()
+    node.hello()
+    rig.settle(node)
+    shown = rig.show()
+    assert shown["lost"] == 3
+    assert [(row["first"], row["last"]) for row in shown["gaps"]["lost"]] == [(1, 3)]
+    assert shown["gaps"]["missing"] == []
+
+
+def test_numbers_that_the_flash_damaged_are_given_up(core: Core) -> None:
+    node = offline(core)
+    first = node.report(send=False)
+    node.report(send=False)
+    damaged = text(schema.EVENT, code=5, severity=1, argument=2, clock=3)
+    event = node.make(schema.EVENT, damaged, send=False)
+    take(core, node, node.hello_frame(), first, event)
+    line = core.fleet.nodes["a-1"].line
+    assert (line.watermark, line.lost.spans) == (3, [[2, 2]])
+
+
+def test_the_broker_killed_mid_stream(tmp_path: Path) -> None:
+    with (
+        running_broker("nats", tmp_path / "b") as broker,
+        Rig(tmp_path / "s", broker) as rig,
+    ):
+        node = rig.node()
+        for n in range(1500):
+            node.report()
+            if n == 700:
+                broker.restart()
+        wait_until("reconnected", lambda: rig.status()["broker"]["connects"] >= 2)
+        wait_until("the node is back", lambda: _nudge(node))
+        stored = rig.stored()
+        assert len(stored) == len(set(stored))
+        assert node.created == set(stored)
+
+
+def _nudge(node: FakeNode) -> bool:
+    """As a node does that hears nothing: send again what is not covered."""
+    if node.flash.acked >= node.flash.next_seq - 1:
+        return True
+    now = time.monotonic()
+    if now > getattr(node, "nudged", 0.0) + 2:
+        node.nudged = now  # type: ignore[attr-defined]
+        node.hello()
+        node.resend()
+    return False
+
+
+def test_the_core_killed_mid_stream(rig: Rig) -> None:
+    node = rig.node()
+    other = rig.node("b-2")
+    for _ in range(3):
+        for _ in range(250):
+            node.report()
+            other.report()
+        seen = node.flash.acked
+        wait_until("some are stored", lambda seen=seen: node.flash.acked > seen)  # type: ignore[misc]
+        rig.kill9()
+        promised = [
+            (epoch, boot, seq) for epoch, boot, seq in node.created if seq <= node.flash.acked
+        ]
+        assert set(promised) <= set(rig.stored())
+        rig.start()
+    rig.settle(node)
+    rig.settle(other)
+    stored = rig.stored()
+    assert len(stored) == len(set(stored))
+    assert set(stored) == node.created | other.created
+
+
+def test_a_controller_from_an_old_backup(rig: Rig) -> None:
+    node = rig.node()
+    for _ in range(20):
+        node.report()
+    rig.settle(node)
+    rig.stop()
+    backup = (rig.folder / "lampione.db").read_bytes()
+    rig.start()
+    for _ in range(30):
+        node.report()
+    order = {"op": "level", "level": 30, "for_s": 60}
+    assert list(rig.client.stream("send", node="a-1", command=order))[-1]["state"] == "done"
+    rig.settle(node)
+    rig.stop()
+    for name in ("lampione.db-wal", "lampione.db-shm"):
+        (rig.folder / name).unlink(missing_ok=True)
+    (rig.folder / "lampione.db").write_bytes(backup)
+    rig.start()
+    node.report()
+    wait_until("everything is back", lambda: set(rig.stored()) == node.created)
+    assert rig.show()["lost"] == 0
+    assert list(rig.client.stream("send", node="a-1", command=order))[-1]["state"] == "done"
+    assert not_repeated(node)
+
+
+def not_repeated(node: FakeNode) -> bool:
+    """Say whether no nonce came twice with another text."""
+    headers = {frame[:13] for frame in node.raw}
+    return len(headers) == len(set(node.raw))
+
+
+def test_a_flash_restored_from_an_image(rig: Rig) -> None:
+    node = rig.node()
+    for _ in range(10):
+        node.report()
+    rig.settle(node)
+    image = node.flash.image()
+    for _ in range(15):
+        node.report()
+    rig.settle(node)
+    node.disconnect()
+    again = rig.node(flash=image)
+    for _ in range(5):
+        again.report()
+    rig.settle(again)
+    wait_until("nothing is waited for", lambda: rig.show()["gaps"]["missing"] == [])
+    assert node.created | again.created <= set(rig.stored())
+    order = {"op": "level", "level": 30, "for_s": 60}
+    assert list(rig.client.stream("send", node="a-1", command=order))[-1]["state"] == "done"
+    assert not_repeated(again)
+
+
+def test_a_wiped_flash(rig: Rig) -> None:
+    node = rig.node()
+    for _ in range(10):
+        node.report()
+    rig.settle(node)
+    node.disconnect()
+    again = rig.node()
+    for _ in range(4):
+        again.report()
+    rig.settle(again)
+    assert node.created | again.created <= set(rig.stored())
+    assert [row["superseded"] for row in rig.show()["epochs"]] == [True, False]
+
+
+def test_thousands_of_mutations_are_refused_and_counted(core: Core) -> None:
+    draw = random.Random(1)
+    node, other = offline(core), offline(core, "b-2")
+    frames = [node.report(send=False) for _ in range(20)]
+    hello = node.hello_frame()
+    good = {*frames, hello}
+    take(core, node, hello, *frames)
+    stored = core.store.totals()["stored"]
+    line = core.fleet.nodes["a-1"].line.as_json()
+    bad: list[bytes] = []
+    while len(bad) < 10_000:
+        frame = bytearray(draw.choice([*frames, hello]))
+        for _ in range(draw.randint(1, 3)):
+            match draw.randrange(4):
+                case 0 if frame:
+                    frame[draw.randrange(len(frame))] ^= 1 << draw.randrange(8)
+                case 1:
+                    del frame[draw.randrange(len(frame) + 1) :]
+                case 2:
+                    frame += draw.randbytes(draw.randint(1, 60))
+                case _:
+                    frame[: draw.randint(1, 14)] = draw.randbytes(draw.randint(1, 14))
+        if bytes(frame) not in good:
+            bad.append(bytes(frame))
+    for start in range(0, len(bad), 500):
+        assert take(core, node, *bad[start : start + 500]) == 0
+    # A frame of one node under another's name, and under another key.
+    assert take(core, other, *frames) == 0
+    forged = seal_up(os.urandom(32), "a-1", node.epoch, 1, schema.REPORT, 99, b"\0" * 20)
+    assert take(core, node, forged, b"") == 0
+    assert core.store.totals()["stored"] == stored
+    assert core.store.totals()["refused"] == len(bad) + len(frames) + 2
+    assert core.fleet.nodes["a-1"].line.as_json() == line
+    reasons = core.fleet.nodes["a-1"].refusals
+    assert sum(reasons.values()) == len(bad) + 2
+    assert {"truncated", "version", "seal", "too long"} <= reasons.keys()
+
+
+def test_foreign_topics_and_nodes_are_counted(core: Core) -> None:
+    node = offline(core)
+    frame = node.report(send=False)
+    names = [
+        f"lampione/v1/{SHARD}/nobody/up",
+        f"lampione/v1/other/{node.name}/up",
+        f"lampione/v1/{SHARD}/{node.name}/down",
+        "$SYS/x",
+        "",
+    ]
+    assert core.intake.take([Received(name, frame, 1) for name in names]) == 0
+    found = {(row["node"], row["reason"]): row["count"] for row in core.store.refusals()}
+    assert found == {(None, "unknown node"): 1, (None, "topic"): 4}
+
+
+def test_unknown_types_are_stored_raw(core: Core) -> None:
+    node = offline(core)
+    body = bytes(range(25))
+    take(core, node, node.hello_frame(), node.make(29, body, send=False))
+    assert core.store.totals() == {"stored": 1, "unknown_type": 1}
+    frame = core.store.latest(1, 29)
+    assert frame is not None
+    assert frame.body == body
+
+
+def test_authentic_nonsense_does_no_harm(core: Core) -> None:
+    node = offline(core)
+    draw = random.Random(2)
+    frames = [
+        node.make(draw.randrange(2, 32), draw.randbytes(draw.randint(0, 33)), send=False)
+        for _ in range(500)
+    ]
+    assert take(core, node, node.hello_frame(), *frames) == 500
+    assert core.fleet.nodes["a-1"].line.watermark == 500
+
+
+def test_a_store_that_fails_leaves_nothing_half_done(core: Core) -> None:
+    node = offline(core)
+    take(core, node, node.hello_frame(), node.report(send=False))
+    second = node.report(send=False)
+    core.intake.take([Received(node.topic(topics.UP), second, 1)])
+    core.store.rollback()
+    core.fleet.load()
+    core.intake.forget()
+    assert core.fleet.nodes["a-1"].line.watermark == 1
+    assert take(core, node, second) == 1
+    assert core.fleet.nodes["a-1"].line.watermark == 2
