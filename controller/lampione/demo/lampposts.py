@@ -1,32 +1,56 @@
 """The demo's lampposts: virtual boards with the shipping firmware, a key and settings each."""
 
+import functools
 import json
-import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 from lampione_hil.virtual.air import PlausibleDay
 from lampione_hil.virtual.bench import VirtualBench
-from lampione_hil.virtual.sound import Recording, Street, SyntheticStreet
+from lampione_hil.virtual.sound import SAMPLE_HZ, Floats, Recording, Street, SyntheticStreet
 from lampione_hil.virtual.world import World
 
 from lampione import seeds
 from lampione.cli.errors import USAGE, CliError
 
 SPL_DB = 70.0
-# A minute of sound takes a second to compute and 12 MB to keep: a few streets are shared.
-STREETS = ((1, 72.0), (2, 65.0), (3, 69.0), (4, 61.0))
+# A minute of street takes a second to compute: a few are made, and heard from several places.
+STREETS = (SyntheticStreet(seed=1), SyntheticStreet(seed=2), SyntheticStreet(seed=3))
 SSID = "lampione"
+
+
+@functools.cache
+def _minute(street: SyntheticStreet) -> Floats:
+    return street.signal()
+
+
+@dataclass(frozen=True)
+class Along(Street):
+    """A street from another place: its minute begins later, and it is nearer or farther."""
+
+    street: SyntheticStreet
+    later_s: float
+    gain_db: float
+
+    def key(self) -> str:
+        """See Street."""
+        return f"{self.street.key()} {self.later_s} s later, {self.gain_db} dB"
+
+    def signal(self) -> Floats:
+        """See Street."""
+        whole = np.roll(_minute(self.street), -round(self.later_s * SAMPLE_HZ))
+        return np.asarray(whole * 10 ** (self.gain_db / 20))
 
 
 @dataclass(frozen=True)
 class Sounds:
     """What the microphones hear.
 
-    replay: a WAV file for all of them, at `spl_db` (unweighted Leq of the whole file); None: a
-        few synthetic streets.
+    replay: a WAV file for all of them, at `spl_db` (unweighted Leq of the whole file); None:
+        synthetic streets, a different one for each.
     dump: a folder for the samples that were delivered.
     """
 
@@ -34,41 +58,46 @@ class Sounds:
     spl_db: float
     dump: Path | None
 
-    def streets(self) -> tuple[Street, ...]:
-        """Return the streets that are shared out."""
+    def street(self, n: int) -> Street:
+        """Return what the n-th lamppost hears."""
         if self.replay is not None:
-            return (Recording(self.replay, self.spl_db),)
-        return tuple(SyntheticStreet(seed=seed, spl_db=spl) for seed, spl in STREETS)
+            return Recording(self.replay, self.spl_db)
+        return Along(STREETS[n % len(STREETS)], 11.0 * n % 60, 4.0 - 5.5 * n % 9)
 
+    def compute(self, nodes: int, folder: Path) -> Callable[[], None]:
+        """Begin to compute what so many hear into `folder`; return what waits for it.
 
-def compute_sounds(sounds: Sounds, folder: Path) -> Callable[[], None]:
-    """Begin to compute the sounds into `folder`; return what waits for them.
+        What is returned raises CliError for a recording that cannot be used.
+        """
+        folder.mkdir(parents=True, exist_ok=True)
+        alike = 1 if self.replay is not None else len(STREETS)
+        pool = ThreadPoolExecutor(2, thread_name_prefix="sounds")
+        made = [
+            pool.submit(self._compute, range(first, nodes, alike), folder) for first in range(alike)
+        ]
 
-    What is returned raises CliError for a recording that cannot be used.
-    """
-    folder.mkdir(parents=True, exist_ok=True)
-    pool = ThreadPoolExecutor(2, thread_name_prefix="sounds")
-    made = [pool.submit(street.samples, folder) for street in sounds.streets()]
+        def wait() -> None:
+            try:
+                for one in made:
+                    one.result()
+            except ValueError as error:
+                raise CliError(str(error), USAGE) from None
+            finally:
+                pool.shutdown()
+                _minute.cache_clear()
 
-    def wait() -> None:
-        try:
-            for one in made:
-                one.result()
-        except ValueError as error:
-            raise CliError(str(error), USAGE) from None
-        finally:
-            pool.shutdown()
+        return wait
 
-    return wait
+    def _compute(self, nodes: range, folder: Path) -> None:
+        for n in nodes:
+            self.street(n).samples(folder)
 
 
 class Lampposts:
-    """All of a fleet's running nodes on one bench. A context manager: `close` ends them."""
+    """All of a fleet's running nodes on one bench; `close` ends them."""
 
     def __init__(self, folder: Path) -> None:
         self.bench = VirtualBench("wall", folder)
-        self._lock = threading.Lock()
-        self._on = False
 
     def start(self) -> None:
         """Start the bench. Raises NoInterpreterError."""
@@ -84,7 +113,6 @@ class Lampposts:
         interval_s: int,
     ) -> None:
         """Make the boards and write their flash; the power stays off."""
-        streets = sounds.streets()
         for n, node in enumerate(seed.running):
             settings = seeds.settings(
                 seed,
@@ -102,9 +130,7 @@ class Lampposts:
                     "/settings.json": json.dumps(settings).encode(),
                     "/node.key": keys[node.id],
                 },
-                world=World(
-                    street=streets[n % len(streets)], air=PlausibleDay(seed=n), dump=sounds.dump
-                ),
+                world=World(street=sounds.street(n), air=PlausibleDay(seed=n), dump=sounds.dump),
             )
 
     def power_on(self) -> None:

@@ -21,7 +21,7 @@ from lampione.core.client import Client, NoCore
 from lampione.demo import processes
 from lampione.demo.guard import Guard
 from lampione.demo.headless import Headless, print_verdict
-from lampione.demo.lampposts import SPL_DB, Lampposts, Sounds, compute_sounds
+from lampione.demo.lampposts import SPL_DB, Lampposts, Sounds
 
 
 @dataclass(frozen=True)
@@ -141,12 +141,12 @@ def _start(
 ) -> Running:
     """Start everything but the boards' power."""
     boards.start()  # first: where there is no MicroPython, nothing else matters
-    sounds_made = compute_sounds(sounds, boards.bench.folder)
     fleet = state / "fleet.toml"
     if not fleet.exists():
         shutil.copyfile(seeds.shipped(), fleet)
     seed = seeds.load(fleet)
     names = [node.id for node in seed.running]
+    sounds_made = sounds.compute(len(names), boards.bench.folder)
     key_file = state / keys.FILE
     had = keys.load(key_file) if key_file.exists() else {}
     keys.new(key_file, [name for name in names if name not in had])
