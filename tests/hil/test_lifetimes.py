@@ -140,3 +140,14 @@ def test_an_installed_interpreter_is_run_instead(
         one = bench.board("one", {"/main.py": b"import sys\nprint(sys.path)\n"}, world=QUIET)
         one.power_on()
         one.wait_console(r"\['', '.frozen', '/lib'\]")
+
+
+def test_the_supervisor_forks_with_one_thread() -> None:
+    with VirtualBench() as bench:
+        one = bench.board("one", {"/main.py": SPIN}, world=QUIET)
+        one.power_on()
+        one.wait_console("up")
+        tasks = Path(f"/proc/{bench.supervisor_pid}/task")
+        if not tasks.exists():
+            pytest.skip("needs /proc to count threads")
+        assert len(list(tasks.iterdir())) == 1

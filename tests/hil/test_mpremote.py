@@ -83,3 +83,19 @@ def test_keys_at_the_repl(board: VirtualBoard) -> None:
     board.type(b"\x04")
     board.wait_console("soft reboot\r\n")
     board.wait_console(r"(?s)main runs.*main runs")
+
+
+def test_a_long_output_comes_whole(board: VirtualBoard) -> None:
+    text = mpremote(board, "exec", "for n in range(20000): print('line', n)")
+    assert text.splitlines() == [f"line {n}" for n in range(20000)]
+
+
+def test_output_that_nobody_reads_is_gone(bench: VirtualBench) -> None:
+    main = (
+        b"import time\nfor n in range(40000):\n  print('old', n)\n"
+        b"time.sleep_ms(1500)\nprint('end')\n"
+    )
+    made = bench.board("chatty", {"/main.py": main}, world=World(street=None, air=SteadyAir()))
+    made.power_on()
+    made.wait_console("end\r\n", timeout_s=30)
+    assert mpremote(made, "eval", "6*7") == "42\n"

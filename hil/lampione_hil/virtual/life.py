@@ -2,11 +2,9 @@
 
 import contextlib
 import os
-import pty
 import selectors
 import signal
 import socket
-import termios
 import time
 from collections import deque
 from collections.abc import Callable
@@ -15,17 +13,17 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from lampione_hil.virtual import spawn
-from lampione_hil.virtual.console import SOFT_REBOOT, Console
+from lampione_hil.virtual.console import SOFT_REBOOT
 from lampione_hil.virtual.microphone import Loop, Microphone
 from lampione_hil.virtual.radio import Relay, Station
-from lampione_hil.virtual.world import RunningWorld
+from lampione_hil.virtual.running import RunningWorld
+from lampione_hil.virtual.serial import SerialLine
 
 PWRON_RESET, HARD_RESET, WDT_RESET, DEEPSLEEP_RESET, SOFT_RESET = range(1, 6)
 BOOT = Path(__file__).parent / "board" / "_boot.py"
 # The simulated modules live in the board's own heap; a real board has them in flash.
 MODULES_BYTES = 41_000
 VIRTUAL_EPOCH_UNIX_S = 1_767_225_600  # 2026-01-01, where the virtual clock begins
-_QUEUE = 65536
 _TRACE = 100_000
 
 
@@ -70,7 +68,7 @@ class Life:
         self.settings = settings
         self.world = settings.world
         self._answer = answer
-        self.console = Console()
+        self.serial = SerialLine(home.selector, lambda: home.changed(self))
         self.powered = False
         self.pid = 0
         self.boots = 0
@@ -79,14 +77,9 @@ class Life:
         self.trace: deque[tuple[int, str, int, int]] = deque(maxlen=_TRACE)
         self.pwm: dict[int, tuple[int, int]] = {}
         self.pins: dict[int, int] = {}
-        self.at_prompt = False
-        self._ready = False
-        self._prompted = False  # the REPL has shown itself since this boot
-        self._terminal = -1  # master side of the board's own terminal
         self._wire: socket.socket | None = None
         self._uarts: dict[int, socket.socket] = {}
         self._i2s: dict[int, tuple[int, int]] = {}
-        self._queue = bytearray()  # from the host, until the board can take it
         self._rtc_us = 0  # RTC, at the time below
         self._rtc_at_us = 0
         self.boot_us = 0
@@ -99,11 +92,6 @@ class Life:
         loop = None if world.sound is None else home.loop(world.sound)
         self.microphone = Microphone(loop, world.sound_hz, world.dump)
         self.station = Station(world.wifi, home.after, dead_air=home.virtual)
-        self._host, self._host_slave = pty.openpty()
-        self.port = os.ttyname(self._host_slave)
-        _raw(self._host_slave)
-        os.set_blocking(self._host, False)
-        home.selector.register(self._host, selectors.EVENT_READ, self._from_host)
 
     # Time
 
@@ -130,9 +118,7 @@ class Life:
         if self.powered:
             return
         self.powered = True
-        self.console.power_on()
-        self._queue.clear()
-        termios.tcflush(self._host_slave, termios.TCIOFLUSH)
+        self.serial.power_on()
         self.boot_us = self.now_us()
         self.set_rtc(0, self.boot_us)
         self._boot(PWRON_RESET)
@@ -163,13 +149,13 @@ class Life:
         self.pid = 0
         if not self.powered:
             return
-        self._drain()
+        self.serial.drain()
         code = os.waitstatus_to_exitcode(status)
         self._release()
         # A Ctrl-C between two programs finds nobody to catch it; a board would not mind.
         if code != -signal.SIGINT and (code < 0 or code == spawn.FAILED):
             # The interpreter itself fell over: it would do so again.
-            self._shown(b"\r\nthe interpreter ended with %d\r\n" % code)
+            self.serial.show(b"\r\nthe interpreter ended with %d\r\n" % code)
             self.exits.append(f"crash {code}")
             self.powered = False
             self.home.changed(self)
@@ -179,17 +165,17 @@ class Life:
     def soft_reset(self, world_us: int) -> None:
         """The program has ended with SystemExit. Its connections are closed in order."""
         self.last_us = world_us
-        self._drain()
+        self.serial.drain()
         self._kill()
         self._release()
         self._again()
 
     def _again(self) -> None:
-        self._shown(SOFT_REBOOT)
+        self.serial.show(SOFT_REBOOT)
         self.exits.append("soft reset")
         if self.settings.autorestart:
             self.boot_us = max(self.now_us(), self.last_us)
-            self._boot(SOFT_RESET, raw=self.console.raw)
+            self._boot(SOFT_RESET, raw=self.serial.console.raw)
         else:
             self.powered = False
         self.home.changed(self)
@@ -198,31 +184,18 @@ class Life:
         """End everything."""
         self.power_off()
         self.microphone.close()
-        self.home.selector.unregister(self._host)
-        os.close(self._host)
-        os.close(self._host_slave)
+        self.serial.close()
 
     def _boot(self, cause: int, raw: bool = False) -> None:
         self.cause = cause
         self.boots += 1
         self.bites_s = 0.0
         self.waiting_us = None
-        self.at_prompt = False
-        self._ready = False
-        self._prompted = False
         self.pwm.clear()
         self.pins.clear()
         self.raw_boot = raw
         settings = self.settings
-        self._terminal, slave = pty.openpty()
-        attributes = termios.tcgetattr(slave)
-        attributes[0] &= ~(termios.ICRNL | termios.IXON | termios.INLCR | termios.IGNCR)
-        attributes[1] &= ~termios.OPOST
-        attributes[3] &= ~(termios.ICANON | termios.ECHO)
-        attributes[3] |= termios.ISIG | termios.NOFLSH
-        attributes[6][termios.VMIN], attributes[6][termios.VTIME] = 1, 0
-        termios.tcsetattr(slave, termios.TCSANOW, attributes)
-        os.set_blocking(self._terminal, False)
+        slave = self.serial.open()
         kind = getattr(socket, "SOCK_SEQPACKET", socket.SOCK_DGRAM)
         try:
             self._wire, wire = socket.socketpair(socket.AF_UNIX, kind)
@@ -258,14 +231,13 @@ class Life:
         for other in others:
             other.close()
         watch = self.home.selector.register
-        watch(self._terminal, selectors.EVENT_READ, self._from_board)
         watch(self._wire, selectors.EVENT_READ, self._from_wire)
         for number, line in self._uarts.items():
             watch(line, selectors.EVENT_READ, lambda _, n=number: self._from_uart(n))
 
     def _end(self, why: str, drain: bool) -> None:
         if drain:
-            self._drain()
+            self.serial.drain()
         self._kill()
         self.exits.append(why)
         self.station.abandon()
@@ -285,12 +257,8 @@ class Life:
         self.microphone.stop()
         self.bites_s = 0.0
         self.waiting_us = None
-        self._ready = False
+        self.serial.hang_up()
         forget = self.home.selector.unregister
-        if self._terminal >= 0:
-            forget(self._terminal)
-            os.close(self._terminal)
-            self._terminal = -1
         if self._wire is not None:
             forget(self._wire)
             self._wire.close()
@@ -304,77 +272,20 @@ class Life:
         self._uarts.clear()
         self._i2s.clear()
 
-    # The serial line
-
     def ready(self) -> None:
-        """The boot script has put everything in place: input may flow."""
-        self._ready = True
-        if self.raw_boot:
-            self._queue[:0] = b"\x01"
-        self._push()
+        """The boot script has put everything in place."""
+        self.serial.ready(raw=self.raw_boot)
         self.home.changed(self)
 
     def prompt(self) -> None:
-        """main.py is over: no input until the prompt is there, as a Ctrl-C would end it all."""
-        self.at_prompt = True
-        self._ready = self._prompted
-        self._push()
+        """main.py is over."""
+        self.serial.prompt()
         self.home.changed(self)
 
     def type(self, data: bytes) -> None:
         """Send to the board's serial line as if somebody typed."""
-        if self.powered and len(self._queue) < _QUEUE:
-            self._queue += data
-            self._push()
-
-    def _from_host(self, _: int) -> None:
-        try:
-            self.type(os.read(self._host, 4096))
-        except OSError:
-            return
-
-    def _push(self) -> None:
-        if not self._ready or self._terminal < 0:
-            return
-        with contextlib.suppress(OSError):
-            # A terminal's line takes little at a time, and drops what is beyond.
-            del self._queue[: os.write(self._terminal, self._queue[:1024])]
-        events = selectors.EVENT_READ | (selectors.EVENT_WRITE if self._queue else 0)
-        self.home.selector.modify(self._terminal, events, self._from_board)
-
-    def _from_board(self, events: int) -> None:
-        if events & selectors.EVENT_READ:
-            try:
-                data = os.read(self._terminal, 16384)
-            except OSError:  # hung up: the process is at its end, and reaped soon
-                self.home.selector.unregister(self._terminal)
-                os.close(self._terminal)
-                self._terminal = -1
-                return
-            self._shown(data)
-        if events & selectors.EVENT_WRITE:
-            self._push()
-
-    def _drain(self) -> None:
-        while self._terminal >= 0:
-            try:
-                data = os.read(self._terminal, 16384)
-            except OSError:
-                break
-            if not data:
-                break
-            self._shown(data)
-
-    def _shown(self, data: bytes) -> None:
-        data = self.console.take(data)
-        if b">>> " in data:
-            self._prompted = True
-            if self.at_prompt and not self._ready:
-                self._ready = True
-                self._push()
-        with contextlib.suppress(OSError):  # nobody reads the port: what does not fit is gone
-            os.write(self._host, data)
-        self.home.changed(self)
+        if self.powered:
+            self.serial.type(data)
 
     # The wire and the lines of the parts
 
@@ -388,7 +299,6 @@ class Life:
         if message:
             self._answer(self, message)
         elif self._wire is not None:
-            self.home.selector.modify(self._wire, selectors.EVENT_WRITE, lambda _: None)
             self.home.selector.unregister(self._wire)
             self._wire.close()
             self._wire = None
@@ -448,9 +358,3 @@ class Life:
             "sound_hz": self.world.sound_hz,
             "uarts": list(self.world.uarts),
         }
-
-
-def _raw(terminal: int) -> None:
-    import tty
-
-    tty.setraw(terminal, termios.TCSANOW)

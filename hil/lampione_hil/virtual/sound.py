@@ -6,6 +6,7 @@ full-scale sine is 120 dB SPL and level = 20·lg(rms / rms of a full-scale sine)
 
 import hashlib
 import os
+import threading
 import wave
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
@@ -55,7 +56,7 @@ class Street(ABC):
         name = hashlib.sha256(f"1 {self.key()}".encode()).hexdigest()[:16]
         path = folder / f"sound-{name}.s32"
         if not path.exists():
-            part = path.with_suffix(f".{os.getpid()}")
+            part = path.with_suffix(f".{os.getpid()}-{threading.get_ident()}")
             part.write_bytes(to_words(self.signal()).astype("<i4").tobytes())
             part.rename(path)
         return path

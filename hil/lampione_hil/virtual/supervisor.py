@@ -179,7 +179,7 @@ class Supervisor:
         if settings.name in self.lives:
             raise ValueError(f"there is a board {settings.name!r} already")
         self.lives[settings.name] = Life(self, settings, answer)
-        return self.lives[settings.name].port
+        return self.lives[settings.name].serial.port
 
     def do_remove(self, _: int, name: str) -> None:
         """End a board."""
@@ -211,14 +211,14 @@ class Supervisor:
             "exits": list(life.exits),
             "pwm": dict(life.pwm),
             "pins": dict(life.pins),
-            "at_prompt": life.at_prompt,
+            "at_prompt": life.serial.at_prompt,
             "dropped": life.microphone.dropped,
             "wifi": life.station.state,
         }
 
     def do_console(self, _: int, name: str) -> bytes:
         """Return the tail of what it printed."""
-        return bytes(self.lives[name].console.tail)
+        return bytes(self.lives[name].serial.console.tail)
 
     def do_trace(self, _: int, name: str) -> list[tuple[int, str, int, int]]:
         """Return what its pins did."""
@@ -232,13 +232,13 @@ class Supervisor:
         tests: dict[str, Callable[[], Any]] = {
             "off": lambda: not life.powered,
             "boots": lambda: life.boots >= argument,
-            "prompt": lambda: life.at_prompt,
+            "prompt": lambda: life.serial.at_prompt,
         }
         if what == "console":
             pattern: re.Pattern[bytes] = re.compile(argument)
 
             def seen() -> str | None:
-                found = pattern.search(life.console.tail)
+                found = pattern.search(life.serial.console.tail)
                 return found.group().decode("utf-8", "replace") if found else None
 
             tests["console"] = seen
@@ -317,7 +317,7 @@ class Supervisor:
         request, running, until_us = self._slice
         while running:
             life = running[0]
-            if life.powered and not life.at_prompt:
+            if life.powered and not life.serial.at_prompt:
                 if life.waiting_us is None:
                     return  # it is computing
                 horizon_us = life.ticks_us(until_us)

@@ -1,4 +1,4 @@
-"""What a board senses: the description that a test writes, and the copy the supervisor runs."""
+"""What a board senses, as a test writes it down."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -6,6 +6,7 @@ from pathlib import Path
 
 from lampione_hil.virtual.air import Air, PlausibleDay
 from lampione_hil.virtual.devices import I2CDevice, Sht45, UartDevice
+from lampione_hil.virtual.running import RunningWorld
 from lampione_hil.virtual.sound import SAMPLE_HZ, Street, SyntheticStreet
 
 
@@ -29,46 +30,6 @@ class World:
     chip_c: int = 41
     i2c: Sequence[I2CDevice] = ()
     uarts: dict[int, UartDevice] = field(default_factory=dict)
-
-
-@dataclass
-class RunningWorld:
-    """The supervisor's side: parts with their faults, nothing of the preparation."""
-
-    sound: Path | None
-    sound_hz: int
-    dump: Path | None
-    wifi: bool
-    rssi_dbm: int
-    chip_c: int
-    air: Air | None
-    i2c: dict[int, I2CDevice]
-    uarts: dict[int, UartDevice]
-    unplugged: set[str] = field(default_factory=set)
-    microvolts: dict[int, int] = field(default_factory=dict)
-    levels: dict[int, int] = field(default_factory=dict)
-
-    def device(self, address: int) -> I2CDevice | None:
-        """Return the part that answers at `address` now."""
-        found = self.i2c.get(address)
-        return None if found is None or found.name in self.unplugged else found
-
-    def part(self, name: str) -> I2CDevice | UartDevice:
-        """Return the part called `name`. Raises ValueError when there is none."""
-        parts: list[I2CDevice | UartDevice] = [*self.i2c.values(), *self.uarts.values()]
-        for device in parts:
-            if device.name == name:
-                return device
-        raise ValueError(f"this world has no part {name!r}")
-
-    def unplug(self, name: str, unplugged: bool) -> None:
-        """Take a part's plug out, or put it in again. "microphone" is a part too."""
-        if name != "microphone":
-            self.part(name)
-        if unplugged:
-            self.unplugged.add(name)
-        else:
-            self.unplugged.discard(name)
 
 
 def start(world: World, folder: Path, board: str) -> RunningWorld:

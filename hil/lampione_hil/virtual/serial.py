@@ -1,0 +1,164 @@
+"""A board's serial line: its own terminal on one side, the port for mpremote on the other."""
+
+import contextlib
+import os
+import pty
+import selectors
+import termios
+import time
+import tty
+from collections.abc import Callable
+
+from lampione_hil.virtual.console import Console
+
+_QUEUE = 65536
+_PATIENCE_S = 1.0  # what a reader of the port has not taken by then is gone, as on a real line
+_MOST = 1 << 20
+_PROMPT = b">>> "
+
+
+class SerialLine:
+    """Two pseudo-terminals and what flows between them.
+
+    The port stays for the board's whole life; its own terminal is new at each boot, so that no
+    boot inherits a setting or a key from the one before.
+    """
+
+    def __init__(self, selector: selectors.BaseSelector, changed: Callable[[], None]) -> None:
+        self.console = Console()
+        self.at_prompt = False  # main.py is over
+        self._selector = selector
+        self._changed = changed
+        self._open = False  # the board can take input
+        self._prompted = False  # the REPL has shown itself since this boot
+        self._terminal = -1  # master side of the board's own terminal
+        self._in = bytearray()  # from the host, until the board can take it
+        self._out = bytearray()  # to the host, until it takes it
+        self._taken_s = 0.0  # when it last took something
+        # The slave side stays open here: otherwise each leaving mpremote would hang the line up.
+        self._host, self._host_slave = pty.openpty()
+        self.port = os.ttyname(self._host_slave)
+        tty.setraw(self._host_slave, termios.TCSANOW)
+        os.set_blocking(self._host, False)
+        selector.register(self._host, selectors.EVENT_READ, self._host_ready)
+
+    def power_on(self) -> None:
+        """Forget what was said before."""
+        self.console.power_on()
+        self._in.clear()
+        self._out.clear()
+        termios.tcflush(self._host_slave, termios.TCIOFLUSH)
+
+    def open(self) -> int:
+        """Make the terminal of a new boot; return its slave side, which is the caller's to close.
+
+        Ctrl-C there interrupts; nothing else is touched on its way.
+        """
+        self._terminal, slave = pty.openpty()
+        attributes = termios.tcgetattr(slave)
+        attributes[0] &= ~(termios.ICRNL | termios.IXON | termios.INLCR | termios.IGNCR)
+        attributes[1] &= ~termios.OPOST
+        attributes[3] &= ~(termios.ICANON | termios.ECHO)
+        attributes[3] |= termios.ISIG | termios.NOFLSH
+        attributes[6][termios.VMIN], attributes[6][termios.VTIME] = 1, 0
+        termios.tcsetattr(slave, termios.TCSANOW, attributes)
+        os.set_blocking(self._terminal, False)
+        self._selector.register(self._terminal, selectors.EVENT_READ, self._board_ready)
+        self._open = self._prompted = self.at_prompt = False
+        return slave
+
+    def hang_up(self) -> None:
+        """End the terminal of a boot."""
+        self._open = False
+        if self._terminal >= 0:
+            self._selector.unregister(self._terminal)
+            os.close(self._terminal)
+            self._terminal = -1
+
+    def close(self) -> None:
+        """End the port too."""
+        self.hang_up()
+        self._selector.unregister(self._host)
+        os.close(self._host)
+        os.close(self._host_slave)
+
+    def ready(self, *, raw: bool) -> None:
+        """The board takes input now; `raw`: first of all, back into the raw REPL."""
+        self._open = True
+        if raw:
+            self._in[:0] = b"\x01"
+        self._push()
+
+    def prompt(self) -> None:
+        """main.py is over: no input until the prompt is there, as a Ctrl-C would end it all."""
+        self.at_prompt = True
+        self._open = self._prompted
+        self._push()
+
+    def type(self, data: bytes) -> None:
+        """Send to the board as if somebody typed."""
+        if len(self._in) < _QUEUE:
+            self._in += data
+            self._push()
+
+    def show(self, data: bytes) -> None:
+        """Show what the board printed."""
+        data = self.console.take(data)
+        if _PROMPT in data:
+            self._prompted = True
+            if self.at_prompt and not self._open:
+                self._open = True
+                self._push()
+        now = time.monotonic()
+        if not self._out:
+            self._taken_s = now
+        elif now - self._taken_s > _PATIENCE_S or len(self._out) > _MOST:
+            self._out.clear()  # nobody reads the port
+        self._out += data
+        self._pour()
+        self._changed()
+
+    def drain(self) -> None:
+        """Show what the board has printed already."""
+        while self._terminal >= 0:
+            try:
+                data = os.read(self._terminal, 16384)
+            except OSError:
+                break
+            if not data:
+                break
+            self.show(data)
+
+    def _host_ready(self, events: int) -> None:
+        if events & selectors.EVENT_READ:
+            with contextlib.suppress(OSError):
+                self.type(os.read(self._host, 4096))
+        if events & selectors.EVENT_WRITE:
+            self._pour()
+
+    def _pour(self) -> None:
+        with contextlib.suppress(OSError):
+            del self._out[: os.write(self._host, self._out[:4096])]
+            self._taken_s = time.monotonic()
+        events = selectors.EVENT_READ | (selectors.EVENT_WRITE if self._out else 0)
+        self._selector.modify(self._host, events, self._host_ready)
+
+    def _push(self) -> None:
+        if not self._open or self._terminal < 0:
+            return
+        with contextlib.suppress(OSError):
+            # A terminal's line takes little at a time, and drops what is beyond.
+            del self._in[: os.write(self._terminal, self._in[:1024])]
+        events = selectors.EVENT_READ | (selectors.EVENT_WRITE if self._in else 0)
+        self._selector.modify(self._terminal, events, self._board_ready)
+
+    def _board_ready(self, events: int) -> None:
+        if events & selectors.EVENT_READ:
+            try:
+                data = os.read(self._terminal, 16384)
+            except OSError:  # hung up: the process is at its end, and reaped soon
+                self.hang_up()
+                return
+            self.show(data)
+        if events & selectors.EVENT_WRITE:
+            self._push()
