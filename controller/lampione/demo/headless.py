@@ -79,7 +79,7 @@ class Headless:
             rows = self._look()
             if self._all_after_s is None and all(r["report_at"] is not None for r in rows):
                 self._all_after_s = time.monotonic() - self._began
-                table_at = min(table_at, time.monotonic())
+                table_at = time.monotonic()
             if time.monotonic() >= table_at:
                 self._print(rows)
                 table_at = time.monotonic() + every_s

@@ -65,25 +65,28 @@ class FleetScreen(Screen[None], inherit_bindings=False):
     def __init__(self, fleet: Fleet, now: Callable[[], float]) -> None:
         super().__init__()
         self.fleet = fleet
-        self._now = now
+        self.header = Header()
+        self.grid = Grid(fleet, now)
+        self._heads = Heads(fleet)
+        self._input = Input(placeholder="words: node, site, state or reason", compact=True)
 
     def compose(self) -> ComposeResult:
         """Header, heads, grid, filter, keys."""
-        yield Header()
-        yield Heads(self.fleet)
+        yield self.header
+        yield self._heads
         with Vertical():
-            yield Grid(self.fleet, self._now)
-        yield Input(placeholder="words: node, site, state or reason", compact=True)
+            yield self.grid
+        yield self._input
         yield Footer(show_command_palette=False)
 
     def _arranged(self) -> None:
-        self.query_one(Heads).refresh()
-        self.query_one(Grid).rearranged()
+        self._heads.refresh()
+        self.grid.rearranged()
 
     def action_filter(self) -> None:
         """Open the line for words."""
         self.add_class("-filtering")
-        self.query_one(Input).focus()
+        self._input.focus()
 
     @on(Input.Changed)
     def _typed(self, event: Input.Changed) -> None:
@@ -93,13 +96,13 @@ class FleetScreen(Screen[None], inherit_bindings=False):
     @on(Input.Submitted)
     def _entered(self) -> None:
         self.set_class(bool(self.fleet.words), "-filtering")
-        self.query_one(Grid).focus()
+        self.grid.focus()
 
     def action_clear(self) -> None:
         """Show all nodes again."""
-        self.query_one(Input).value = ""
+        self._input.value = ""
         self.remove_class("-filtering")
-        self.query_one(Grid).focus()
+        self.grid.focus()
 
     def action_sort(self, by: int) -> None:
         """Sort by the next column that is seen."""
@@ -167,7 +170,7 @@ class LampioneApp(App[None], inherit_bindings=False):
 
     def take(self) -> None:
         """Take what has come; render what changed."""
-        if not self._main.is_mounted:
+        if not self._main.grid.is_mounted:
             return  # what has come waits
         items = self._feed.drain()
         if not items:
@@ -178,7 +181,7 @@ class LampioneApp(App[None], inherit_bindings=False):
             if item[0] == "nodes":
                 rows += item[1]
         places, moved = self.fleet.update(rows)
-        grid = self._main.query_one(Grid)
+        grid = self._main.grid
         if moved:
             grid.rearranged()
         else:
@@ -200,16 +203,16 @@ class LampioneApp(App[None], inherit_bindings=False):
 
     def tick(self) -> None:
         """Let ages grow, once a second."""
-        if not self._main.is_mounted:
+        if not self._main.grid.is_mounted:
             return
         self._head()
         if self.screen is self._main:
-            self._main.query_one(Grid).refresh()
+            self._main.grid.refresh()
         elif isinstance(self.screen, NodeScreen):
             self.screen.renew()
 
     def _head(self) -> None:
-        header = self._main.query_one(Header)
+        header = self._main.header
         header.parts = tuple(self._parts())
         header.clock = time.strftime("%H:%M:%S", time.localtime(self._now()))
 

@@ -122,16 +122,18 @@ class NodeScreen(Screen[None], inherit_bindings=False):
         self._row = row
         self._now = now
         self._detail: dict[str, Any] = {}
+        self._title = Title(id="name")
+        self._sheet = Sheet()
 
     def compose(self) -> ComposeResult:
         """The name, the sheet, the keys."""
-        yield Title(id="name")
-        yield Sheet()
+        yield self._title
+        yield self._sheet
         yield Footer(show_command_palette=False)
 
     def on_mount(self) -> None:
         """Show what is known."""
-        self.query_one(Sheet).focus()
+        self._sheet.focus()
         self.call_after_refresh(self.renew)
 
     def on_resize(self) -> None:
@@ -146,11 +148,11 @@ class NodeScreen(Screen[None], inherit_bindings=False):
     def renew(self) -> None:
         """Show the newest values."""
         row = self._row()
-        if row is None or not self.is_mounted:
+        if row is None or not self._sheet.is_mounted:
             return
         glyph = STATES[row["state"]][0]
-        self.query_one(Title).text = (
+        self._title.text = (
             f"{row['node']}  {row['site']}  {glyph} {row['state']}"
             f"  last heard {time_of_day(row['last_seen'])}"
         )
-        self.query_one(Sheet).show(sections({**row, **self._detail}, self._now()))
+        self._sheet.show(sections({**row, **self._detail}, self._now()))
