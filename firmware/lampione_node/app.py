@@ -3,6 +3,7 @@
 Little is imported here, so that little can keep the lamp from burning.
 """
 
+import asyncio
 import sys
 import time
 
@@ -73,15 +74,15 @@ def main() -> None:
 
         run(settings, faults, lamp)
     except KeyboardInterrupt:
+        if lamp:
+            lamp.set_fault(True)
         machine.WDT(timeout=_REPL_MS)
+        asyncio.new_event_loop()  # what ran is not to go on at the REPL
         print("lampione: stopped; the lamp is at its design level")
     except Exception as error:
+        if lamp:
+            lamp.set_fault(True)
         sys.print_exception(error)
         print("lampione: starting again in", _PAUSE_S, "s; Ctrl-C for the REPL")
-        if lamp:
-            lamp.set_fault(True)
         time.sleep(_PAUSE_S)
         machine.reset()
-    finally:
-        if lamp:
-            lamp.set_fault(True)

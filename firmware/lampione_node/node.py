@@ -111,10 +111,7 @@ class Node:
             facts = major << 12 | minor << 6 | patch, hardware(), profile, cause, 0
             self._uplink = Uplink(settings, self._wifi, identity, post, self._commands, facts)
             supervisor.add("uplink", self._uplink.run, 30)
-        print(
-            "lampione node %s boot %d epoch %s firmware %d.%d.%d"
-            % ((settings["node"], state.boot, identity.epoch.hex()) + VERSION)
-        )
+        self._about = (settings["node"], state.boot, identity.epoch.hex()) + VERSION
         post.event(BOOT, INFO, cause)
         if faults:
             post.event(SETTINGS_DAMAGED, WARNING, len(faults))
@@ -123,6 +120,7 @@ class Node:
         """Serve until cancelled."""
         gc.collect()
         gc.threshold(gc.mem_free() // 4)
+        print("lampione node %s boot %d epoch %s firmware %d.%d.%d" % self._about)
         await self._supervisor.run()
 
     def _on_fault(self, name: str, text: str, restarts: int) -> None:

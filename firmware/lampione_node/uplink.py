@@ -14,6 +14,7 @@ from lampione_protocol.seal import DOWN_HEADER, FRAME_MAX, HELLO_HEADER
 from lampione_protocol.topics import DOWN, OFFLINE, ONLINE, STATE, UP, topic
 from micropython import const
 
+from .clock import CONTROLLER, EPOCH_S, NTP
 from .mqtt import Connection, MqttError
 from .outbox import SEQ_MAX, Reader
 from .post import OUTBOX_DAMAGED, REFUSED, WARNING
@@ -29,7 +30,6 @@ _HELLO_UNSET_MS = const(600000)  # more often while nobody has set the clock
 _REFUSED_MS = const(60000)  # an Event on refused frames comes no more often, a reason
 _HOLES_MAX = const(256)  # Events on lost numbers in one boot: a broken flash must not fill itself
 _FETCHES = const(8)
-_CONTROLLER = const(3)  # the clock's quality
 _SAVE_EVERY = const(64)  # acknowledged frames: a segment, about
 
 # Why a frame from the controller's side was refused: names.REFUSED
@@ -217,7 +217,8 @@ class Uplink:
                 await connection.publish(self._up, item[0])
                 if item[1] > self.published:
                     self.published = item[1]
-        except MqttError:
+        except Exception as error:
+            print("uplink:", repr(error))
             self._broken = True
 
     def _from_the_start(self) -> None:
@@ -242,7 +243,7 @@ class Uplink:
         if self._box.acked - state.acked >= _SAVE_EVERY:
             state.acked = self._box.acked
             state.save()
-        quiet_ms = _HELLO_MS if self._post.clock.quality() == _CONTROLLER else _HELLO_UNSET_MS
+        quiet_ms = _HELLO_MS if self._post.clock.quality() == CONTROLLER else _HELLO_UNSET_MS
         if ticks_diff(now, self._hello_ms) > quiet_ms:
             self._on_hello(None)
         if self._refused_ms is None or ticks_diff(now, self._refused_ms) > _REFUSED_MS:
@@ -253,8 +254,19 @@ class Uplink:
                     self._refused_told[i] += count
                     self._post.event(REFUSED, WARNING, i * 1000000 + min(count, 999999))
 
+    def _ask_ntp(self) -> None:
+        """Set the clock by NTP, where the port has it; blocks for a second at most."""
+        try:
+            import ntptime
+
+            self._post.clock.set(ntptime.time() - EPOCH_S, 0, NTP)
+        except (ImportError, OSError) as error:
+            print("uplink: ntp:", repr(error))
+
     async def _live_on(self, connection) -> None:  # type: ignore[no-untyped-def]
         """Connect and stay so. Raises MqttError when it is over."""
+        if self._settings["tls"] and not self._post.clock.quality():
+            self._ask_ntp()  # certificates have dates
         await connection.connect()
         self._check_in()
         await connection.subscribe(self._down)
@@ -266,7 +278,7 @@ class Uplink:
         self.connected = True
         workers = [asyncio.create_task(self._work(connection)) for _ in range(_IN_FLIGHT)]
         try:
-            while not self._broken:
+            while not self._broken and self._wifi.joined():
                 now = ticks_ms()
                 if state_ms is None or ticks_diff(now, state_ms) > _STATE_MS:
                     await connection.publish(self._state, ONLINE, retain=True)

@@ -70,6 +70,8 @@ class Controller:
             [(f"lampione/v1/{SHARD}/+/{leaf}", 1) for leaf in ("up", "state")]
         )
         self.port = broker.port
+        if broker.tls is not None:
+            self.client.tls_set(ca_certs=str(broker.tls.ca))
         self.client.connect(broker.host, broker.port)
         self.client.loop_start()
         assert ready.wait(20)

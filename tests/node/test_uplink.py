@@ -11,8 +11,9 @@ from cryptography.hazmat.primitives.ciphers.aead import AESCCM
 from lampione_hil.virtual import VirtualBench
 from lampione_protocol import codec, schema, seal
 
-from tests.brokers import Broker
+from tests.brokers import Broker, Tls
 from tests.node.controller import SHARD, Controller
+from tests.node.test_mqtt_tls import Authority
 
 LEVEL, READ = 1, 0
 DONE = 1
@@ -229,3 +230,19 @@ def test_with_another_broker(bench: VirtualBench, tmp_path: Path, kind: str) -> 
         controller.outcome("other-broker", counter, DONE)
         board.power_off()
         controller.close()
+
+
+def test_over_tls(bench: VirtualBench, tmp_path: Path) -> None:
+    city = Authority(tmp_path, "city")
+    cert, key = city.issue("127.0.0.1")
+    with Broker("nats", tmp_path, tls=Tls(city.pem, cert, key)) as broker:
+        controller = Controller(broker)
+        place = {"host": "127.0.0.1", "port": broker.port, "tls": True, "ca": "/ca.der"}
+        board = controller.node(bench, "tls", broker=place)
+        board.write_files({"/ca.der": city.der.read_bytes()})
+        board.power_on()
+        controller.wait_for("frames", lambda: controller.marks["tls"] >= 3)
+        counter = controller.command("tls", LEVEL, level=30, for_s=60)
+        controller.outcome("tls", counter, DONE)
+        controller.close()
+        board.power_off()
