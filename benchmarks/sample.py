@@ -7,7 +7,6 @@ from typing import Any
 import cbor2
 import msgpack
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
-
 from lampione_protocol.schema import REPORT_FIELDS
 
 Field = descriptor_pb2.FieldDescriptorProto
@@ -15,7 +14,7 @@ Field = descriptor_pb2.FieldDescriptorProto
 
 def steps(seed: int) -> list[int | None]:
     """Return a report's values, in steps, each within its field's range and none unknown."""
-    rng = random.Random(seed)  # noqa: S311 (test data)
+    rng = random.Random(seed)
     typical = {
         "start": 216_000_000 + 60 * seed,
         "duration_s": 60,
@@ -103,9 +102,7 @@ def protobuf_class() -> Any:
         kind_of = Field.TYPE_FLOAT if fraction else Field.TYPE_SINT32
         if not fraction and low >= 0:
             kind_of = Field.TYPE_UINT32
-        message.field.add(
-            name=name, number=number, type=kind_of, label=Field.LABEL_OPTIONAL
-        )
+        message.field.add(name=name, number=number, type=kind_of, label=Field.LABEL_OPTIONAL)
     pool = descriptor_pool.DescriptorPool()
-    pool.Add(file)  # type: ignore[no-untyped-call]
+    pool.Add(file)
     return message_factory.GetMessageClass(pool.FindMessageTypeByName("benchmark.Report"))

@@ -1,10 +1,11 @@
 """Bytes of one full report."""
 
-from benchmarks import sample
-from benchmarks.row import Row, Rows
 from lampione_protocol.codec import encode
 from lampione_protocol.schema import REPORT_FIELDS
 from lampione_protocol.seal import TAG_BYTES, UP_HEADER
+
+from benchmarks import sample
+from benchmarks.row import Row, Rows
 
 
 def rows() -> Rows:
@@ -22,4 +23,6 @@ def rows() -> Rows:
     goals = {"JSON": "<= 0.16"}
     for peer, size in peers.items():
         name = f"report_{peer.split()[0].lower()}_ratio"
-        yield Row(name, ours, "B", f"{peer}, not sealed, {size} B", ours / size, goals.get(peer, ""))
+        yield Row(
+            name, ours, "B", f"{peer}, not sealed, {size} B", ours / size, goals.get(peer, "")
+        )

@@ -12,8 +12,13 @@ from numpy.typing import NDArray
 Fields = tuple[tuple[Any, ...], ...]
 UNKNOWN = np.iinfo(np.int32).min
 _MANTISSA_BITS = 6
+_MINIFLOAT = np.array(
+    [(n & ((1 << _MANTISSA_BITS) - 1)) << (n >> _MANTISSA_BITS) for n in range(1024)], np.int32
+)
 
 Column = NDArray[np.int32]
+Word = NDArray[np.uint32]
+Sizes = NDArray[np.int64]
 
 
 class Columns(dict[str, Column]):
@@ -26,24 +31,40 @@ class Columns(dict[str, Column]):
     sound: NDArray[np.bool_]
 
 
-def _words(bodies: Sequence[bytes], word_count: int) -> tuple[NDArray[np.uint64], NDArray[Any]]:
-    """Return the bodies as columns of big-endian words, ones behind their end, and their sizes."""
-    width = word_count * 8
+def _words(bodies: Sequence[bytes], word_count: int) -> tuple[list[Word], Sizes]:
+    """Return the bodies as columns of big-endian words of 32 bits, and their sizes in bytes.
+
+    What stands in a word behind its body's end is anything: fields there are unknown by `sizes`.
+    """
     count = len(bodies)
-    size = len(bodies[0]) if bodies else 0
+    stride = len(bodies[0]) if bodies else 0
     joined = b"".join(bodies)
     # One length is the rule: every sender of a revision writes the same fields.
-    if len(joined) == size * count and all(len(body) == size for body in bodies):
-        sizes = np.full(1, size)
-        raw = np.full((count, width), 0xFF, np.uint8)
-        kept = min(size, width)
-        raw[:, :kept] = np.frombuffer(joined, np.uint8).reshape(count, size)[:, :kept]
+    if len(joined) == stride * count and (not bodies or max(map(len, bodies)) == stride):
+        sizes = np.full(1, stride)
     else:
         sizes = np.fromiter(map(len, bodies), np.int64, count)
-        filled = b"".join([body[:width].ljust(width, b"\xff") for body in bodies])
-        raw = np.frombuffer(filled, np.uint8).reshape(count, width)
-    words = raw.view(">u8").T.astype(np.uint64, order="C")
-    return words, sizes
+        stride = word_count * 4
+        joined = b"".join([body[:stride].ljust(stride, b"\xff") for body in bodies])
+    joined += bytes(word_count * 4)  # the last body's words may reach over its end
+    return [
+        np.ndarray(count, ">u4", joined, 4 * word, (stride,)).astype(np.uint32)
+        for word in range(word_count)
+    ], sizes
+
+
+def _cut(words: list[Word], start: int, bits: int) -> Column:
+    """Return the field of `bits` bits, 31 at most, from bit `start` on."""
+    word, offset = divmod(start, 32)
+    beyond = offset + bits - 32  # bits of it in the next word
+    if beyond <= 0:
+        raw = words[word] >> np.uint32(-beyond)
+    else:
+        # numpy multiplies several times as fast as it shifts to the left.
+        raw = (words[word] & np.uint32((1 << bits - beyond) - 1)) * np.uint32(1 << beyond)
+        raw |= words[word + 1] >> np.uint32(32 - beyond)
+    raw &= np.uint32((1 << bits) - 1)
+    return raw.view(np.int32)
 
 
 def decode(fields: Fields, bodies: Sequence[bytes], names: Sequence[str] | None = None) -> Columns:
@@ -53,38 +74,33 @@ def decode(fields: Fields, bodies: Sequence[bytes], names: Sequence[str] | None 
     follows unknown.
     """
     total_bits = sum(field[2] for field in fields if field[1] != "t")
-    words, sizes = _words(bodies, (total_bits + 63) // 64)
+    words, sizes = _words(bodies, (total_bits + 31) // 32)
     columns = Columns()
     sound = np.ones(len(bodies), np.bool_)
-    same_size = int(sizes.min()) * 8 if len(bodies) else 0
+    shortest = int(sizes.min()) * 8 if len(bodies) else 0
     bit = 0
     for name, kind, bits, low, high, *_ in fields:
         start, bit = bit, bit + bits
         if kind in "ytx" or (names is not None and name not in names):
             continue
-        word, offset = divmod(start, 64)
+        value = _cut(words, start, bits)
         mask = (1 << bits) - 1
-        spill = offset + bits - 64
-        if spill <= 0:
-            raw = words[word] >> np.uint64(-spill)
-        else:
-            raw = words[word] << np.uint64(spill) | words[word + 1] >> np.uint64(64 - spill)
-        wide = (raw & np.uint64(mask)).astype(np.int64 if bits > 31 else np.int32)
-        unknown = wide == mask if kind != "c" else None
+        unknown = value == mask if kind != "c" else None
+        if shortest < bit:
+            ends_before = np.broadcast_to(sizes * 8 < bit, value.shape)
+            unknown = ends_before if unknown is None else unknown | ends_before
         if kind == "m":
-            value = (wide & ((1 << _MANTISSA_BITS) - 1)) << (wide >> _MANTISSA_BITS)
-        else:
-            value = wide + low if low else wide
-        limit = mask + low - (kind != "c") if kind != "m" else high + 1
-        if high < limit or kind == "m":
+            value = _MINIFLOAT[value]
+        elif low:
+            value += low
+        if kind == "m" or high < mask + low - (kind != "c"):
             beyond = value > high
             if unknown is not None:
                 beyond &= ~unknown
             sound &= ~beyond
-        if unknown is not None:
+        # Most columns have no unknown at all, and to look is cheaper than to write.
+        if unknown is not None and np.count_nonzero(unknown):
             value[unknown] = UNKNOWN
-        if same_size < bit:
-            value[np.broadcast_to(sizes * 8 < bit, value.shape)] = UNKNOWN
         columns[name] = value
     columns.sound = sound
     return columns
