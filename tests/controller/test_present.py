@@ -23,6 +23,8 @@ from tests.controller.nodes import NOW, node
         ("report", "lamp_reason", "override", "override"),
         ("report", "ambient_light", 10240.0, "10240"),
         ("health", "rssi", -61, "-61"),
+        ("hello", "firmware", 1 << 12 | 2 << 6 | 3, "1.2.3"),
+        ("health", "time", 1577836800.0 + 7, "7 s after boot"),
         ("hello", "epoch", "00c0ffee", "00c0ffee"),
         ("report", "of a newer schema", 1.25, "1.2"),
     ],

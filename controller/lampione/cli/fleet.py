@@ -129,11 +129,7 @@ def describe(detail: present.Row, now: float) -> Iterator[tuple[str, Facts]]:
         aged = "never" if received is None else f"{age(now - received)} ago"
         values = detail[message]
         fields = present.FIELDS[message]
-        facts = []
-        for name, field in fields.items():
-            text = present.value(message, name, values.get(name))
-            unit = field.unit if name not in ("start", "time") else ""
-            facts.append((name, text if text == present.UNKNOWN or not unit else f"{text} {unit}"))
+        facts = [(name, present.with_unit(message, name, values.get(name))) for name in fields]
         yield f"{message}, {aged}", facts
     yield (
         "transport",
@@ -184,6 +180,9 @@ def history(options: argparse.Namespace) -> int:
                 for row in page["rows"]:
                     out.json(dict(zip(page["fields"], row, strict=True)))
                 continue
+            if not page["rows"]:
+                out.line(f"{options.node} reported nothing in that time")
+                continue
             shown = [n for n, f in enumerate(page["fields"]) if f == "at" or _useful(page, n)]
             heads = [_head(page, n) for n in shown]
             out.table(
@@ -210,8 +209,9 @@ def _useful(page: dict[str, Any], n: int) -> bool:
 
 
 def _head(page: dict[str, Any], n: int) -> str:
-    unit = page["units"][n] if n < len(page["units"]) else ""
-    return f"{page['fields'][n]} {unit}".strip() if page["fields"][n] != "at" else "at"
+    name = page["fields"][n]
+    unit = page["units"][n] if name not in present.TIMES and name != "at" else ""
+    return f"{name} {unit}".strip()
 
 
 def _cell(message: str, field: str, found: Any) -> str:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from lampione_protocol.names import ALL_MESSAGES
+from lampione_protocol.schema import EPOCH_2020
 
 from lampione.cli.values import age
 
@@ -24,7 +25,8 @@ STATES = {
     "never": ("·", "dim"),
 }
 _STATE_ORDER = {"offline": 0, "silent": 1, "never": 2, "online": 3}
-_TIMES = frozenset({"start", "time", "expires"})
+TIMES = frozenset({"start", "time", "expires"})
+_CLOCK_UNSET = EPOCH_2020 + 365 * 86400  # nodes count from 2020 until their clock is set
 
 
 class Field(NamedTuple):
@@ -55,14 +57,25 @@ def value(message: str, field: str, found: Any) -> str:
     """Write one field's value without its unit; `–` when unknown."""
     if found is None:
         return UNKNOWN
-    if field in _TIMES and isinstance(found, int | float):
-        return clock(found, "%Y-%m-%d %H:%M:%S")
     if isinstance(found, list | tuple):
         return ", ".join(map(str, found)) or "none"
     if isinstance(found, bool) or not isinstance(found, int | float):
         return str(found)
+    if field in TIMES:
+        if found < _CLOCK_UNSET:
+            return f"{found - EPOCH_2020:.0f} s after boot"
+        return clock(found, "%Y-%m-%d %H:%M:%S")
+    if field == "firmware" and isinstance(found, int):
+        return f"{found >> 12}.{found >> 6 & 63}.{found & 63}"
     digits = FIELDS.get(message, {}).get(field, Field("", 1)).digits
     return f"{found:.{digits}f}"
+
+
+def with_unit(message: str, field: str, found: Any) -> str:
+    """Write one field's value with its unit."""
+    text = value(message, field, found)
+    unit = FIELDS.get(message, {}).get(field, Field("", 1)).unit
+    return text if text == UNKNOWN or not unit or field in TIMES else f"{text} {unit}"
 
 
 def is_stale(row: Row, now: float) -> bool:
