@@ -4,6 +4,8 @@ Little is imported here, so that little can keep the lamp from burning.
 """
 
 import asyncio
+import json
+import os
 import sys
 import time
 
@@ -18,23 +20,21 @@ _REPL_MS = const(3600000)  # a node that is forgotten at its REPL comes back aft
 _PAUSE_S = const(60)  # before a start that failed is tried again
 
 
-def _remembered(path: str) -> "tuple | None":
-    """Return (pin, design percent) of an earlier boot, or None."""
+def _remembered() -> "list | None":
+    """Return [pin, design percent] of an earlier boot, or None."""
     try:
-        with open(path, "rb") as file:
-            pin, percent = file.read(2)
-        return pin, min(percent, 100)
-    except (OSError, ValueError):
+        with open(_LAMP_FILE) as file:
+            pin, percent = json.load(file)
+        return [pin, min(percent, 100)]
+    except Exception:
         return None
 
 
-def _remember(path: str, pin: int, percent: int) -> None:
-    import os
-
+def _remember(known: list) -> None:
     for _ in range(2):
         try:
-            with open(path, "wb") as file:
-                file.write(bytes((pin, percent)))
+            with open(_LAMP_FILE, "w") as file:
+                json.dump(known, file)
             return
         except OSError:
             try:
@@ -47,7 +47,7 @@ def light(settings: dict) -> "Lamp | None":
     """Bring the lamp to its design level, by the settings or, should they be damaged, by memory."""
     part = settings["parts"].get("lamp")
     percent = settings["lamp"]["design_percent"]
-    known = _remembered(_LAMP_FILE)
+    known = _remembered()
     if part is None and known:
         part = {"pin": known[0]}
         percent = known[1]
@@ -55,11 +55,11 @@ def light(settings: dict) -> "Lamp | None":
         return None
     try:
         lamp = Lamp(open_pwm(machine, part, percent), time.ticks_ms, percent)
-    except (ValueError, KeyError, OSError) as error:
+    except (ValueError, KeyError, TypeError, OSError) as error:
         print("lampione: lamp:", repr(error))
         return None
-    if known != (part["pin"], percent):
-        _remember(_LAMP_FILE, part["pin"], percent)
+    if known != [part["pin"], percent]:
+        _remember([part["pin"], percent])
     return lamp
 
 

@@ -17,7 +17,7 @@ from .report import (
     FAULT_CLOCK,
     FAULT_NETWORK,
     FAULT_OUTBOX,
-    FAULT_RESTARTED,
+    FAULT_SENSOR,
     Reporter,
 )
 from .state import State
@@ -58,7 +58,6 @@ class Node:
         state.start()
         self._lamp = lamp
         self._faults = _FAULT_SETTINGS if faults else 0
-        self._restarts = 0
         self._state = state
         self._clock = Clock(machine.RTC())
         identity = Identity(settings["node"], key, state.boot)
@@ -71,16 +70,14 @@ class Node:
         parts = settings["parts"]
         cause = min(max(0, machine.reset_cause() - 1), _RESETS)
         sensors = []
-        if "sound" in parts:
-            from .parts import Sound
-
-            sensors.append(Sound(machine, parts["sound"]))
-            supervisor.add("sound", sensors[-1].run, 10)
-        if "climate" in parts:
-            from .parts import Climate
-
-            sensors.append(Climate(machine, parts["climate"]))
-            supervisor.add("climate", sensors[-1].run, 30)
+        for name, period_s in (("sound", 10), ("climate", 30)):
+            if name in parts:
+                try:
+                    sensors.append(self._sensor(name, parts[name]))
+                    supervisor.add(name, sensors[-1].run, period_s)
+                except (ValueError, KeyError, OSError) as error:
+                    print("lampione:", name, repr(error))
+                    self._faults |= FAULT_SENSOR
         if lamp:
             supervisor.add("lamp", self._run_lamp, 20)
         elif "lamp" in parts:
@@ -116,6 +113,16 @@ class Node:
         if faults:
             post.event(SETTINGS_DAMAGED, WARNING, len(faults))
 
+    def _sensor(self, name: str, part):  # type: ignore[no-untyped-def]
+        """Build a sensor; only those that a profile names are imported."""
+        if name == "sound":
+            from .parts import Sound
+
+            return Sound(machine, part)
+        from .parts import Climate
+
+        return Climate(machine, part)
+
     async def run(self) -> None:
         """Serve until cancelled."""
         gc.collect()
@@ -131,10 +138,6 @@ class Node:
 
     def _status(self) -> tuple:
         faults = self._faults
-        restarts = self._supervisor.restarts
-        if restarts != self._restarts:
-            self._restarts = restarts
-            faults |= FAULT_RESTARTED
         if not self._clock.quality():
             faults |= FAULT_CLOCK
         if self._state.failed or self._post.outbox.failed:
@@ -144,7 +147,7 @@ class Node:
             faults |= FAULT_NETWORK
         refused = sum(uplink.refused) if uplink else 0
         rssi = self._wifi.rssi() if uplink else None
-        return faults, rssi, restarts, refused, degrees()
+        return faults, rssi, self._supervisor.restarts, refused, degrees()
 
     async def _run_lamp(self, check_in) -> None:  # type: ignore[no-untyped-def]
         lamp = self._lamp

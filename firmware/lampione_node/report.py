@@ -60,7 +60,7 @@ class Reporter:
         self._report = [None] * len(REPORT_FIELDS)
         self._health = [None] * len(HEALTH_FIELDS)
         self._states = [0] * _SENSORS
-        self._dropped = 0
+        self._dropped = self._restarts = 0
 
     def report(self, start: int, duration_s: int, quality: int, real_ms: int) -> None:
         """Post the Report of an interval that has just ended."""
@@ -71,7 +71,10 @@ class Reporter:
         values[_DURATION] = duration_s
         values[_CLOCK] = quality
         valid = 0
-        faults = self._status()[0]
+        faults, _, restarts, _, _ = self._status()
+        if restarts != self._restarts:
+            self._restarts = restarts
+            faults |= FAULT_RESTARTED
         for part in self._parts:
             part.fill(values, real_ms)
             if part.state == 0:

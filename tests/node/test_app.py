@@ -67,6 +67,17 @@ def test_with_damaged_settings_the_lamp_burns_as_it_did(bench: VirtualBench) -> 
     assert lit(board)
 
 
+def test_a_part_that_cannot_be_built_is_left_out(bench: VirtualBench) -> None:
+    parts = {"lamp": {"pin": PIN}, "sound": {"i2s": 0}, "climate": {"i2c": 0, "scl": 1}}
+    board = bench.board("misled", node_files("misled", KEY, 1, lamp=LAMP, parts=parts))
+    board.power_on()
+    board.wait_console("lampione: sound KeyError")
+    board.wait_console("lampione: climate ")
+    board.wait_console("lampione node misled")
+    assert lit(board)
+    board.power_off()
+
+
 def test_without_a_network_it_goes_on_alone(bench: VirtualBench) -> None:
     board = bench.board("alone", node_files("alone", KEY, 1, lamp=LAMP, broker=None))
     board.power_on()
