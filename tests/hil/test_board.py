@@ -161,8 +161,8 @@ def test_a_fed_watchdog_does_not_bite(bench: VirtualBench) -> None:
     one = board(
         bench,
         "fed",
-        b"import machine, time\nw = machine.WDT(timeout=300)\n"
-        b"for _ in range(50):\n  time.sleep_ms(20)\n  w.feed()\nprint('alive')\n",
+        b"import machine, time\nw = machine.WDT(timeout=900)\n"
+        b"for _ in range(60):\n  time.sleep_ms(20)\n  w.feed()\nprint('alive')\n",
     )
     one.power_on()
     one.wait_console("alive")

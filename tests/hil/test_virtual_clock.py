@@ -1,5 +1,7 @@
 """The virtual clock: time passes in run_for only, and the same program does the same."""
 
+from pathlib import Path
+
 import pytest
 from lampione_hil.virtual import (
     Change,
@@ -123,6 +125,14 @@ def test_boards_keep_in_step() -> None:
         bench.run_for(30)
         assert boards[0].trace() == boards[1].trace() == boards[2].trace()
         assert 28 <= len(boards[0].trace()) <= 31
+
+
+def test_no_dump_with_the_virtual_clock(tmp_path: Path) -> None:
+    with (
+        VirtualBench(clock="virtual") as bench,
+        pytest.raises(ValueError, match="wall clock only"),
+    ):
+        bench.board("one", world=World(dump=tmp_path / "x.s32"))
 
 
 def test_run_for_needs_the_virtual_clock(bench: VirtualBench) -> None:

@@ -1,5 +1,14 @@
 """Virtual boards: the real firmware on MicroPython's unix port, with a simulated street.
 
+    with VirtualBench() as bench:
+        board = bench.board("post", compile_tree() | {"/settings.json": ...}, world=World())
+        board.power_on()
+        board.wait_pwm(7, 65535, 65535)
+        board.world.wifi(False)
+        board.cut_power_at_write(5)
+        board.wait_exit()
+        board.list_files("/outbox")
+
 Names are loaded when they are asked for: the supervisor lives in this package too, and forks, so
 it must not load numpy, which starts threads.
 """

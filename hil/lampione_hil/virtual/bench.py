@@ -171,6 +171,8 @@ class VirtualBench:
         """
         if not name or "/" in name or name.startswith("."):
             raise ValueError(f"{name!r} cannot name a board")
+        if world is not None and world.dump is not None and self.clock == "virtual":
+            raise ValueError("the sound is dumped with the wall clock only")
         if unique_id is None:
             unique_id = b"\x02" + (name.encode() * 5)[:3] + _sum(name)
         if len(unique_id) != 6:

@@ -58,6 +58,7 @@ class Home(Protocol):
 
     def loop(self, path: Path) -> Loop:
         """The sound in a file, shared."""
+        ...
 
 
 class Life:

@@ -15,7 +15,7 @@ DMA_FRAMES = 256  # the chip hands over whole DMA buffers
 TICK_S = 0.01  # how often `tick` is to be called
 # This computer may keep a board waiting for longer than a chip of its own would: that is no
 # overrun of the program's, so the ring is this much longer than the program asked for.
-SLACK_S = 0.2
+SLACK_S = 0.3
 
 
 class Loop:
@@ -72,8 +72,8 @@ class Microphone:
         self._due = self._late = 0
         self._ring = max(DMA_FRAMES, ring_frames) + int(SLACK_S * self.rate_hz)
         if hasattr(fcntl, "F_SETPIPE_SZ"):
-            wanted = self._ring * 4 + 65536
-            fcntl.fcntl(write_end, fcntl.F_SETPIPE_SZ, wanted)
+            with contextlib.suppress(OSError):  # a user's share of pipes is bounded
+                fcntl.fcntl(write_end, fcntl.F_SETPIPE_SZ, self._ring * 4 + 8192)
         with contextlib.suppress(BlockingIOError):
             while os.read(read_end, 65536):
                 pass  # of the receiver that the program had open before

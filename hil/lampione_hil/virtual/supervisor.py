@@ -141,8 +141,9 @@ class Supervisor:
             self._loops[path] = Loop(path)
         return self._loops[path]
 
-    def changed(self, _: Life) -> None:
+    def changed(self, life: Life) -> None:
         """Answer those who waited for it; let the next board of a time slice run."""
+        del life
         for waiter in list(self._waiters):
             value = waiter.test()
             if value:
@@ -270,8 +271,7 @@ class Supervisor:
             (air,) = arguments
             world.air = air
             for device in world.i2c.values():
-                if hasattr(device, "air"):
-                    device.air = air
+                device.move(air)
         elif what == "microvolts":
             pin, value = arguments
             world.microvolts[pin] = value

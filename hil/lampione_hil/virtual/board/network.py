@@ -97,6 +97,8 @@ class WLAN:
             return None
         if names == ("mac",):
             return bytes.fromhex(info["mac"])
+        if names == ("rssi",):
+            return self._air()[2]
         if names[0] in _names:
             return _names[names[0]]
         return self._config[names[0]]

@@ -2,6 +2,8 @@
 
 from abc import ABC, abstractmethod
 
+from lampione_hil.virtual.air import Air
+
 
 class I2CDevice(ABC):
     """A part on the I2C bus. It lives in the supervisor, so it must pickle and never block."""
@@ -16,6 +18,10 @@ class I2CDevice(ABC):
     @abstractmethod
     def read(self, length: int, now_s: float) -> bytes | None:
         """Return `length` bytes, or None: not acknowledged."""
+
+    def move(self, air: Air) -> None:
+        """Go into another air; a part that feels none does not mind."""
+        del air
 
     def fault(self, kind: str) -> None:
         """Behave wrongly in the way `kind` names ("" for rightly).

@@ -54,6 +54,10 @@ class Sht45(I2CDevice):
         self._last: tuple[int, int] | None = None
         self._fault = ""
 
+    def move(self, air: Air) -> None:
+        """See I2CDevice."""
+        self.air = air
+
     def fault(self, kind: str) -> None:
         """See I2CDevice."""
         if kind not in ("", "stuck", "crc"):
