@@ -17,10 +17,23 @@ import pytest
 from lampione import seeds
 from lampione.tui.app import LampioneApp
 from lampione.tui.feed import CoreFeed
+from lampione_hil import firmware, interpreter
 
 from tests.controller.test_cli import lampione
 
-pytestmark = pytest.mark.serial
+pytestmark = [
+    pytest.mark.serial,
+    pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs /proc to find children"),
+]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _boards_can_run() -> None:
+    try:
+        interpreter.command()
+        firmware.host_march()
+    except (interpreter.NoInterpreterError, firmware.CompileError) as error:
+        pytest.skip(str(error))
 
 
 def children(pid: int) -> set[int]:
