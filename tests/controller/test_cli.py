@@ -85,6 +85,7 @@ def test_help_documents_the_exit_codes() -> None:
         (["demo", "--interval", "2.5s"], "whole seconds from 1 to 510"),
         (["demo", "--spl", "loud"], "'loud' is not a sound level"),
         (["history", "x", "--fields", "laeq,lqae"], "a report has no field 'lqae': it has start"),
+        (["broker", "start", "--port", "70000"], "'70000' is not a port: write 1 to 65535"),
         (["nodes", "--jsn"], "unrecognized arguments: --jsn"),
         (["nodse"], "invalid choice: 'nodse'"),
     ],

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 from lampione import keys, seeds
+from lampione.demo.processes import free_port
 
 from tests.controller.test_cli import lampione
 
@@ -11,7 +12,7 @@ from tests.controller.test_cli import lampione
 def test_broker_starts_once_is_seen_and_stops(tmp_path: Path) -> None:
     state = ("--state", str(tmp_path / "s"))
     assert lampione(*state, "broker", "status").returncode == 1
-    started = lampione(*state, "broker", "start", "--json")
+    started = lampione(*state, "broker", "start", "--port", str(free_port()), "--json")
     try:
         assert started.returncode == 0, started.stderr
         first = json.loads(started.stdout)

@@ -92,7 +92,7 @@ def broker(options: argparse.Namespace) -> int:
     running: Running | None
     if options.action == "start":
         _folder(options.state)
-        running = local.start()
+        running = local.start(options.port)
     else:
         running = local.status()
     if running is None:

@@ -37,6 +37,13 @@ def percent(text: str) -> int:
     return int(digits)
 
 
+def port(text: str) -> int:
+    """Read a TCP port, 1 to 65535. Raises argparse.ArgumentTypeError."""
+    if not (text.isascii() and text.isdigit() and 1 <= int(text) <= 65535):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a port: write 1 to 65535")
+    return int(text)
+
+
 def decibel(text: str) -> float:
     """Read a sound pressure level, 0 to 140 dB. Raises argparse.ArgumentTypeError."""
     try:
