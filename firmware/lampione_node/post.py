@@ -13,16 +13,16 @@ INFO = const(0)
 WARNING = const(1)
 ERROR = const(2)
 
-# Events, as the wire numbers them
-BOOT = const(0)
-CLOCK_SET = const(1)
-TASK_RESTARTED = const(2)
-SENSOR_STATE = const(3)
-OUTBOX_DROPPED = const(4)
-OUTBOX_DAMAGED = const(5)
-REFUSED = const(6)
-OVERRIDE_ENDED = const(7)
-SETTINGS_DAMAGED = const(8)
+# Events, as the wire numbers them, and their arguments
+BOOT = const(0)  # why it was reset, as in Hello
+CLOCK_SET = const(1)  # seconds since boot at that instant: what ties undated reports to UTC
+TASK_RESTARTED = const(2)  # how often that task was; a Log names it
+SENSOR_STATE = const(3)  # sensor << 4 | state
+OUTBOX_DROPPED = const(4)  # the oldest number that is held now
+OUTBOX_DAMAGED = const(5)  # a number that is not on flash and should be; one event each
+REFUSED = const(6)  # reason * 1,000,000 + how many since the last such event; see uplink
+OVERRIDE_ENDED = const(7)  # the level now, percent
+SETTINGS_DAMAGED = const(8)  # how many faults
 
 
 def fit(fields: tuple, values: list) -> None:

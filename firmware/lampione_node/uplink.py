@@ -32,7 +32,7 @@ _HOLES_MAX = const(256)  # Events on lost numbers in one boot: a broken flash mu
 _FETCHES = const(8)
 _SAVE_EVERY = const(64)  # acknowledged frames: a segment, about
 
-# Why a frame from the controller's side was refused: names.REFUSED
+# Why a frame from the controller's side was refused, from 0 on; 5 and 6 follow
 _ERRORS = (
     errors.TruncatedError,
     errors.VersionError,
