@@ -159,7 +159,8 @@ def _services(commands: _Commands) -> None:
         "broker",
         "lampione.cli.service:broker",
         "start, stop or look at the broker that comes with Lampione",
-        "  lampione broker start\n  lampione broker start --port 1884\n  lampione broker status --json\n  lampione broker stop\n",
+        "  lampione broker start\n  lampione broker start --port 1884\n"
+        "  lampione broker status --json\n  lampione broker stop\n",
     )
     broker.add_argument("action", nargs="?", choices=("start", "status", "stop"), default="status")
     broker.add_argument(
