@@ -4,7 +4,7 @@ import tempfile
 from pathlib import Path
 
 from lampione_hil import interpreter
-from lampione_hil.firmware import ESP32, compile_file
+from lampione_hil.firmware import ESP32, compile_module
 
 from benchmarks import sample
 from benchmarks.row import Row, Rows
@@ -45,7 +45,7 @@ def _mpy_bytes() -> dict[str, int]:
                 if source.stem in HOST_ONLY:
                     continue
                 name = ".".join(source.relative_to(package.parent).with_suffix("").parts)
-                sizes[name] = len(compile_file(source, source.name, ESP32, Path(folder)))
+                sizes[name] = len(compile_module(source, ESP32, Path(folder)))
     return sizes
 
 

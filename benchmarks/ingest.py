@@ -98,6 +98,7 @@ class Bench:
             for n in range(NODES)
         ]
         with self._serve(state) as core:
+            self._wait(lambda: core.call("status")["broker"]["connected"], "a connection")
             publish("127.0.0.1", self._port, hellos)
             self._wait(lambda: self._greeted(core), "hellos")
         publish("127.0.0.1", self._port, reports)
@@ -128,16 +129,15 @@ class Bench:
     def peer(self, kind: str) -> float:
         """Return messages a second of one of the subscribers."""
         self._round += 1
-        name = f"bench-{kind}"
+        name = f"{kind}-{self._round}"
         subscribe(name, self._port)
-        topic = topics.topic("bench", "peer", topics.UP)
         if kind == "tutorial":
             bodies = [sample.as_json(sample.physical(sample.steps(n))) for n in range(TUTORIAL)]
         else:
             bodies = _reports("peer", bytes(32), NODES * FRAMES_A_NODE)
-        publish("127.0.0.1", self._port, [(topic, body) for body in bodies])
-        database = self._folder / f"{kind}-{self._round}.db"
-        command = [sys.executable, "-m", "benchmarks.subscribers", kind, str(self._port)]
+        publish("127.0.0.1", self._port, [(f"bench/{name}", body) for body in bodies])
+        database = self._folder / f"{name}.db"
+        command = [sys.executable, "-m", "benchmarks.subscribers", kind, name, str(self._port)]
         done = subprocess.run(
             [*command, str(len(bodies)), str(database)], check=True, capture_output=True
         )

@@ -1,4 +1,6 @@
-"""The two peers of the ingest: `python -m benchmarks.subscribers nothing|tutorial PORT COUNT DB`.
+"""The two peers of the ingest: `python -m benchmarks.subscribers KIND NAME PORT COUNT DB`.
+
+KIND is "nothing" or "tutorial", NAME the session's, whose messages come by `bench/NAME`.
 
 Both are paho as its own examples use it: a callback a message, acknowledged by the library. The
 first stores nothing, which is the limit of broker and library; the second is what tutorials do:
@@ -14,8 +16,6 @@ from pathlib import Path
 import paho.mqtt.client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion
 
-TOPIC = "lampione/v1/bench/+/up"
-
 
 def client(name: str, port: int) -> mqtt.Client:
     """Connect with a session that outlives the connection."""
@@ -27,14 +27,21 @@ def client(name: str, port: int) -> mqtt.Client:
 def subscribe(name: str, port: int) -> None:
     """Make the session, so that the broker keeps what is published while nobody reads."""
     made = client(name, port)
-    made.on_connect = lambda *_: made.subscribe(TOPIC, 1)
-    made.on_subscribe = lambda *_: made.disconnect()
+
+    def on_connect(*_: object) -> None:
+        made.subscribe(f"bench/{name}", 1)
+
+    def on_subscribe(*_: object) -> None:
+        made.disconnect()
+
+    made.on_connect = on_connect
+    made.on_subscribe = on_subscribe
     made.loop_forever()
 
 
-def run(kind: str, port: int, count: int, database: Path) -> float:
+def run(kind: str, name: str, port: int, count: int, database: Path) -> float:
     """Read `count` messages of the waiting session; return messages a second."""
-    made = client(f"bench-{kind}", port)
+    made = client(name, port)
     times: list[float] = []
     if kind == "tutorial":
         connection = sqlite3.connect(database)
@@ -58,4 +65,5 @@ def run(kind: str, port: int, count: int, database: Path) -> float:
 
 
 if __name__ == "__main__":
-    print(run(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), Path(sys.argv[4])))
+    _, kind, name, port, count, database = sys.argv
+    print(run(kind, name, int(port), int(count), Path(database)))
