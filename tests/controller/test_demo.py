@@ -209,6 +209,13 @@ def test_a_command_moves_the_lamp_and_resume_ends_it(state: Path) -> None:
     wait(lambda: lamp()[1] != "override", "the override did not end")
 
 
+@pytest.mark.parametrize("order", ["read", "identify --for 1s", "time", "hello", "reboot"])
+def test_every_other_command_is_obeyed(state: Path, order: str) -> None:
+    done = run(state, "send", "umbria-1", *order.split())
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.splitlines()[-1].startswith(f"umbria-1: {order.split()[0]} done")
+
+
 def test_history_and_gaps_and_watch(state: Path) -> None:
     done = run(state, "history", "lazio-1", "--since", "10m", "--fields", "laeq", "--json")
     rows = [json.loads(line) for line in done.stdout.splitlines()]
