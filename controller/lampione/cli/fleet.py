@@ -2,6 +2,7 @@
 
 import argparse
 import contextlib
+import math
 import threading
 import time
 from collections.abc import Iterator
@@ -61,11 +62,12 @@ def watch(options: argparse.Namespace) -> int:
     with core(options) as client:
         for name in options.nodes:  # a wrong name is said at once, not waited for
             client.call("show", node=name)
+        ends = math.inf
         if options.for_s is not None:
+            ends = time.monotonic() + options.for_s
             timer = threading.Timer(options.for_s, client.close)
             timer.daemon = True
             timer.start()
-            ends = time.monotonic() + options.for_s
         if not out.as_json:
             out.line(out.paint("time      " + _columns(heads, [c.head for c in heads]), "bold"))
         parameters = {"nodes": options.nodes} if options.nodes else {}
@@ -84,7 +86,7 @@ def watch(options: argparse.Namespace) -> int:
                     cells = [c.cell(row, time.time()) for c in heads]
                     out.line(f"{present.clock(row['report_at'])}  {_columns(heads, cells)}")
         except NoCore:
-            if options.for_s is None or time.monotonic() < ends:
+            if time.monotonic() < ends:
                 raise  # not our timer: the controller has gone
     return OK
 

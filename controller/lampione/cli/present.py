@@ -206,7 +206,7 @@ def places(state: Path) -> dict[str, str]:
         try:
             document = tomllib.loads(path.read_text(encoding="utf-8"))
             sites = {s["id"]: str(s["name"]) for s in document["sites"]}
-            return {n["id"]: sites.get(n["site"], n["site"]) for n in document["nodes"]}
+            return {n["id"]: sites.get(n["site"], str(n["site"])) for n in document["nodes"]}
         except FileNotFoundError:
             continue
         except (OSError, ValueError, KeyError, TypeError):

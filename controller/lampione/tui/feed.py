@@ -30,6 +30,7 @@ class Feed(Protocol):
 
     def drain(self) -> list[Item]:
         """Return what has come since the last look."""
+        ...
 
     def focus(self, node: str | None) -> None:
         """Bring the details of this node too, and of no other."""
