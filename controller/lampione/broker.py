@@ -26,6 +26,7 @@ from lampione.broker_url import PORT, BrokerUrl
 HOST = "127.0.0.1"
 START_S = 15.0
 STOP_S = 10.0
+_PORT_S = 2.0
 _LOOK_S = 0.02
 # CONNECT, MQTT 3.1.1, clean session, keep-alive 10 s; section 3.1. And the answer to it.
 _PROBE = b"\x10\x14\x00\x04MQTT\x04\x02\x00\x0a\x00\x08lampione"
@@ -45,7 +46,7 @@ jetstream {{
 mqtt {{
   listen: "{host}:{port}"
   max_ack_pending: 20000
-  ack_wait: "60s"
+  ack_wait: "10s"
 }}
 """
 
@@ -162,6 +163,9 @@ class LocalBroker:
     def _choose(self, asked: int | None, before: int | None) -> int:
         wanted = asked or before
         if wanted is not None:
+            end = time.monotonic() + _PORT_S
+            while not _is_free(wanted) and wanted == before and time.monotonic() < end:
+                time.sleep(_LOOK_S)  # ours was killed, and its end is not complete
             if not _is_free(wanted):
                 raise BrokerError(
                     f"port {wanted} is taken{_taken_by(wanted)}: end that, or choose another port"
@@ -178,6 +182,7 @@ class LocalBroker:
         for sign, patience_s in ((signal.SIGTERM, STOP_S), (signal.SIGKILL, STOP_S)):
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, sign)
+                os.kill(pid, signal.SIGCONT)  # one that was stopped would not hear it
             end = time.monotonic() + patience_s
             while time.monotonic() < end:
                 with contextlib.suppress(ChildProcessError):

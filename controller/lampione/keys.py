@@ -56,7 +56,7 @@ def _parse(path: Path, text: bytes) -> Keys:
     except (ValueError, KeyError, TypeError, AttributeError):
         raise KeyFileError(f"{path} is not a key file: restore it from its backup") from None
     if version != 1:
-        raise KeyFileError(f"{path} is of version {version!r}, this program knows 1")
+        raise KeyFileError(f"{path} is of another version than this program knows: update it")
     keys = Keys()
     for name, digits in items:
         try:

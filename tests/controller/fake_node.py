@@ -74,6 +74,7 @@ class FakeNode:
         self.received: list[tuple[bytes, int, bytes, int]] = []  # session, type, epoch, counter
         self.commands: list[dict[str, Any]] = []
         self.raw: list[bytes] = []
+        self.heard: list[tuple[int, bytes]] = []  # (op, frame) of commands, obeyed or not
         self.watermarks: list[int | None] = []
         self.unopened = 0
         self._client: mqtt.Client | None = None
@@ -102,8 +103,8 @@ class FakeNode:
         client.on_message = lambda _c, _u, message: self._down(bytes(message.payload))
         client.on_subscribe = lambda *_: self._up()
         client.connect(host, port, 30)
-        client.loop_start()
         self._client = client
+        client.loop_start()
         assert self.subscribed.wait(20)
 
     def disconnect(self) -> None:
@@ -111,10 +112,8 @@ class FakeNode:
         client = self._client
         self._client = None
         if client is not None:
-            wire = client.socket()
-            if wire is not None:
-                wire.close()
             client.loop_stop()
+            client._sock_close()
 
     def _up(self) -> None:
         self.publish(topics.ONLINE, topics.STATE, retain=True)
@@ -190,6 +189,15 @@ class FakeNode:
         self.raw.append(frame)
         kind = frame[0] & 31
         self.received.append((session, kind, epoch, counter))
+        said = dict(
+            zip(
+                (f[0] for f in schema.COMMAND_FIELDS),
+                codec.decode(schema.COMMAND_FIELDS, body, 0, len(body)),
+                strict=True,
+            )
+        )
+        if kind == schema.COMMAND:
+            self.heard.append((said["op"], frame))
         if epoch != self.epoch or not self.obeys:
             return
         if kind == schema.WATERMARK:
@@ -198,13 +206,6 @@ class FakeNode:
             if seq is not None and self.flash.acked < seq <= self.sent:
                 self.flash.acked = seq
             return
-        said = dict(
-            zip(
-                (f[0] for f in schema.COMMAND_FIELDS),
-                codec.decode(schema.COMMAND_FIELDS, body, 0, len(body)),
-                strict=True,
-            )
-        )
         if counter <= self.flash.counter:
             return
         self.flash.counter = counter

@@ -75,11 +75,12 @@ class Rig:
         return code
 
     def node(self, name: str = "a-1", flash: Flash | None = None, obeys: bool = True) -> FakeNode:
-        """Return a node that has booted and is connected."""
+        """Return a node that has booted, is connected and was greeted."""
         node = FakeNode(name, self.keys[name], flash, obeys)
         node.boot()
-        node.connect(self.broker.host, self.broker.port)
         self.nodes.append(node)
+        node.connect(self.broker.host, self.broker.port)
+        wait_until("its hello is accepted", lambda: self.show(name)["epoch"] == node.epoch.hex())
         return node
 
     def show(self, name: str = "a-1") -> Any:

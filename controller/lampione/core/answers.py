@@ -178,7 +178,8 @@ class Answers:
         layout = values.FIELDS[values.TYPES[message.lower()]]
         known = {field[0] for field in layout if field[1] != "x"}
         if fields is not None and not (
-            isinstance(fields, list) and all(field in known for field in fields)
+            isinstance(fields, list)
+            and all(isinstance(field, str) and field in known for field in fields)
         ):
             raise Bad("request", f"fields of {message} are {', '.join(sorted(known))}")
         since = _number(request, "since", 0, -_UNBOUNDED, _UNBOUNDED)

@@ -68,7 +68,6 @@ class _Connection:
         self._writer = writer
         self._lock = asyncio.Lock()
         self._tasks: dict[int, asyncio.Task[None]] = {}
-        self._cancelled: set[int] = set()
 
     async def run(self) -> None:
         """Read requests until the client goes."""
@@ -104,11 +103,7 @@ class _Connection:
             return
         op = request.get("op")
         if op == "cancel":
-            of = request.get("of")
-            task = self._tasks.get(of) if type(of) is int else None
-            if task is not None and type(of) is int:
-                self._cancelled.add(of)
-                task.cancel()
+            await self._cancel(request.get("of"))
             await self._write({"id": number, "result": None})
         elif not isinstance(op, str) or op not in api.OPS:
             await self._fail(number, "unknown", f"there is no operation {op!r}")
@@ -117,7 +112,18 @@ class _Connection:
         elif len(self._tasks) >= REQUESTS_MAX:
             await self._fail(number, "busy", f"{REQUESTS_MAX} requests are under way")
         else:
-            self._tasks[number] = asyncio.create_task(self._answer(number, op, request))
+            task = asyncio.create_task(self._answer(number, op, request))
+            self._tasks[number] = task
+            task.add_done_callback(lambda _: self._tasks.pop(number, None))
+
+    async def _cancel(self, number: Json) -> None:
+        """End what is under way, if it is; it is answered then."""
+        task = self._tasks.get(number) if type(number) is int else None
+        if task is not None:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+            if task.cancelled():
+                await self._write({"id": number, "result": None})
 
     async def _answer(self, number: int, op: str, request: dict[str, Json]) -> None:
         try:
@@ -128,11 +134,6 @@ class _Connection:
                 await self._write({"id": number, "result": result})
         except Bad as bad:
             await self._fail(number, *bad.args)
-        except asyncio.CancelledError:
-            if number not in self._cancelled:
-                raise
-            self._cancelled.discard(number)
-            await self._write({"id": number, "result": None})
         except ConnectionError:
             pass  # the client has gone
         except StoreError as error:
@@ -140,8 +141,6 @@ class _Connection:
         except Exception as error:  # noqa: BLE001 - said to the client and to the log
             _log.exception("%s failed", op)
             await self._fail(number, "broken", f"{op} failed: {type(error).__name__}: {error}")
-        finally:
-            self._tasks.pop(number, None)
 
     async def _stream(self, number: int, items: AsyncIterator[Json], op: str) -> None:
         last: Json = None

@@ -19,7 +19,7 @@ from lampione.ingest.opener import Ciphers, ccm, seal_down
 from lampione.store import TelemetryStore
 
 WATERMARK_S = 1.0  # a node hears of progress no more often
-FETCH_AFTER_S = 5.0  # without progress; a node that drains its outbox needs no reminder
+FETCH_AFTER_S = 3.0  # without progress; a node that drains its outbox needs no reminder
 FETCH_MAX = 256  # frames asked for at once
 FETCH_WAIT_S = (10.0, 300.0)  # first, last
 ASK_WAIT_S = (5.0, 300.0)

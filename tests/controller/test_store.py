@@ -1,0 +1,188 @@
+"""The SQLite store: migrations, identity, what a rollback takes back; the batch decoder."""
+
+import sqlite3
+import stat
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from lampione.ingest import batch
+from lampione.store import Frame
+from lampione.store.migrate import StoreError, migrate, migrations
+from lampione.store.reader import SqliteReader
+from lampione.store.sqlite import SqliteStore
+from lampione_protocol import codec, names, schema
+from lampione_protocol.errors import ProtocolError
+
+from tests.controller.fake_node import text
+
+FIELDS = {name: fields for _, name, fields in names.ALL_MESSAGES}
+
+
+def open_store(tmp_path: Path) -> SqliteStore:
+    return SqliteStore(tmp_path / "x.db")
+
+
+def test_it_is_private_and_durable(tmp_path: Path) -> None:
+    store = open_store(tmp_path)
+    assert stat.S_IMODE((tmp_path / "x.db").stat().st_mode) == 0o600
+    assert store._read("PRAGMA journal_mode") == [("wal",)]
+    assert store._read("PRAGMA synchronous") == [(2,)]
+    store.close()
+
+
+def test_identity_is_node_epoch_boot_and_number(tmp_path: Path) -> None:
+    store = open_store(tmp_path)
+    node = store.add_node("a-1").id
+    epochs = [
+        store.epoch_id(node, b"aaaa", 1),
+        store.epoch_id(node, b"aaaa", 2),
+        store.epoch_id(node, b"bbbb", 2),
+        store.epoch_id(store.add_node("b-2").id, b"aaaa", 1),
+    ]
+    assert len(set(epochs)) == 4
+    assert store.epoch_id(node, b"aaaa", 1) == epochs[0]
+    frames = [Frame(epoch, 7, schema.REPORT, 1.0, None, b"x") for epoch in epochs]
+    assert store.frames(frames) == 4
+    assert store.frames([*frames, Frame(epochs[0], 8, schema.REPORT, 1.0, None, b"x")]) == 1
+    store.commit()
+    store.close()
+    again = open_store(tmp_path)
+    assert again.frames(frames) == 0
+    again.close()
+
+
+def test_a_rollback_takes_everything_back(tmp_path: Path) -> None:
+    store = open_store(tmp_path)
+    node = store.add_node("a-1").id
+    store.commit()
+    store.epoch_id(node, b"aaaa", 1)
+    store.counter(node, 9)
+    store.refused({("", "seal"): 3}, 1.0)
+    store.lose(node, [[1, 4]], 1.0, "why")
+    store.rollback()
+    assert store.nodes()[0].counter == 0
+    assert store.refusals() == []
+    assert store.lost_counts() == {}
+    epoch = store.epoch_id(node, b"aaaa", 1)  # made again, not remembered
+    assert store.frames([Frame(epoch, 1, 2, 1.0, None, b"")]) == 1
+    store.commit()
+    store.close()
+
+
+def test_a_number_that_is_found_leaves_the_losses(tmp_path: Path) -> None:
+    store = open_store(tmp_path)
+    node = store.add_node("a-1").id
+    store.lose(node, [[1, 5]], 1.0, "why")
+    for seq in (3, 1, 5, 9):
+        store.find(node, seq)
+    store.commit()
+    reader = SqliteReader(tmp_path / "x.db")
+    assert [(row["first"], row["last"]) for row in reader.losses("a-1")] == [(2, 2), (4, 4)]
+    reader.close()
+    store.close()
+
+
+def test_readers_cannot_write(tmp_path: Path) -> None:
+    open_store(tmp_path).close()
+    reader = SqliteReader(tmp_path / "x.db")
+    with pytest.raises(StoreError, match="readonly"):
+        reader._read("DELETE FROM frames")
+    reader.close()
+
+
+def test_a_newer_database_is_refused(tmp_path: Path) -> None:
+    store = open_store(tmp_path)
+    store._write("INSERT INTO schema_version VALUES (999, '')")
+    store.commit()
+    store.close()
+    with pytest.raises(StoreError, match="newer program"):
+        open_store(tmp_path)
+
+
+def test_what_is_no_database_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "x.db").write_bytes(b"not a database, but long enough to look at" * 30)
+    with pytest.raises(StoreError, match="not a database"):
+        open_store(tmp_path)
+
+
+@pytest.mark.parametrize("version", range(len(migrations()) + 1))
+def test_every_old_version_is_brought_up_to_date(tmp_path: Path, version: int) -> None:
+    steps = migrations()
+    database = sqlite3.connect(tmp_path / "x.db", isolation_level=None)
+    assert migrate(database, steps[:version]) == version
+    dump = Path(__file__).parent / "old" / f"{version:04}.sql"
+    if dump.exists():  # rows that a program of that version wrote
+        database.executescript(dump.read_text())
+    rows = database.execute("SELECT count(*) FROM frames").fetchone() if version else (0,)
+    database.close()
+    store = open_store(tmp_path)
+    assert store._read("SELECT max(version) FROM schema_version") == [(len(steps),)]
+    assert store._read("SELECT count(*) FROM frames") == [rows]
+    assert store._read("PRAGMA foreign_key_check") == []
+    if version:
+        assert dump.exists(), "keep rows of each version that was released"
+        assert rows[0] > 0
+    store.close()
+
+
+def test_a_migration_that_fails_changes_nothing(tmp_path: Path) -> None:
+    database = sqlite3.connect(tmp_path / "x.db", isolation_level=None)
+    migrate(database, [(1, "CREATE TABLE a (x);")])
+    with pytest.raises(sqlite3.Error):
+        migrate(database, [(1, ""), (2, "CREATE TABLE b (x); CREATE TABLE a (x);")])
+    database.rollback()
+    found = {row[0] for row in database.execute("SELECT name FROM sqlite_master")}
+    assert found == {"schema_version", "a"}
+    database.close()
+
+
+def drawn(field: tuple[Any, ...]) -> st.SearchStrategy[Any]:
+    kind, bits, low, high = field[1:5]
+    if kind == "x":
+        return st.none()
+    if kind == "y":
+        return st.binary(min_size=bits // 8, max_size=bits // 8)
+    if kind == "t":
+        return st.text(max_size=bits // 8 // 4)
+    number = st.integers(low, high)
+    return number if kind == "c" else st.none() | number
+
+
+@pytest.mark.parametrize("name", sorted(FIELDS))
+def test_a_batch_is_decoded_as_one_by_one(name: str) -> None:
+    fields = FIELDS[name]
+    messages = st.tuples(*(drawn(field) for field in fields)).map(
+        lambda values: codec.encode(fields, list(values))
+    )
+    cut = st.tuples(messages, st.integers(4, 60)).map(lambda pair: pair[0][: pair[1]])
+
+    @given(st.lists(messages | cut | st.binary(min_size=5, max_size=45), max_size=8))
+    def check(bodies: list[bytes]) -> None:
+        columns = batch.decode(fields, bodies)
+        for n, body in enumerate(bodies):
+            try:
+                expected = codec.decode(fields, body, 0, len(body))
+            except ProtocolError:
+                if fields[-1][1] != "t":
+                    assert not columns.sound[n]
+                continue
+            assert columns.sound[n]
+            for field, value in zip(fields, expected, strict=True):
+                if field[0] in columns:
+                    found = int(columns[field[0]][n])
+                    assert (None if found == batch.UNKNOWN else found) == value, field[0]
+
+    check()
+
+
+def test_units() -> None:
+    field = schema.REPORT_FIELDS[codec.index(schema.REPORT_FIELDS, "laeq")]
+    bodies = [text(schema.REPORT, laeq=624), text(schema.REPORT)]
+    column = batch.decode(schema.REPORT_FIELDS, bodies, ["laeq"])["laeq"]
+    found = batch.to_units(field, column)
+    assert found[0] == pytest.approx(62.4)
+    assert np.isnan(found[1])
