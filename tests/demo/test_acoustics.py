@@ -68,7 +68,7 @@ def sample_at(notes: Path, when: float) -> int:
     assert when >= times[0]
     # Between two notes the rate is the microphone's.
     at = int(np.searchsorted(times, when, side="right")) - 1
-    return samples[at] + round((when - times[at]) * RATE_HZ)
+    return int(samples[at] + round((when - times[at]) * RATE_HZ))
 
 
 def differences(folder: Path, interval_s: int) -> dict[str, list[float]]:
