@@ -9,7 +9,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from lampione_hil.firmware import ESP32, CompileError, compile_file
+from lampione_hil.firmware import ESP32, CompileError, compile_module
 
 ROOT = Path(__file__).parents[1]
 
@@ -26,7 +26,7 @@ def compile_all(paths: list[Path]) -> list[str]:
     with tempfile.TemporaryDirectory() as cache:
         for path in paths:
             try:
-                compile_file(path, path.name, ESP32, Path(cache))
+                compile_module(path, ESP32, Path(cache))
             except CompileError as error:
                 wrong.append(f"{path}: {error}")
     return wrong
