@@ -44,5 +44,8 @@ bench: $(STAMP) ## what is fast, as ratios in one run
 docs: $(STAMP) ## write the generated parts of docs/ anew
 	$(BIN)/python -m tools.protocol_docs --write
 
+screens: $(STAMP) ## draw docs/screens/ anew, from a real run
+	$(BIN)/python -m lampione.demo.screenshot docs/screens/fleet.svg
+
 clean: ## remove what was made
 	rm -rf $(VENV) build dist
