@@ -213,6 +213,8 @@ class Core:
         """Answer what front ends asked, into `answers`."""
         while self._requests:
             question, answer = self._requests.popleft()
+            if not answer.set_running_or_notify_cancel():
+                continue  # the asker has gone; from here on it can no longer cancel
             try:
                 answers.append((answer, question(), None))
             except StoreError:

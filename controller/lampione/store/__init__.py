@@ -52,6 +52,7 @@ class TelemetryStore(Protocol):
 
     def frames(self, frames: list[Frame]) -> int:
         """Store; return how many were new."""
+        ...
 
     def lines(self, lines: Iterable[tuple[str, int]]) -> None:
         """(JSON, node) of each line that changed."""
@@ -67,6 +68,7 @@ class TelemetryStore(Protocol):
     ) -> None: ...
     def open_commands(self) -> list[tuple[CommandState, bytes | None, bytes | None]]:
         """Every command that is not final, with the epoch and bytes that it was sealed as."""
+        ...
 
     def refused(self, counts: dict[tuple[str, str], int], at: float) -> None:
         """{(node or "", reason): how many more}."""
@@ -76,6 +78,7 @@ class TelemetryStore(Protocol):
     def totals(self) -> dict[str, int]: ...
     def lost_counts(self) -> dict[int, int]:
         """Numbers lost, by node."""
+        ...
 
     def latest(self, node: int, kind: int) -> Frame | None:
         """The newest frame of a type."""
@@ -101,6 +104,7 @@ class TelemetryReader(Protocol):
         self, node: str | None, since: float, limit: int
     ) -> list[tuple[str, float, int | None, bytes]]:
         """(node, received, at, body), newest first."""
+        ...
 
     def commands(self, node: str | None, limit: int) -> list[CommandState]: ...
     def losses(self, node: str) -> list[Lost]: ...
