@@ -150,6 +150,19 @@ def test_a_client_that_goes_is_forgotten(rig: Rig) -> None:
     assert rig.status()["nodes"] == 2
 
 
+def test_clients_that_ask_and_go_at_once_do_no_harm(rig: Rig) -> None:
+    ops = (
+        b'{"id":1,"op":"status"}\n{"id":2,"op":"nodes"}\n{"id":3,"op":"watch"}\n',
+        b'{"id":1,"op":"send","node":"b-2","command":{"op":"read"},"expires_s":1}\n',
+        b'{"id":1,"op":"show","node":"a-1"}\n{"id":2,"op":"history","node":"a-1"}\n',
+    )
+    for n in range(150):
+        with socket.socket(socket.AF_UNIX) as wire:
+            wire.connect(str(rig.folder / "core.sock"))
+            wire.sendall(ops[n % 3])
+    assert rig.status()["nodes"] == 2
+
+
 def test_threads_share_a_client(rig: Rig) -> None:
     found: list[int] = []
 
@@ -318,3 +331,26 @@ def test_a_request_is_cancelled_at_any_moment(rig: Rig) -> None:
                     if "result" in answer:
                         ended.append(answer["id"])
                 assert ended == [number, number + 1]
+
+
+def test_the_core_knows_no_front_end() -> None:
+    program = (
+        "import sys, lampione.serve\n"
+        "front_ends = ('textual', 'lampione.cli', 'lampione.tui')\n"
+        "print([name for name in sys.modules if name.startswith(front_ends)])"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    assert ended.stdout.strip() == "[]"
+
+
+def test_a_client_is_light() -> None:
+    program = (
+        "import sys, lampione.core.client\n"
+        "print({'numpy', 'cryptography', 'paho', 'pydantic', 'sqlite3'} & sys.modules.keys())"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    assert ended.stdout.strip() == "set()"

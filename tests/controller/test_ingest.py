@@ -72,6 +72,25 @@ def test_reports_are_stored_once_and_the_node_is_told(rig: Rig) -> None:
     assert page["more"] is True
 
 
+def test_another_broker_does_as_well(tmp_path: Path) -> None:
+    with (
+        running_broker("mosquitto", tmp_path / "b") as broker,
+        Rig(tmp_path / "s", broker) as rig,
+    ):
+        node = rig.node()
+        for _ in range(300):
+            node.report()
+        rig.settle(node)
+        rig.kill9()
+        for _ in range(300):
+            node.report()
+        rig.start()
+        rig.settle(node)
+        stored = rig.stored()
+        assert len(stored) == len(set(stored))
+        assert set(stored) == node.created
+
+
 def test_a_gap_is_fetched(rig: Rig) -> None:
     node = rig.node()
     node.report()

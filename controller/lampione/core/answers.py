@@ -1,6 +1,7 @@
 """What the operations of the socket do. `Bad` is an answer too."""
 
 import asyncio
+import contextlib
 import functools
 import os
 import threading
@@ -15,7 +16,7 @@ from lampione.core import api
 from lampione.core.api import Json
 from lampione.core.core import Core
 from lampione.core.feed import Feed
-from lampione.core.shape import event_shape, missing_count, node_shape
+from lampione.core.shape import event_shape, missing_count, node_shape, state_of
 from lampione.fleet import values
 from lampione.fleet.commands import TooManyCommands
 from lampione.fleet.node import NodeState
@@ -70,7 +71,7 @@ class Answers:
             nodes = core.fleet.nodes.values()
             now = time.monotonic()
             recent = [(at, count) for at, count in core.rates if at > now - 10]
-            rows = [node_shape(node)["online"] for node in nodes]
+            rows = [state_of(node) == "online" for node in nodes]
             return {
                 "version": version("lampione"),
                 "pid": os.getpid(),
@@ -247,7 +248,8 @@ class Answers:
         core = self._core
 
         def listener(state: api.CommandState) -> None:
-            loop.call_soon_threadsafe(states.put_nowait, state)
+            with contextlib.suppress(RuntimeError):  # the loop has ended
+                loop.call_soon_threadsafe(states.put_nowait, state)
 
         def begin() -> None:
             try:

@@ -1,7 +1,7 @@
 """What the core says to its front ends: the operations of its socket and the shapes they carry.
 
 The socket is `core.sock` (mode 0600) in the state folder (mode 0700). Both ways go lines of JSON,
-one object a line, UTF-8, at most `LINE_MAX` bytes:
+one object a line, UTF-8; a request has `LINE_MAX` bytes at most:
 
     request   {"id": 7, "op": "show", "node": "romana-01"}          id: any number of the client's
     answer    {"id": 7, "result": {...}}                            ends the request

@@ -15,26 +15,37 @@ SILENT_S = 200.0  # without a frame, beside an interval of a minute
 _State = Literal["online", "offline", "silent", "never"]
 
 
-def _state(node: NodeState) -> _State:
+def state_of(node: NodeState) -> _State:
+    """Return `api.Node`'s state."""
     if node.last_seen is None:
         return "never"
     if not node.reachable:
         return "offline"
     interval_s = 0.0
     if node.report is not None:
-        interval_s = values.try_read(schema.REPORT, node.report.body).get("duration_s") or 0.0
+        interval_s = _read(node, schema.REPORT, node.report.body).get("duration_s") or 0.0
     quiet = time.time() - node.last_seen > max(SILENT_S, 3 * interval_s)
     return "silent" if quiet else "online"
 
 
-def _latest(frame: Frame | None) -> Values:
-    return {} if frame is None else values.try_read(frame.type, frame.body)
+def _read(node: NodeState, kind: int, body: bytes | None) -> Values:
+    """Return a message as people read it, from memory when it is the one shown before."""
+    if body is None:
+        return {}
+    known = node.shown.get(kind)
+    if known is None or known[0] is not body:
+        known = node.shown[kind] = (body, values.try_read(kind, body))
+    return known[1]
+
+
+def _latest(node: NodeState, frame: Frame | None) -> Values:
+    return {} if frame is None else _read(node, frame.type, frame.body)
 
 
 def node_shape(node: NodeState) -> Node:
     """Return a node's latest."""
     line = node.line
-    state = _state(node)
+    state = state_of(node)
     current = line.current
     return {
         "node": node.name,
@@ -50,9 +61,9 @@ def node_shape(node: NodeState) -> Node:
         "refused": sum(node.refusals.values()),
         "duplicates": node.duplicates,
         "stored": node.stored,
-        "report": _latest(node.report),
-        "health": _latest(node.health),
-        "hello": values.try_read(schema.HELLO, node.hello_body),
+        "report": _latest(node, node.report),
+        "health": _latest(node, node.health),
+        "hello": _read(node, schema.HELLO, node.hello_body),
         "report_at": None if node.report is None else node.report.received,
         "health_at": None if node.health is None else node.health.received,
         "hello_at": node.hello_at,

@@ -54,6 +54,7 @@ class NodeState:
     progress_at: float = float("-inf")  # monotonic, of the watermark
     fetch_at: float = float("-inf")  # monotonic, not before
     fetch_wait_s: float = 0.0
+    shown: dict[int, tuple[bytes, dict[str, Any]]] = field(default_factory=dict)  # core.shape's
 
     @property
     def reachable(self) -> bool:
