@@ -270,6 +270,12 @@ class Core:
             else:
                 self._session = connector.session
 
+    def _tell_link(self, *, connected: bool, error: str | None) -> None:
+        self.broker["connected"] = connected
+        self.broker["since"] = time.time()
+        self.broker["error"] = error
+        self.feeds.link(self.broker)
+
     def _lost_link(self, why: str, now: float) -> None:
         if self._session is not None:
             self._session.close()
