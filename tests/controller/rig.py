@@ -5,6 +5,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import time
 from collections.abc import Iterable
 from pathlib import Path
 from types import TracebackType
@@ -15,6 +16,8 @@ from lampione.core.client import Client, NoCore
 
 from tests.brokers import Broker, wait_until
 from tests.controller.fake_node import SHARD, FakeNode, Flash
+
+RESEND_S = 5.0
 
 
 class Rig:
@@ -88,11 +91,21 @@ class Rig:
         return self.client.call("show", node=name)
 
     def settle(self, node: FakeNode) -> None:
-        """Wait until the node has been told that all it holds is stored."""
-        wait_until(
-            f"{node.name} is covered: {node.flash.next_seq - 1}",
-            lambda: node.flash.acked >= node.flash.next_seq - 1,
-        )
+        """Wait until the node has been told that all it holds is stored.
+
+        It sends again what is not, as nodes do that hear of no progress: a broker that was killed
+        forgets, and one whose reader was killed waits for the acknowledgement first.
+        """
+        last = [time.monotonic()]
+
+        def covered() -> bool:
+            if time.monotonic() > last[0] + RESEND_S:
+                last[0] = time.monotonic()
+                node.hello()
+                node.resend()
+            return node.flash.acked >= node.flash.next_seq - 1
+
+        wait_until(f"{node.name} is covered: {node.flash.next_seq - 1}", covered)
 
     def stored(self) -> list[tuple[bytes, int, int]]:
         """Return the identity of every frame in the database."""

@@ -98,8 +98,9 @@ def test_a_gap_is_fetched(rig: Rig) -> None:
     node.report(send=False)
     node.report()
     wait_until("the gap is seen", lambda: rig.show()["gaps"]["missing"] == [[2, 3]])
-    rig.settle(node)
+    wait_until("it is fetched", lambda: rig.show()["gaps"]["missing"] == [])
     assert [c["first_seq"] for c in node.commands if c["first_seq"] is not None] == [2]
+    rig.settle(node)
     assert rig.client.call("gaps") == []
     assert set(rig.stored()) == node.created
 
@@ -140,22 +141,10 @@ def test_the_broker_killed_mid_stream(tmp_path: Path) -> None:
             if n == 700:
                 broker.restart()
         wait_until("reconnected", lambda: rig.status()["broker"]["connects"] >= 2)
-        wait_until("the node is back", lambda: _nudge(node))
+        rig.settle(node)
         stored = rig.stored()
         assert len(stored) == len(set(stored))
         assert node.created == set(stored)
-
-
-def _nudge(node: FakeNode) -> bool:
-    """As a node does that hears nothing: send again what is not covered."""
-    if node.flash.acked >= node.flash.next_seq - 1:
-        return True
-    now = time.monotonic()
-    if now > getattr(node, "nudged", 0.0) + 2:
-        node.nudged = now  # type: ignore[attr-defined]
-        node.hello()
-        node.resend()
-    return False
 
 
 def test_the_core_killed_mid_stream(rig: Rig) -> None:
@@ -246,41 +235,49 @@ def test_a_wiped_flash(rig: Rig) -> None:
     assert [row["superseded"] for row in rig.show()["epochs"]] == [True, False]
 
 
-def test_thousands_of_mutations_are_refused_and_counted(core: Core) -> None:
+def mutant(draw: random.Random, frames: list[bytes]) -> bytes:
+    """Return a frame with one to three changes."""
+    frame = bytearray(draw.choice(frames))
+    for _ in range(draw.randint(1, 3)):
+        match draw.randrange(4):
+            case 0 if frame:
+                frame[draw.randrange(len(frame))] ^= 1 << draw.randrange(8)
+            case 1:
+                del frame[draw.randrange(len(frame) + 1) :]
+            case 2:
+                frame += draw.randbytes(draw.randint(1, 60))
+            case _:
+                frame[: draw.randint(1, 14)] = draw.randbytes(draw.randint(1, 14))
+    return bytes(frame)
+
+
+@pytest.mark.parametrize(
+    "count",
+    [10_000, pytest.param(1_000_000, marks=[pytest.mark.soak, pytest.mark.timeout(1800)])],
+)
+def test_mutations_are_refused_and_counted(core: Core, count: int) -> None:
     draw = random.Random(1)
     node, other = offline(core), offline(core, "b-2")
     frames = [node.report(send=False) for _ in range(20)]
     hello = node.hello_frame()
-    good = {*frames, hello}
+    good = [*frames, hello]
     take(core, node, hello, *frames)
     stored = core.store.totals()["stored"]
     line = core.fleet.nodes["a-1"].line.as_json()
-    bad: list[bytes] = []
-    while len(bad) < 10_000:
-        frame = bytearray(draw.choice([*frames, hello]))
-        for _ in range(draw.randint(1, 3)):
-            match draw.randrange(4):
-                case 0 if frame:
-                    frame[draw.randrange(len(frame))] ^= 1 << draw.randrange(8)
-                case 1:
-                    del frame[draw.randrange(len(frame) + 1) :]
-                case 2:
-                    frame += draw.randbytes(draw.randint(1, 60))
-                case _:
-                    frame[: draw.randint(1, 14)] = draw.randbytes(draw.randint(1, 14))
-        if bytes(frame) not in good:
-            bad.append(bytes(frame))
-    for start in range(0, len(bad), 500):
-        assert take(core, node, *bad[start : start + 500]) == 0
+    made = 0
+    while made < count:
+        bad = [frame for frame in (mutant(draw, good) for _ in range(500)) if frame not in good]
+        made += len(bad)
+        assert take(core, node, *bad) == 0
     # A frame of one node under another's name, and under another key.
     assert take(core, other, *frames) == 0
     forged = seal_up(os.urandom(32), "a-1", node.epoch, 1, schema.REPORT, 99, b"\0" * 20)
     assert take(core, node, forged, b"") == 0
     assert core.store.totals()["stored"] == stored
-    assert core.store.totals()["refused"] == len(bad) + len(frames) + 2
+    assert core.store.totals()["refused"] == made + len(frames) + 2
     assert core.fleet.nodes["a-1"].line.as_json() == line
     reasons = core.fleet.nodes["a-1"].refusals
-    assert sum(reasons.values()) == len(bad) + 2
+    assert sum(reasons.values()) == made + 2
     assert {"truncated", "version", "seal", "too long"} <= reasons.keys()
 
 
@@ -331,3 +328,23 @@ def test_a_store_that_fails_leaves_nothing_half_done(core: Core) -> None:
     assert core.fleet.nodes["a-1"].line.watermark == 1
     assert take(core, node, second) == 1
     assert core.fleet.nodes["a-1"].line.watermark == 2
+
+
+def test_a_flash_of_a_past_that_we_know_nothing_of(core: Core) -> None:
+    state = core.fleet.nodes["a-1"]
+    first = offline(core)
+    first.report(send=False)  # never sent, and in the image
+    image = first.flash.image()
+    take(core, offline(core), offline(core).hello_frame())  # wiped, and heard of
+    again = FakeNode("a-1", state.key, image)
+    again.boot()
+    take(core, again, again.hello_frame(), again.report(send=False))
+    assert state.line.missing() == [[1, 1]]
+    held = list(again.flash.outbox.values())
+    core.downlink.tick(time.monotonic() + 60)  # fetches
+    take(core, again, *held)
+    for _ in range(3):
+        if state.ask is not None:
+            take(core, again, again.hello_frame(state.ask.challenge), *held)
+    assert (state.line.missing(), state.line.watermark) == ([], 2)
+    assert state.lost == 0
