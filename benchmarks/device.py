@@ -1,19 +1,15 @@
 """The node's side, under MicroPython: what a report allocates, what the code weighs."""
 
-import tempfile
 from pathlib import Path
 
 from lampione_hil import interpreter
-from lampione_hil.firmware import ESP32, compile_module
+from lampione_hil.firmware import ESP32, compile_tree
 
 from benchmarks import sample
 from benchmarks.row import Row, Rows
 
 ROOT = Path(__file__).parent.parent
 PATH = (ROOT / "protocol", ROOT / "firmware")
-
-# Kept from the figures: hosts import these, a node never does.
-HOST_ONLY = {"names", "describe", "hour", "stream"}
 
 ALLOCATIONS = """
 import gc, cryptolib
@@ -37,16 +33,12 @@ print(cost(lambda: sealer.seal(schema.REPORT, 1234, buf, 43)) - empty)
 
 
 def _mpy_bytes() -> dict[str, int]:
-    """Return the compiled size of every module that a full profile imports."""
-    sizes = {}
-    with tempfile.TemporaryDirectory() as folder:
-        for package in (ROOT / "protocol/lampione_protocol", ROOT / "firmware/lampione_node"):
-            for source in sorted(package.rglob("*.py")):
-                if source.stem in HOST_ONLY:
-                    continue
-                name = ".".join(source.relative_to(package.parent).with_suffix("").parts)
-                sizes[name] = len(compile_module(source, ESP32, Path(folder)))
-    return sizes
+    """Return the compiled size of every module that a full profile imports, as it ships."""
+    return {
+        path.removeprefix("/lib/").removesuffix(".mpy").replace("/", "."): len(data)
+        for path, data in compile_tree(march=ESP32).items()
+        if path.endswith(".mpy")
+    }
 
 
 def rows() -> Rows:

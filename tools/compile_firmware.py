@@ -26,7 +26,7 @@ def compile_all(paths: list[Path]) -> list[str]:
     with tempfile.TemporaryDirectory() as cache:
         for path in paths:
             try:
-                compile_module(path, ESP32, Path(cache))
+                compile_module(path.read_text("utf-8"), path.name, ESP32, Path(cache))
             except CompileError as error:
                 wrong.append(f"{path}: {error}")
     return wrong

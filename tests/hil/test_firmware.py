@@ -17,14 +17,14 @@ def tree(tmp_path: Path) -> tuple[Path, Path]:
     (firmware / "node_x" / "__init__.py").write_text("")
     (firmware / "node_x" / "app.py").write_text(
         "from node_x.drivers import fast\nfrom lampione_protocol import two\n"
-        "print('sum', fast.add(40, two.TWO), fast.__file__)\n"
+        "print('sum', fast.add(40, two.two()), fast.__file__)\n"
     )
     (firmware / "node_x" / "drivers" / "__init__.py").write_text("")
     (firmware / "node_x" / "drivers" / "fast.py").write_text(
         "@micropython.viper\ndef add(a: int, b: int) -> int:\n    return a + b\n"
     )
     (protocol / "lampione_protocol" / "__init__.py").write_text("")
-    (protocol / "lampione_protocol" / "two.py").write_text("TWO = 2\n")
+    (protocol / "lampione_protocol" / "two.py").write_text("def two():\n    return 2\n")
     return firmware, protocol
 
 
@@ -45,7 +45,7 @@ def test_layout_and_cache(tree: tuple[Path, Path], tmp_path: Path) -> None:
     kept = {path: path.stat().st_mtime_ns for path in cache.iterdir()}
     assert compile_tree(*tree, march=ESP32, cache=cache) == files
     assert {path: path.stat().st_mtime_ns for path in cache.iterdir()} == kept
-    (tree[1] / "lampione_protocol" / "two.py").write_text("TWO = 3\n")
+    (tree[1] / "lampione_protocol" / "two.py").write_text("def two():\n    return 3\n")
     assert compile_tree(*tree, march=ESP32, cache=cache) != files
 
 
