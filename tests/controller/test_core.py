@@ -245,27 +245,24 @@ def test_a_second_core_is_told_who_has_the_folder(rig: Rig) -> None:
 def test_it_ends_in_good_order_and_starts_after_a_kill(
     tmp_path: Path, other_broker: Broker
 ) -> None:
-    rig = Rig(tmp_path / "s", other_broker)
-    rig.start()
-    node = rig.node()
-    node.report()
-    rig.settle(node)
-    rig.kill9()
-    assert (tmp_path / "s" / "core.sock").exists()
-    rig.start()
-    assert rig.show()["watermark"] >= 1
-    assert rig.show()["report"]["laeq"] == 62.4
-    assert rig.stop() == 0
-    assert not (tmp_path / "s" / "core.sock").exists()
-    node.disconnect()
-    with pytest.raises(NoCore, match="lampione serve"):
-        Client.open(tmp_path / "s")
+    with Rig(tmp_path / "s", other_broker) as rig:
+        node = rig.node()
+        node.report()
+        rig.settle(node)
+        rig.kill9()
+        assert (tmp_path / "s" / "core.sock").exists()
+        rig.start()
+        assert rig.show()["watermark"] >= 1
+        assert rig.show()["report"]["laeq"] == 62.4
+        assert rig.stop() == 0
+        assert not (tmp_path / "s" / "core.sock").exists()
+        node.disconnect()
+        with pytest.raises(NoCore, match="lampione serve"):
+            Client.open(tmp_path / "s")
 
 
 def test_it_waits_for_its_broker(tmp_path: Path) -> None:
-    with running_broker("nats", tmp_path / "b") as broker:
-        rig = Rig(tmp_path / "s", broker)
-        rig.start()
+    with running_broker("nats", tmp_path / "b") as broker, Rig(tmp_path / "s", broker) as rig:
         broker.stop()
         wait_until("the loss is seen", lambda: not rig.status()["broker"]["connected"])
         assert rig.status()["broker"]["error"]
@@ -306,13 +303,12 @@ def test_a_disk_that_is_full_promises_nothing(tmp_path: Path, other_broker: Brok
 
 
 def test_sigint_ends_it_too(tmp_path: Path, other_broker: Broker) -> None:
-    rig = Rig(tmp_path / "s", other_broker)
-    rig.start()
-    assert rig.process is not None
-    rig.client.close()
-    os.kill(rig.process.pid, signal.SIGINT)
-    assert rig.process.wait(20) == 0
-    rig.process = None
+    with Rig(tmp_path / "s", other_broker) as rig:
+        assert rig.process is not None
+        rig.client.close()
+        os.kill(rig.process.pid, signal.SIGINT)
+        assert rig.process.wait(20) == 0
+        rig.process = None
 
 
 def test_a_request_is_cancelled_at_any_moment(rig: Rig) -> None:

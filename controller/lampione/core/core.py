@@ -256,7 +256,7 @@ class Core:
                 _log.info("connected to %s as ingest-%s", self.url, self.shard)
                 self._backoff_s = BACKOFF_S[0]
                 self.broker["connects"] += 1
-                self._say(connected=True, error=None)
+                self._tell_link(connected=True, error=None)
             return
         connector = self._connector
         if connector is None:
@@ -282,13 +282,6 @@ class Core:
         self._oldest = None
         if self.broker["connected"] or self.broker["error"] != why:
             _log.warning("%s", why)
-            self._say(connected=False, error=why)
+            self._tell_link(connected=False, error=why)
         self._connect_at = now + self._backoff_s * random.uniform(0.5, 1)  # noqa: S311
         self._backoff_s = min(self._backoff_s * 2, BACKOFF_S[1])
-
-    def _say(self, *, connected: bool, error: str | None) -> None:
-        """The connection came or went."""
-        broker = self.broker
-        broker["connected"], broker["error"] = connected, error
-        broker["since"] = time.time()
-        self.feeds.link(broker)
