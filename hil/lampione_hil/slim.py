@@ -7,8 +7,8 @@ hosts and nodes share is cut for it. Every cut is plain and leaves behaviour as 
 - what nothing mentions is left out: imports, functions, classes, methods, whole modules that
   cannot be reached from main.py. A name counts as mentioned wherever the same word stands, as a
   name, an attribute or a text: the cut errs towards keeping;
-- of a schema's field a node reads kind, bits, low and high; its name becomes its number, and what
-  only people read falls away.
+- of a schema's field a node reads kind, bits, low and high. What people read falls away, its name
+  becomes 0, and fields that are then alike are one object in memory.
 """
 
 import ast
@@ -16,8 +16,7 @@ from collections.abc import Iterator, Mapping
 
 Constant = int | str | bytes
 _SCHEMA = "lampione_protocol.schema"
-_FIELD_COLUMNS = 8
-_FIELD_READ = 5  # name (a number here), kind, bits, low, high
+_READ = slice(1, 5)  # of a field's columns: kind, bits, low, high
 
 
 def slim(sources: Mapping[str, str], roots: Mapping[str, str]) -> dict[str, str]:
@@ -33,7 +32,7 @@ def slim(sources: Mapping[str, str], roots: Mapping[str, str]) -> dict[str, str]
     trees = {name: ast.parse(source, name) for name, source in sources.items()}
     starts = [ast.parse(source, name) for name, source in roots.items()]
     if _SCHEMA in trees:
-        _cut_columns(trees[_SCHEMA])
+        _share_fields(trees[_SCHEMA])
     constants = {name: _constants(tree) for name, tree in trees.items()}
     for name, tree in trees.items():
         _put_constants(name, tree, constants)
@@ -49,13 +48,19 @@ def slim(sources: Mapping[str, str], roots: Mapping[str, str]) -> dict[str, str]
     return {name: ast.unparse(tree) for name, tree in trees.items() if name in reached}
 
 
-def _cut_columns(tree: ast.Module) -> None:
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Tuple):
-            for number, field in enumerate(node.elts):
-                if isinstance(field, ast.Tuple) and len(field.elts) == _FIELD_COLUMNS:
-                    field.elts[_FIELD_READ:] = []
-                    field.elts[0] = ast.Constant(number)
+def _share_fields(tree: ast.Module) -> None:
+    """Write every tuple of fields as numbers of the distinct ones."""
+    distinct: dict[tuple[object, ...], int] = {}
+    for node in tree.body:
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]).endswith("_FIELDS"):
+            fields = [(0, *field[_READ]) for field in ast.literal_eval(node.value)]
+            numbers = bytes(distinct.setdefault(field, len(distinct)) for field in fields)
+            node.value = ast.parse(f"_fields({numbers!r})", mode="eval").body
+    shared = (
+        f"_DISTINCT = {tuple(distinct)!r}\n"
+        "def _fields(numbers):\n    return tuple([_DISTINCT[n] for n in numbers])"
+    )
+    tree.body[:0] = ast.parse(shared).body
 
 
 def _value(node: ast.expr, known: Mapping[str, Constant]) -> Constant | None:

@@ -1,6 +1,6 @@
 """What is cut from the sources before they are compiled for a board."""
 
-import ast
+from typing import Any
 
 import pytest
 from lampione_hil import interpreter
@@ -81,14 +81,16 @@ def test_what_nothing_mentions_is_left_out() -> None:
     ]
 
 
-def test_a_field_keeps_what_the_codec_reads() -> None:
-    text = "F = (('level', 'i', 7, 0, 100, 1, '%', 1), ('spare', 'x', 1, 0, 0, 1, '', 1))\n"
-    roots = {"main.py": "from lampione_protocol.schema import F"}
-    found = slim({"lampione_protocol.schema": text}, roots)["lampione_protocol.schema"]
-    assert ast.literal_eval(found.removeprefix("F = ")) == (
-        (0, "i", 7, 0, 100),
-        (1, "x", 1, 0, 0),
+def test_a_field_keeps_what_the_codec_reads_and_is_shared() -> None:
+    text = (
+        "A_FIELDS = (('level', 'i', 7, 0, 100, 1, '%', 1), ('spare', 'x', 1, 0, 0, 1, '', 1))\n"
+        "B_FIELDS = (('share', 'i', 7, 0, 100, 1, '%', 2),)\n"
     )
+    roots = {"main.py": "from lampione_protocol.schema import A_FIELDS, B_FIELDS"}
+    names: dict[str, Any] = {}
+    exec(slim({"lampione_protocol.schema": text}, roots)["lampione_protocol.schema"], names)
+    assert names["A_FIELDS"] == ((0, "i", 7, 0, 100), (0, "x", 1, 0, 0))
+    assert names["B_FIELDS"][0] is names["A_FIELDS"][0]
 
 
 def test_the_cut_protocol_writes_the_same_bits(tmp_path_factory: pytest.TempPathFactory) -> None:
