@@ -7,16 +7,21 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
 from lampione import keys
 from lampione.broker_url import BrokerUrl
+from lampione.core.api import CommandState
 from lampione.core.core import Core
 from lampione.core.folder import StateFolder
+from lampione.fleet import values
 from lampione.ingest.session import Received
 from lampione.store.sqlite import SqliteStore
-from lampione_protocol import schema, topics
+from lampione_protocol import schema, seal, topics
+from lampione_protocol.errors import RangeError
 
 from tests.brokers import Broker, running_broker, wait_until
-from tests.controller.fake_node import SHARD, FakeNode, seal_up, text
+from tests.controller.fake_node import SHARD, FakeNode, Flash, seal_hello, seal_up, text
 from tests.controller.rig import Rig
 
 
@@ -315,6 +320,196 @@ def test_authentic_nonsense_does_no_harm(core: Core) -> None:
     ]
     assert take(core, node, node.hello_frame(), *frames) == 500
     assert core.fleet.nodes["a-1"].line.watermark == 500
+
+
+def test_numbers_and_hellos_at_the_ends_of_their_ranges_do_no_harm(core: Core) -> None:
+    """Whoever stole a node's key: everything opens, nothing of it is sensible."""
+    state, draw = core.fleet.nodes["a-1"], random.Random(3)
+    node, neighbour = offline(core), offline(core, "b-2")
+    ends = (0, 1, 2, 16777213, 16777214)
+    now = time.monotonic()
+    for n in range(400):
+        match draw.randrange(3):
+            case 0:
+                frame = seal_up(
+                    node.key, "a-1", node.epoch, draw.choice((0, 1, 65535)),
+                    draw.choice((schema.EVENT, schema.RESULT, schema.REPORT)),
+                    draw.choice((*ends, 16777215)), draw.randbytes(draw.randint(0, 20)),
+                )  # fmt: skip
+            case 1 if state.ask is not None:
+                frame = strange_hello(node, draw, ends, state.ask.epoch, state.ask.challenge)
+            case _:
+                frame = strange_hello(node, draw, ends, draw.choice((node.epoch, b"othr")), None)
+        take(core, node, frame)
+        now += draw.choice((0.1, 2.0, 400.0))
+        core.downlink.tick(now)
+        core.commands.tick(now)
+        core.store.commit()
+        assert 0 <= state.line.watermark <= state.line.highest <= 16777214, n
+    assert set(state.refusals) <= {"body", "counter"}
+    assert state.refusals["body"] > 10
+    assert take(core, neighbour, neighbour.hello_frame(), neighbour.report(send=False)) == 1
+    assert core.fleet.nodes["b-2"].line.watermark == 1
+
+
+def strange_hello(
+    node: FakeNode, draw: random.Random, ends: tuple[int, ...], epoch: bytes, answer: bytes | None
+) -> bytes:
+    """Return an authentic hello of extremes."""
+    return seal_hello(
+        node.key,
+        node.name,
+        text(
+            schema.HELLO,
+            epoch=epoch,
+            boot=draw.choice((0, 1, 65534)),
+            first_seq=draw.choice(ends),
+            oldest_held=draw.choice(ends),
+            last_counter=draw.choice((0, 1, 2147483646)),
+            answer=answer,
+            clock=draw.randrange(4),
+        ),
+    )
+
+
+@pytest.mark.parametrize("seq", [0, 16777215])
+def test_a_number_that_the_wire_cannot_say_back_is_refused(core: Core, seq: int) -> None:
+    node = offline(core)
+    frame = seal_up(node.key, "a-1", node.epoch, 1, schema.REPORT, seq, b"")
+    assert take(core, node, frame) == 0
+    assert core.fleet.nodes["a-1"].refusals == {"body": 1}
+    assert core.fleet.nodes["a-1"].line.segments == []
+
+
+def test_a_failure_with_one_node_stops_no_other(core: Core) -> None:
+    broken, well = core.fleet.nodes["a-1"], core.fleet.nodes["b-2"]
+    node, other = offline(core), offline(core, "b-2")
+    take(core, node, node.hello_frame())
+    take(core, other, other.hello_frame())
+    broken.line.watermark = 16777215  # no watermark can say so
+    broken.counter = seal.COUNTER_MAX  # and no command can be made
+    broken.time_sent = float("-inf")
+    unset = text(
+        schema.HELLO, epoch=node.epoch, boot=1, first_seq=1, oldest_held=1, clock=0
+    )  # fmt: skip
+    core.downlink.take()
+    frames = [seal_hello(node.key, "a-1", unset), node.report(send=False)]
+    core.intake.take(
+        [Received(node.topic(topics.UP), frame, 1) for frame in frames]
+        + [Received(other.topic(topics.UP), other.report(send=False), 1)]
+    )
+    core.downlink.tick(time.monotonic() + 60)
+    core.store.commit()
+    assert broken.refusals["internal"] >= 2
+    assert well.refusals == {}
+    assert well.line.watermark == 1
+    told = [topic for topic, _, _ in core.downlink.take()]
+    assert other.topic(topics.DOWN) in told
+    stored = core.store.latest(broken.id, schema.REPORT)
+    assert stored is not None
+
+
+def test_counters_end_and_never_come_twice(core: Core) -> None:
+    state = core.fleet.nodes["a-1"]
+    node = offline(core)
+    node.flash.counter = seal.COUNTER_MAX  # a key was stolen: it would leave us no commands
+    assert take(core, node, node.hello_frame()) == 0
+    assert (state.refusals, state.counter) == ({"counter": 1}, 0)
+    node.flash.counter = values.wire_seconds(time.time()) + 3600  # our clock was a bit ahead once
+    take(core, node, node.hello_frame())
+    assert state.counter >= node.flash.counter
+    state.counter = seal.COUNTER_MAX - 1
+    assert core.fleet.next_counter(state) == seal.COUNTER_MAX
+    with pytest.raises(RangeError):
+        core.fleet.next_counter(state)
+    told: list[CommandState] = []
+    state.claimed = True
+    core.commands.add(state, {"op": "read"}, 60, told.append)
+    core.commands.tick(time.monotonic())
+    core.store.commit()
+    core.commands.tell()
+    assert (told[-1]["state"], told[-1]["final"]) == ("refused", True)
+    assert "new key" in str(told[-1]["reason"])
+
+
+LIVES = st.lists(
+    st.one_of(
+        st.tuples(st.just("report"), st.integers(1, 3)),
+        st.tuples(st.just("damage"), st.integers(1, 6)),
+        st.tuples(st.just("send"), st.integers(0, 6)),
+        st.tuples(st.just("replay"), st.integers(0, 40)),
+        st.tuples(st.sampled_from(("image", "restore", "wipe", "reboot")), st.just(0)),
+    ),
+    max_size=25,
+)
+
+
+@settings(
+    max_examples=60,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+@given(LIVES)
+@example(
+    [
+        *(("report", 3), ("damage", 3), ("send", 0), ("wipe", 0)),
+        *(("report", 2), ("send", 0), ("report", 2), ("send", 3), ("replay", 2)),
+    ]
+)
+def test_what_flash_holds_and_the_store_lacks_is_above_the_watermark(
+    core: Core, lives: list[tuple[str, int]]
+) -> None:
+    """Whatever a broker replays, and whichever image of itself a flash becomes."""
+    name = f"n-{len(core.fleet.nodes)}"
+    keys.new(core.folder.keys, [name])
+    core.fleet.load()
+    core.intake.forget()
+    state = core.fleet.nodes[name]
+    node = FakeNode(name, state.key)
+    node.boot()
+    said: list[bytes] = []  # everything that was ever on the air
+    images: list[Flash] = []
+
+    def on(flash: Flash) -> None:
+        nonlocal node
+        node = FakeNode(name, state.key, flash)
+        node.boot()
+        greet()
+
+    def greet() -> None:
+        take(core, node, node.hello_frame())
+        if state.ask is not None:
+            take(core, node, node.hello_frame(state.ask.challenge))
+
+    greet()
+    stored: set[bytes] = set()
+    for what, n in lives:
+        if what == "report":
+            for _ in range(n):
+                node.report(send=False)
+        elif what == "damage":
+            if node.flash.outbox.pop(n, None) is not None:
+                body = text(schema.EVENT, code=5, severity=1, argument=n, clock=3)
+                node.make(schema.EVENT, body, send=False)
+        elif what == "send":
+            frames = list(node.flash.outbox.values())[n : n + 3]
+            said += frames
+            stored.update(frames)
+            take(core, node, *frames)
+        elif what == "replay" and said:
+            frame = said[n % len(said)]
+            take(core, node, frame)
+        elif what == "image":
+            images.append(node.flash.image())
+        elif what == "restore" and images:
+            on(images[-1].image())
+        elif what == "wipe":
+            on(Flash())
+        elif what == "reboot":
+            on(node.flash)
+        if state.line.settled and state.epoch == node.epoch:
+            for seq, frame in node.flash.outbox.items():
+                assert seq > state.line.watermark or frame in stored, (seq, state.line)
 
 
 def test_a_store_that_fails_leaves_nothing_half_done(core: Core) -> None:

@@ -1,13 +1,14 @@
 """The state machine of sequence numbers, against a node and a network that misbehave."""
 
 import copy
+import json
 from dataclasses import dataclass, field
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
-from lampione.fleet.sequences import Arrival, Greeting, Line, Spans
+from lampione.fleet.sequences import LOST_KEPT, Arrival, Greeting, Line, Spans
 
 A, B, C, D = b"aaaa", b"bbbb", b"cccc", b"dddd"
 
@@ -144,6 +145,70 @@ def test_it_survives_its_storage() -> None:
     line.receive(B, 2, 9)
     again = Line.from_json(copy.deepcopy(line.as_json()))
     assert again == line
+
+
+def epoch_of(boot: int) -> bytes:
+    return boot.to_bytes(4, "big")
+
+
+def test_a_line_of_many_boots_stays_small_and_knows_its_numbers() -> None:
+    line = Line()
+    seq = 0
+    for boot in range(1, 2001):
+        # Each boot writes ten numbers; the node drops one of them in every other boot.
+        greet(line, epoch_of(boot), boot, seq + 1, seq + 1)
+        for number in range(seq + 1, seq + 11):
+            if boot % 2 or number % 10:
+                line.receive(epoch_of(boot), boot, number)
+        seq += 10
+        line.lose(seq, seq)
+    assert line.watermark == seq
+    assert len(json.dumps(line.as_json())) < 8000
+    # Old frames are duplicates, whether their boot is remembered or not, and of their boot only.
+    for boot in (1, 3, 1001, 1999):
+        assert line.receive(epoch_of(boot), boot, boot * 10 - 5) is Arrival.DUPLICATE
+    assert line.receive(epoch_of(1), 1, seq) is Arrival.ASIDE
+    assert line.receive(b"zzzz", 1900, 19_950) is Arrival.ASIDE
+    # An image older than any boot that is remembered: its numbers count, no later life's do.
+    assert greet(line, A, 102, 1012, 1000, ok=True)[0] is Greeting.FORK
+    assert (line.watermark, line.missing()) == (999, [[1000, 1011]])
+    assert line.receive(epoch_of(1999), 1999, 1005) is Arrival.ASIDE
+    for number in range(1000, 1011):
+        boot = (number + 9) // 10
+        assert line.receive(epoch_of(boot), boot, number) is Arrival.NEW
+    assert line.watermark == 1010
+
+
+def test_boots_that_are_waited_for_are_kept() -> None:
+    line = Line()
+    for boot in range(1, 301):
+        greet(line, epoch_of(boot), boot, boot * 10)
+    assert len(line.segments) == 300
+    for boot in range(1, 300):
+        for number in range(boot * 10, boot * 10 + 10):
+            assert line.receive(epoch_of(boot), boot, number) is Arrival.NEW, number
+    assert line.missing() == [[1, 9]]
+
+
+def test_losses_are_forgotten_below_the_watermark_only() -> None:
+    line = Line()
+    greet(line, A, 1, 1)
+    for seq in range(2, 1002, 2):
+        line.receive(A, 1, seq)
+        line.lose(seq + 1, seq + 1)
+    assert len(line.lost.spans) == 500  # number 1 is waited for
+    line.receive(A, 1, 1)
+    line.lose(1002, 1002)
+    assert len(line.lost.spans) <= LOST_KEPT + 1
+    assert line.receive(A, 1, 1001) is Arrival.FOUND
+    assert line.receive(A, 1, 3) is Arrival.DUPLICATE
+
+
+def test_a_fork_that_holds_number_0_begins_at_1() -> None:
+    line = Line()
+    greet(line, A, 2, 5)
+    assert greet(line, B, 1, 1, 0, ok=True)[0] is Greeting.FORK
+    assert line.watermark == 0
 
 
 @dataclass

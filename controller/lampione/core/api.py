@@ -200,7 +200,7 @@ class History(TypedDict):
 
 class Refused(TypedDict):
     node: str | None  # None: of no node that we know
-    reason: str  # truncated, version, unknown node, seal, too long, topic, body
+    reason: str  # truncated, version, unknown node, seal, too long, topic, body, counter, internal
     count: int
     last: float
 

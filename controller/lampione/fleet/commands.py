@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from lampione_protocol import schema
+from lampione_protocol.errors import RangeError
 from lampione_protocol.names import OUTCOMES, REFUSALS
 
 from lampione.core.api import CommandState, Order
@@ -104,7 +105,13 @@ class Commands:
 
     def _send(self, node: NodeState, one: _Open, epoch: bytes) -> None:
         state = one.state
-        counter = state["counter"] = self._fleet.next_counter(node)
+        try:
+            counter = state["counter"] = self._fleet.next_counter(node)
+        except RangeError:
+            state["state"], state["final"] = "refused", True
+            state["reason"] = "the node's command counters are used up: give it a new key"
+            self._save(one)
+            return
         now = time.time() if state["order"]["op"] == "time" else None
         body = encode_order(
             state["order"],
@@ -166,28 +173,32 @@ class Commands:
         for name, each in list(self._open.items()):
             node = self._fleet.nodes.get(name)
             for one in list(each):
-                state = one.state
-                if state["state"] == "accepted":
-                    order = state["order"]
-                    lasts = order.get("ramp_s", 0.0) + order.get("for_s", 0)
-                    if wall > max(state["expires"], state["changed"] + lasts) + ACCEPTED_S:
-                        state["final"], state["reason"] = True, "the node did not say how it ended"
-                        self._save(one)
-                elif wall > state["expires"]:
-                    sent = state["state"] == "sent"
-                    state["reason"] = "no answer" if sent else "the node was not reachable"
-                    state["state"], state["final"] = "expired", True
-                    self._save(one)
-                elif (
-                    state["state"] == "sent"
-                    and node is not None
-                    and node.reachable
-                    and one.epoch == node.epoch
-                    and now >= one.retry_at
-                ):
-                    self._publish(node, one)
+                self._age(one, node, wall, now)
             if node is not None and each:
-                self.pump(node)
+                with self._fleet.guarded(node):
+                    self.pump(node)
+
+    def _age(self, one: _Open, node: NodeState | None, wall: float, now: float) -> None:
+        state = one.state
+        if state["state"] == "accepted":
+            order = state["order"]
+            lasts = order.get("ramp_s", 0.0) + order.get("for_s", 0)
+            if wall > max(state["expires"], state["changed"] + lasts) + ACCEPTED_S:
+                state["final"], state["reason"] = True, "the node did not say how it ended"
+                self._save(one)
+        elif wall > state["expires"]:
+            sent = state["state"] == "sent"
+            state["reason"] = "no answer" if sent else "the node was not reachable"
+            state["state"], state["final"] = "expired", True
+            self._save(one)
+        elif (
+            state["state"] == "sent"
+            and node is not None
+            and node.reachable
+            and one.epoch == node.epoch
+            and now >= one.retry_at
+        ):
+            self._publish(node, one)
 
     def tell(self) -> None:
         """Tell listeners what changed, now that it is committed."""

@@ -138,17 +138,22 @@ class Downlink:
             if node is None or node.line.watermark >= node.line.highest:
                 self._gaps.discard(name)
                 continue
-            if not node.line.settled:
-                if node.epoch is not None and node.reachable:
-                    self.ask(node, node.epoch, now)
-                continue
-            patient = now < max(node.fetch_at, node.progress_at + FETCH_AFTER_S)
-            if patient or not node.reachable:
-                continue
-            first, last = node.line.missing()[0]
-            node.fetch_wait_s = min(max(node.fetch_wait_s * 2, FETCH_WAIT_S[0]), FETCH_WAIT_S[1])
-            node.fetch_at = now + node.fetch_wait_s
-            self.fetch(node, first, min(last, first + FETCH_MAX - 1))
+            with self._fleet.guarded(node):
+                self._close_gap(node, now)
+
+    def _close_gap(self, node: NodeState, now: float) -> None:
+        if not node.reachable:
+            return
+        if not node.line.settled:
+            if node.epoch is not None:
+                self.ask(node, node.epoch, now)
+            return
+        if now < max(node.fetch_at, node.progress_at + FETCH_AFTER_S):
+            return
+        first, last = node.line.missing()[0]
+        node.fetch_wait_s = min(max(node.fetch_wait_s * 2, FETCH_WAIT_S[0]), FETCH_WAIT_S[1])
+        node.fetch_at = now + node.fetch_wait_s
+        self.fetch(node, first, min(last, first + FETCH_MAX - 1))
 
     def next_at(self, now: float) -> float:
         """Return when `tick` has something to do, monotonic."""
@@ -162,15 +167,18 @@ class Downlink:
             if node is not None and now < node.watermark_sent + WATERMARK_S:
                 continue
             self._due.discard(name)
-            if node is None or not node.line.settled:
-                continue
-            epoch = node.epoch
-            assert epoch is not None
-            node.watermark_sent = now
-            self._watermark_counter += 1
-            body = codec.encode(schema.WATERMARK_FIELDS, [node.line.watermark, None])
-            frame = self.seal(node, epoch, schema.WATERMARK, self._watermark_counter, body)
-            self.publish(node, frame, qos=0)
+            if node is not None and node.line.settled:
+                with self._fleet.guarded(node):
+                    self._send_watermark(node, now)
+
+    def _send_watermark(self, node: NodeState, now: float) -> None:
+        epoch = node.epoch
+        assert epoch is not None
+        node.watermark_sent = now
+        body = codec.encode(schema.WATERMARK_FIELDS, [node.line.watermark, None])
+        self._watermark_counter += 1
+        frame = self.seal(node, epoch, schema.WATERMARK, self._watermark_counter, body)
+        self.publish(node, frame, qos=0)
 
     def _send_own(
         self, node: NodeState, order: Order, epoch: bytes | None = None, ask: bytes | None = None

@@ -1,20 +1,27 @@
 """What the core holds of each node, and of all of them."""
 
 import json
+import logging
 import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from lampione_protocol import schema
+from lampione_protocol.errors import RangeError
 from lampione_protocol.seal import COUNTER_MAX
 
 from lampione import keys
 from lampione.fleet import values
 from lampione.fleet.sequences import Line
-from lampione.store import Frame, StoredNode, TelemetryStore
+from lampione.store import Frame, StoredNode, StoreError, TelemetryStore
 
 KEYS_LOOK_S = 2.0  # how often the key file is looked at for a node that is not in it
+FAILURE_LOG_S = 60.0  # a node's failures are all counted, and logged no more often
+COUNTER_AHEAD = 86400  # a node's last counter beyond the time, or beyond what we gave it
+_log = logging.getLogger("lampione.fleet")
 
 
 @dataclass
@@ -54,6 +61,7 @@ class NodeState:
     progress_at: float = float("-inf")  # monotonic, of the watermark
     fetch_at: float = float("-inf")  # monotonic, not before
     fetch_wait_s: float = 0.0
+    failed_at: float = float("-inf")  # monotonic, when a failure of ours was logged
     shown: dict[int, tuple[bytes, dict[str, Any]]] = field(default_factory=dict)  # core.shape's
 
     @property
@@ -153,7 +161,45 @@ class Fleet:
 
         Never below the time: a database restored from a backup has forgotten counters that the
         node has accepted, and every command with one of those would be refused as a replay.
+        Raises RangeError when there are no more of them.
         """
-        node.counter = min(COUNTER_MAX, max(node.counter, values.wire_seconds(time.time())) + 1)
-        self._store.counter(node.id, node.counter)
-        return node.counter
+        counter = max(node.counter, values.wire_seconds(time.time())) + 1
+        if counter > COUNTER_MAX:  # never one twice: two texts would be sealed with one nonce
+            raise RangeError("counter", counter, 0, COUNTER_MAX)
+        node.counter = counter
+        self._store.counter(node.id, counter)
+        return counter
+
+    def plausible_counter(self, node: NodeState, counter: int) -> bool:
+        """Say whether this may be the counter of the last command that the node accepted.
+
+        Counters follow the time, ours may have been wrong once, and a backup may know less: so it
+        is compared with both. One at the end of the range would leave the node without commands.
+        """
+        known = max(node.counter, values.wire_seconds(time.time()))
+        return counter <= known + COUNTER_AHEAD
+
+    def refuse(self, counts: Mapping[tuple[str, str], int], wall: float) -> None:
+        """Count what was refused: {(node or "", reason): how often}. Raises StoreError."""
+        self._store.refused(dict(counts), wall)
+        for (name, reason), count in counts.items():
+            node = self.nodes.get(name)
+            if node is not None:
+                node.refusals[reason] = node.refusals.get(reason, 0) + count
+
+    @contextmanager
+    def guarded(self, node: NodeState) -> Iterator[None]:
+        """What goes wrong with one node is counted, logged, and stops no other. Raises StoreError.
+
+        Wrapped around work of which nothing needs to be undone.
+        """
+        try:
+            yield
+        except StoreError:
+            raise
+        except Exception:  # noqa: BLE001 - counted and logged
+            self.refuse({(node.name, "internal"): 1}, time.time())
+            now = time.monotonic()
+            if now >= node.failed_at + FAILURE_LOG_S:
+                node.failed_at = now
+                _log.exception("%s: a failure of ours, please report it", node.name)

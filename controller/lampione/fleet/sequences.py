@@ -13,6 +13,9 @@ from enum import Enum
 from typing import Any, Self
 
 RETIRED_KEPT = 64  # epochs of earlier lines that are remembered
+SEGMENTS_KEPT = 64  # boots, beside those that numbers are still waited for from
+LOST_KEPT = 64  # spans, beside those beyond the watermark
+SEQ_MAX = 16777214  # the last number that the wire can carry
 
 
 @dataclass
@@ -166,15 +169,18 @@ class Line:
             return True
         if any(segment.epoch == epoch for segment in segments):
             return False
+        if epoch in self.retired:
+            return False
         if owner is None:
-            # Before the line's first boot: a flash carries what earlier boots left on it.
+            # Before the first boot that we remember: a flash carries what earlier ones left on it.
             return later is not None and boot < later.boot
-        if epoch in self.retired or boot <= owner.boot:
+        if boot <= owner.boot:
             return False
         # A boot whose hello we missed: the newest, or one between two that we know.
         fits = seq > self.highest if later is None else boot < later.boot
         if fits:
             segments.insert(at + 1, Segment(epoch, boot, seq, inferred=True, after=self.highest))
+            self._prune()
         return fits
 
     def hello(
@@ -205,6 +211,7 @@ class Line:
             and epoch not in self.retired
         ):
             self.segments.append(Segment(epoch, boot, first_seq))
+            self._prune()
             greeting = Greeting.NEW_BOOT
         elif not answered:
             if not known:
@@ -226,8 +233,8 @@ class Line:
             self._retire([s.epoch for s in self.segments if s not in kept])
         self.retired = [retired for retired in self.retired if retired != epoch]
         self.segments = [*(s for s in kept if s.epoch != epoch), Segment(epoch, boot, first_seq)]
-        self.watermark = oldest_held - 1
-        self.highest = max(first_seq, oldest_held) - 1
+        self.watermark = max(0, oldest_held - 1)
+        self.highest = max(first_seq - 1, self.watermark)
         self.above = Spans()
         self.lost = Spans()
 
@@ -245,7 +252,22 @@ class Line:
         if gone:
             self.highest = max(self.highest, last)
             self._advance()
+            self._prune()
         return gone
+
+    def _prune(self) -> None:
+        """Forget the oldest boots and losses, which no number that is waited for needs.
+
+        A number below the first boot that is kept is below the watermark: whoever sends it again
+        sends a duplicate. The store keeps the record of what was lost.
+        """
+        segments, lost = self.segments, self.lost.spans
+        while len(segments) > SEGMENTS_KEPT and segments[1].first <= self.watermark:
+            del segments[0]
+            while lost and lost[0][1] < segments[0].first:
+                del lost[0]
+        while len(lost) > LOST_KEPT and lost[0][1] <= self.watermark:
+            del lost[0]
 
     def _advance(self) -> None:
         spans = self.above.spans

@@ -17,7 +17,7 @@ from lampione.fleet import values
 from lampione.fleet.commands import Commands
 from lampione.fleet.downlink import Downlink
 from lampione.fleet.node import Fleet, NodeState
-from lampione.fleet.sequences import Arrival, Greeting
+from lampione.fleet.sequences import SEQ_MAX, Arrival, Greeting
 from lampione.ingest.opener import Ciphers, Opened, Refused, open_up, time_of
 from lampione.ingest.session import Received
 from lampione.store import Frame, TelemetryStore
@@ -67,19 +67,29 @@ class Intake:
             if is_state:
                 self._claim(node, payload, wall)
                 continue
+            hello: dict[str, Any] | None = None
             try:
                 opened = open_up(self._ciphers, node.name, node.key, payload)
                 if opened.type == schema.HELLO:
-                    self._hello(node, opened, wall, now)
-                    moved[node.name] = node
-                    continue
+                    hello = _read_hello(self._fleet, node, opened.body)
+                elif not 1 <= opened.seq <= SEQ_MAX:
+                    raise Refused("body")
             except Refused as refusal:
                 refused[(node.name, refusal.args[0])] += 1
                 continue
+            moved[node.name] = node
+            if hello is not None:
+                with self._fleet.guarded(node):
+                    self._hello(node, opened.body, hello, wall, now)
+                continue
             if opened.type not in _KNOWN:
                 unknown_types += 1
-            frames.append(self._frame(node, opened, wall, now))
-            moved[node.name] = node
+            number = self._store.epoch_id(node.id, opened.epoch, opened.boot)
+            at = time_of(opened.type, opened.body)
+            frame = Frame(number, opened.seq, opened.type, wall, at, opened.body)
+            frames.append(frame)  # first: whatever happens now, nothing is counted but not stored
+            with self._fleet.guarded(node):
+                self._count(node, opened, frame, now)
         new = self._store.frames(frames)
         if moved:
             self._store.lines((_compact(node), node.id) for node in moved.values())
@@ -93,7 +103,8 @@ class Intake:
         }
         self._store.add_totals({name: count for name, count in totals.items() if count})
         if refused:
-            self._count(refused, wall)
+            self._fleet.refuse(refused, wall)
+            self.changed.update(name for name, _ in refused if name)
         return new
 
     def _resolve(
@@ -117,10 +128,12 @@ class Intake:
         node.claimed, node.claimed_at = payload == topics.ONLINE, wall
         self.changed.add(node.name)
         if node.claimed:
-            self._commands.pump(node)
+            with self._fleet.guarded(node):
+                self._commands.pump(node)
 
-    def _frame(self, node: NodeState, opened: Opened, wall: float, now: float) -> Frame:
+    def _count(self, node: NodeState, opened: Opened, frame: Frame, now: float) -> None:
         kind, epoch, boot, seq, body = opened
+        wall = frame.received
         line = node.line
         before = line.watermark
         arrival = line.receive(epoch, boot, seq)
@@ -138,8 +151,6 @@ class Intake:
             self._downlink.ask(node, node.epoch if asked_for and node.epoch else epoch, now)
         elif not line.settled and line.current is not None:
             self._downlink.ask(node, line.current.epoch, now)
-        number = self._store.epoch_id(node.id, epoch, boot)
-        frame = Frame(number, seq, kind, wall, time_of(kind, body), body)
         node.last_seen = wall
         if arrival is not Arrival.DUPLICATE:
             node.stored += 1
@@ -149,9 +160,9 @@ class Intake:
         elif kind == schema.HEALTH:
             if _newer(node.health, frame):
                 node.health = frame
-        elif kind in (schema.RESULT, schema.EVENT):
+        elif kind in (schema.RESULT, schema.EVENT) and arrival in (Arrival.NEW, Arrival.FOUND):
+            # What another flash said, or what is said again, is not of this line as it is now.
             self._told(node, kind, body, wall)
-        return frame
 
     def _told(self, node: NodeState, kind: int, body: bytes, wall: float) -> None:
         """A result or an event may end a command, or say that a number will never come."""
@@ -174,15 +185,11 @@ class Intake:
             node.lost += count
             self._store.add_totals({"lost": count})
 
-    def _hello(self, node: NodeState, opened: Opened, wall: float, now: float) -> None:
-        try:
-            said: dict[str, Any] = values.steps(schema.HELLO, opened.body)
-        except ProtocolError:
-            raise Refused("body") from None
+    def _hello(
+        self, node: NodeState, body: bytes, said: dict[str, Any], wall: float, now: float
+    ) -> None:
         epoch, boot, first = said["epoch"], said["boot"], said["first_seq"]
         held = said["oldest_held"]
-        if epoch is None or boot is None or first is None or held is None:
-            raise Refused("body")
         ask = node.ask
         answered = ask is not None and ask.epoch == epoch and ask.challenge == said["answer"]
         greeting, lost = node.line.hello(epoch, boot, first, held, answered=answered)
@@ -193,11 +200,11 @@ class Intake:
         if greeting is Greeting.FORK:
             self._store.supersede(node.id, number)
             self._downlink.forked(node)
-        self._store.greet(node.id, number, first, wall, opened.body)
+        self._store.greet(node.id, number, first, wall, body)
         self._lost(node, lost, wall, "the node holds nothing older")
         if answered:
             node.ask = None
-        node.hello, node.hello_body, node.hello_at = said, opened.body, wall
+        node.hello, node.hello_body, node.hello_at = said, body, wall
         node.last_seen = wall
         if (said["last_counter"] or 0) > node.counter:
             node.counter = said["last_counter"]
@@ -205,13 +212,20 @@ class Intake:
         self._downlink.greeted(node, now)
         self._commands.greeted(node)
 
-    def _count(self, refused: Counter[tuple[str, str]], wall: float) -> None:
-        self._store.refused(refused, wall)
-        for (name, reason), count in refused.items():
-            node = self._fleet.nodes.get(name)
-            if node is not None:
-                node.refusals[reason] = node.refusals.get(reason, 0) + count
-                self.changed.add(name)
+
+def _read_hello(fleet: Fleet, node: NodeState, body: bytes) -> dict[str, Any]:
+    """Return a hello in steps. Raises Refused."""
+    try:
+        said = values.steps(schema.HELLO, body)
+    except ProtocolError:
+        raise Refused("body") from None
+    if said["epoch"] is None or said["boot"] is None:
+        raise Refused("body")
+    if not said["first_seq"] or not said["oldest_held"]:  # numbers begin with 1
+        raise Refused("body")
+    if not fleet.plausible_counter(node, said["last_counter"] or 0):
+        raise Refused("counter")
+    return said
 
 
 def _compact(node: NodeState) -> str:
