@@ -92,8 +92,8 @@ class LocalBroker:
 
     def status(self) -> Running | None:
         """Return the running broker, or None."""
-        pid, port = self._recorded()
-        if pid is None or port is None or not self._is_ours(pid) or not _answers(port):
+        pid, port = self._ours()
+        if pid is None or port is None or not _answers(port):
             return None
         return Running(pid, port, adopted=True)
 
@@ -114,8 +114,8 @@ class LocalBroker:
                         "stop it first, or leave the port out"
                     )
                 return running
-            pid, before = self._recorded()
-            if pid is not None and self._is_ours(pid):
+            pid, before = self._ours()
+            if pid is not None:
                 self._end(pid)  # alive, and it does not answer
             return self._start(self._choose(port, before))
 
@@ -124,8 +124,8 @@ class LocalBroker:
         if not self._folder.exists():
             return False
         with self._locked():
-            pid, _ = self._recorded()
-            if pid is None or not self._is_ours(pid):
+            pid, _ = self._ours()
+            if pid is None:
                 return False
             self._end(pid)
             return True
@@ -138,9 +138,10 @@ class LocalBroker:
         self._config.unlink(missing_ok=True)
         with open(_private(self._config), "w", encoding="utf-8") as file:
             file.write(text)
+        self._write_record(None, port)  # first: whoever follows our kill finds it by its port
         with open(_private(self._log, os.O_APPEND), "ab") as log:
             process = subprocess.Popen(
-                [program, "-c", str(self._config)],
+                [program, *self._arguments],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -194,8 +195,23 @@ class LocalBroker:
                 time.sleep(_LOOK_S)
         raise BrokerError(f"the broker, process {pid}, does not end")
 
+    @property
+    def _arguments(self) -> list[str]:
+        return ["-c", str(self._config)]
+
     def _is_ours(self, pid: int) -> bool:
         return str(self._config) in _command_line(pid)
+
+    def _ours(self) -> tuple[int | None, int | None]:
+        """Return (process, port) of the broker that lives, the process None when none does.
+
+        One whose starter was killed before it could write the process down is found, too: two of
+        them on one store would ruin it.
+        """
+        pid, port = self._recorded()
+        if pid is not None and self._is_ours(pid):
+            return pid, port
+        return (None if port is None else _find(" ".join(self._arguments))), port
 
     def _recorded(self) -> tuple[int | None, int | None]:
         try:
@@ -265,9 +281,24 @@ def _command_line(pid: int) -> str:
             return ""
         return raw.replace(b"\0", b" ").decode(errors="replace")
     shown = subprocess.run(
-        ["ps", "-o", "command=", "-p", str(pid)], capture_output=True, text=True, check=False
+        ["ps", "-wwo", "command=", "-p", str(pid)], capture_output=True, text=True, check=False
     )
     return shown.stdout
+
+
+def _find(arguments: str) -> int | None:
+    """Return the nats-server that runs with these arguments."""
+    if sys.platform == "linux":
+        pids = [int(folder.name) for folder in Path("/proc").glob("[0-9]*")]
+        lines = {pid: _command_line(pid) for pid in pids}
+    else:
+        shown = subprocess.run(
+            ["ps", "-axwwo", "pid=,command="], capture_output=True, text=True, check=False
+        )
+        pairs = (line.split(None, 1) for line in shown.stdout.splitlines())
+        lines = {int(pair[0]): pair[1] for pair in pairs if len(pair) == 2}
+    ends = f"nats-server {arguments}"
+    return next((pid for pid, line in lines.items() if line.strip().endswith(ends)), None)
 
 
 def _taken_by(port: int) -> str:

@@ -70,6 +70,39 @@ def test_killed_it_comes_back_on_its_port(local: LocalBroker) -> None:
     assert second.pid != first.pid
 
 
+def test_one_whose_starter_was_killed_is_found(local: LocalBroker, tmp_path: Path) -> None:
+    """Killed right after it had started the process: nothing says which one it is."""
+    program = (
+        "import os, signal, sys; from pathlib import Path\n"
+        "from lampione.broker import LocalBroker\n"
+        "class Killed(LocalBroker):\n"
+        "    def _write_record(self, pid, port):\n"
+        "        if pid is not None: os.kill(os.getpid(), signal.SIGKILL)\n"
+        "        super()._write_record(pid, port)\n"
+        "Killed(Path(sys.argv[1])).start(int(sys.argv[2]))"
+    )
+    port = free_port()
+    done = subprocess.run(
+        [sys.executable, "-c", program, str(tmp_path / "broker"), str(port)], check=False
+    )
+    assert done.returncode == -signal.SIGKILL
+    config = str(tmp_path / "broker" / "nats.conf")
+    (orphan,) = running_with(config)
+    running = local.start()
+    assert running.port == port
+    assert running_with(config) == [running.pid]  # adopted, or replaced when it did not answer yet
+    assert orphan == running.pid or not running.adopted
+    assert local.stop() is True
+    assert running_with(config) == []
+
+
+def running_with(config: str) -> list[int]:
+    """Return the processes whose last argument is this."""
+    shown = subprocess.run(["ps", "-axwwo", "pid=,command="], capture_output=True, text=True)
+    lines = [line.split(None, 1) for line in shown.stdout.splitlines()]
+    return [int(line[0]) for line in lines if line[-1].strip().endswith(f" -c {config}")]
+
+
 def test_one_that_hangs_is_replaced(local: LocalBroker) -> None:
     first = local.start(free_port())
     os.kill(first.pid, signal.SIGSTOP)

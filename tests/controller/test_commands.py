@@ -126,7 +126,7 @@ def test_counters_rise_and_headers_never_repeat(rig: Rig) -> None:
 def test_a_node_ahead_of_us_is_caught_up_with(rig: Rig) -> None:
     node = rig.node()
     wait_until("the time was set", lambda: commands_of(node, "time"))
-    node.flash.counter = 2_000_000_000
+    node.flash.counter = values.wire_seconds(time.time()) + 20_000
     node.hello()
     wait_until("it was heard", lambda: rig.show()["hello"]["last_counter"] == node.flash.counter)
     assert send(rig, {"op": "read"})[-1]["state"] == "done"

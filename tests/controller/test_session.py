@@ -1,16 +1,24 @@
 """The MQTT session by itself: any chunks, any rubbish, a broker that says nothing."""
 
+import math
+import select
 import socket
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
+import paho.mqtt.client as mqtt
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from lampione import keys
 from lampione.broker_url import BrokerUrl
+from lampione.core.core import Core
+from lampione.core.folder import StateFolder
 from lampione.ingest import session as module
 from lampione.ingest.session import Received, Session
+from lampione.store.sqlite import SqliteStore
 
 CONNACK = b"\x20\x02\x00\x00"
 SUBACK = b"\x90\x04\x00\x01\x01\x01"
@@ -87,7 +95,9 @@ def test_any_chunks_give_the_same_messages(
             session.read(10_000)
         assert session.error is None
         assert session.ready
-        assert list(session.received) == [Received(*message) for message in sent]
+        assert list(session.received) == [
+            Received(topic, payload[:52], mid) for topic, payload, mid in sent
+        ]
 
 
 @settings(max_examples=60, deadline=None)
@@ -116,6 +126,56 @@ def test_acknowledgements_go_out_and_not_after_the_end() -> None:
         assert session.error == "the broker ended the connection"
         session.acknowledge([1])
         assert not session.wants_write
+
+
+def test_of_what_is_too_long_only_the_start_is_kept() -> None:
+    """By both ways in: our own parser, and paho for what comes between other packets."""
+    with connected() as (session, wire):
+        give(session, wire, CONNACK + SUBACK)
+        give(session, wire, publish("a/" * 30_000, b"x", 1))
+        for mid in (2, 3):
+            give(session, wire, publish("a", bytes(200_000), mid))
+        session._on_message(session._client, None, large())
+        sizes = [(len(r.topic), len(r.payload), r.mid) for r in session.received]
+    assert sizes == [(256, 1, 1), (1, 52, 2), (1, 52, 3), (256, 52, 4)]
+
+
+def large() -> mqtt.MQTTMessage:
+    """A message as paho hands it over."""
+    message = mqtt.MQTTMessage(4, b"t" * 60_000)
+    message.qos = 1
+    message.payload = bytes(200_000)
+    return message
+
+
+def test_what_is_left_in_the_buffer_is_not_waited_for(tmp_path: Path) -> None:
+    folder = StateFolder(tmp_path)
+    keys.new(folder.keys, ["a-1"])
+    core = Core(folder, SqliteStore(folder.database), BrokerUrl("127.0.0.1", 1), "test")
+    try:
+        with connected() as (session, wire):
+            core._session = session
+            core._tick_at = math.inf
+            give(session, wire, CONNACK + SUBACK)
+            assert (session.more, core._until(100.0) > 100.0) == (False, True)
+            wire.sendall(b"".join(publish("a", b"", n + 1) for n in range(50)))
+            read_some(session, 20)
+            assert (session.more, core._until(100.0)) == (True, 100.0)
+            session.received.clear()
+            while session.more:
+                session.read(100)
+            assert len(session.received) == 30
+            assert core._until(100.0) > 100.0
+            core._session = None
+    finally:
+        core.stop()
+
+
+def read_some(session: Session, limit: int) -> None:
+    """Read until something has come."""
+    while not session.received:
+        select.select([session], [], [], 5)
+        session.read(limit)
 
 
 def test_the_limit_is_kept() -> None:

@@ -130,13 +130,21 @@ class Core:
             for _, answer in self._requests:
                 answer.cancel()
 
-    def _wait(self) -> None:
-        now = time.monotonic()
+    def _until(self, now: float) -> float:
+        """Return when there is something to do even if nothing comes, monotonic."""
+        session = self._session
+        if session is not None and session.more and session.error is None:
+            return now  # what has come already makes no socket readable
         until = min(self._tick_at, self.downlink.next_at(now))
         if self._oldest is not None:
             until = min(until, self._oldest + BATCH_S)
         if self.intake.changed and self.feeds.any:
             until = min(until, self._feed_at)
+        return until
+
+    def _wait(self) -> None:
+        now = time.monotonic()
+        until = self._until(now)
         readers: list[Any] = [self._wake_read]
         writers: list[Any] = []
         session = self._session
@@ -186,7 +194,8 @@ class Core:
         if self.intake.changed and (not self.feeds.any or now >= self._feed_at or last):
             self._feed_at = now + FEED_S
             changed, self.intake.changed = self.intake.changed, set()
-            self.feeds.changed([self.fleet.nodes[name] for name in changed])
+            nodes = [self.fleet.nodes.get(name) for name in changed]  # keys may have gone
+            self.feeds.changed([node for node in nodes if node is not None])
         if not last:
             self._connect(now)
 

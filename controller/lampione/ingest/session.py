@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 
 import paho.mqtt.client as mqtt
 from lampione_protocol import topics
+from lampione_protocol.seal import FRAME_MAX
 from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode
 
 from lampione.broker_url import BrokerUrl
@@ -28,6 +29,9 @@ _CHUNK = 1 << 16
 _PUBLISH = 0x30
 _PUBACK = b"\x40\x02"
 _PACKET_MAX = 1 << 20
+# Of anything longer only so much is kept that it is seen to be too long: a batch stays small.
+_PAYLOAD_KEPT = FRAME_MAX + 1
+_TOPIC_KEPT = 256  # bytes, far more than any of ours has
 
 
 class Received(NamedTuple):
@@ -97,6 +101,7 @@ class Session:
         self.received: deque[Received] = deque()
         self.ready = False  # subscribed
         self.error: str | None = None
+        self.more = False  # the last `read` stopped at its limit: do not wait for the socket
         self._url = url
         self._shard = shard
         self._tick_at = 0.0
@@ -135,11 +140,14 @@ class Session:
 
     def read(self, limit: int) -> None:
         """Take what has come, up to about `limit` messages."""
+        self.more = True
         while self.error is None and len(self.received) < limit:
             try:
                 if not self._read_some(limit):
+                    self.more = False
                     break
             except BlockingIOError:
+                self.more = False
                 break
             except OSError as error:
                 self._fail(f"the connection broke: {error.strerror or error}")
@@ -195,8 +203,8 @@ class Session:
             at = body + size
             if payload > at:
                 raise ValueError("a topic longer than its packet")
-            topic = data[body + 2 : start].decode(errors="replace")
-            received.append(Received(topic, data[payload:at], mid))
+            topic = data[body + 2 : min(start, body + 2 + _TOPIC_KEPT)].decode(errors="replace")
+            received.append(Received(topic, data[payload : min(at, payload + _PAYLOAD_KEPT)], mid))
         client.read_at = at
         return complete
 
@@ -270,10 +278,10 @@ class Session:
     def _on_message(self, _c: mqtt.Client, _u: object, message: mqtt.MQTTMessage) -> None:
         mid = message.mid if message.qos else 0
         try:
-            topic = message.topic
+            topic = message.topic[:_TOPIC_KEPT]
         except UnicodeDecodeError:
             topic = ""
-        self.received.append(Received(topic, bytes(message.payload), mid))
+        self.received.append(Received(topic, bytes(message.payload[:_PAYLOAD_KEPT]), mid))
 
 
 def _length(data: bytes, at: int) -> tuple[int, int]:
