@@ -5,7 +5,7 @@ from pathlib import Path
 from lampione_hil import interpreter
 from lampione_hil.firmware import ESP32, compile_tree
 
-from benchmarks import sample
+from benchmarks import memory, sample
 from benchmarks.row import Row, Rows
 
 ROOT = Path(__file__).parent.parent
@@ -42,12 +42,20 @@ def _mpy_bytes() -> dict[str, int]:
 
 
 def rows() -> Rows:
-    """Bytes allocated for one report, then the code a module."""
+    """Bytes allocated for one report, the code, memory free and its growth, the code a module.
+
+    Four minutes: two virtual hours, and 120 reports over TLS at one a second.
+    """
     script = ALLOCATIONS.format(values=sample.steps(1))
     encode, seal = map(int, interpreter.run(["-c", script], path=PATH).split())
     yield Row("encode_alloc_bytes", encode, "B", goal="0")
     yield Row("seal_alloc_bytes", seal, "B")
     sizes = _mpy_bytes()
     yield Row("node_mpy_kb", sum(sizes.values()) / 1000, "kB", goal="<= 25")
+    settled, later = memory.growth_bytes(120)
+    yield Row("node_growth_bytes", later - settled, "B", "two virtual hours", goal="0")
+    start, settled, later = memory.over_tls(120)
+    yield Row("node_free_kb", memory.free_kb(start, later), "kB", goal=">= 40")
+    yield Row("node_tls_growth_bytes", later - settled, "B", "120 reports over TLS", goal="0")
     for name, size in sizes.items():
         yield Row(f"mpy {name}", size, "B")

@@ -50,9 +50,9 @@ class Identity:
         self.epoch = os.urandom(EPOCH_BYTES)
         self.sealer = UpSealer(_ccm(up_key(key, self.epoch)), name, self.epoch, boot)
         self.opener = DownOpener(_ccm(down_key(key, self.epoch)), name, self.epoch)
-        self._hello = _ccm(hello_key(key))
+        self._hello = hello_key(key)  # a cipher for each Hello: they are hours apart
         self._name = name
 
     def seal_hello(self, buf: bytearray, end: int) -> int:
         """Seal the Hello in `buf[HELLO_HEADER:end]`; return the frame's end."""
-        return seal_hello(self._hello, self._name, os.urandom(9), HELLO, buf, end)
+        return seal_hello(_ccm(self._hello), self._name, os.urandom(9), HELLO, buf, end)

@@ -7,11 +7,14 @@ hosts and nodes share is cut for it. Every cut is plain and leaves behaviour as 
 - what nothing mentions is left out: imports, functions, classes, methods, whole modules that
   cannot be reached from main.py. A name counts as mentioned wherever the same word stands, as a
   name, an attribute or a text: the cut errs towards keeping;
+- private attributes, and arguments that nobody names in a call, get short names, since a board
+  keeps every name in memory; functions keep theirs, so that a traceback says where it was;
 - of a schema's field a node reads kind, bits, low and high. What people read falls away, its name
   becomes 0, and fields that are then alike are one object in memory.
 """
 
 import ast
+import keyword
 from collections.abc import Iterator, Mapping
 
 Constant = int | str | bytes
@@ -40,6 +43,9 @@ def slim(sources: Mapping[str, str], roots: Mapping[str, str]) -> dict[str, str]
         mentioned = {word for tree in (*trees.values(), *starts) for word in _words(tree)}
         if not sum([_prune(tree, mentioned) for tree in trees.values()]):
             break
+    everything = [*trees.values(), *starts]
+    for tree in trees.values():
+        _shorten(tree, [other for other in everything if other is not tree])
     reached = set(trees)
     if starts:
         reached = set()
@@ -205,6 +211,67 @@ def _unused(node: ast.stmt, mentioned: set[str]) -> bool:
         plain = _value(node.value, {}) is not None or isinstance(node.value, ast.Tuple)
         return plain and node.targets[0].id not in mentioned
     return False
+
+
+def _shorten(tree: ast.Module, others: list[ast.Module]) -> None:
+    """Give a module's private attributes, and its arguments, names of a letter or two."""
+    inside = list(ast.walk(tree))
+    outside = [node for other in others for node in ast.walk(other)]
+    private = {
+        node.attr
+        for node in inside
+        if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store)
+    }
+    private = {word for word in private if word.startswith("_")}
+    private -= {word for node in inside for word in _spelt(node, (*_DEFINITIONS, *_FIXED))}
+    private -= {word for node in outside for word in _spelt(node, _EVERYTHING)}
+    arguments = {node.arg for node in inside if isinstance(node, ast.arg)}
+    arguments -= {word for node in inside for word in _spelt(node, (*_DEFINITIONS, *_FIXED))}
+    arguments -= {node.arg for node in outside if isinstance(node, ast.keyword)}
+    for holder in inside:
+        if isinstance(holder, ast.Module | ast.ClassDef):
+            arguments -= {word for node in holder.body for word in _assigned(node)}
+    known = {word for node in inside for word in _spelt(node, _EVERYTHING)}
+    free = (word for word in _short_names() if word not in known)
+    short = {word: next(free) for word in sorted(private | arguments) if len(word) > 2}
+    for node in inside:
+        for field in ("id", "arg", "name"):
+            word = getattr(node, field, None)
+            if word in short and not isinstance(node, ast.alias | ast.keyword):
+                setattr(node, field, short[word])
+        if isinstance(node, ast.Attribute) and node.attr in private:
+            node.attr = short.get(node.attr, node.attr)
+
+
+_DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+_FIXED = (ast.alias, ast.keyword, ast.Constant, ast.Global)
+_EVERYTHING = (*_DEFINITIONS, *_FIXED, ast.Name, ast.Attribute, ast.arg, ast.ExceptHandler)
+
+
+def _spelt(node: ast.AST, kinds: tuple[type[ast.AST], ...]) -> Iterator[str]:
+    """Yield the words that a node of these kinds spells."""
+    if isinstance(node, kinds):
+        for field in ("id", "attr", "arg", "name", "asname", "value"):
+            word = getattr(node, field, None)
+            if isinstance(word, str):
+                yield from word.split(".")
+        yield from getattr(node, "names", ())
+
+
+def _assigned(node: ast.stmt) -> Iterator[str]:
+    if isinstance(
+        node, ast.Assign | ast.AnnAssign | ast.AugAssign | ast.For | ast.If | ast.Try | ast.With
+    ):
+        yield from _bound(ast.Module([node], []))
+
+
+def _short_names() -> Iterator[str]:
+    letters = "abcdefghijklmnopqrstuvwxyz"
+    yield from letters
+    for first in letters:
+        for second in letters + "0123456789":
+            if not keyword.iskeyword(first + second):
+                yield first + second
 
 
 def _reach(

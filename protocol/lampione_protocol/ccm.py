@@ -12,7 +12,7 @@ _L = 2
 
 
 class Ccm:
-    """One key. Not reentrant: it owns its working blocks, so that sealing allocates little.
+    """One key. Not reentrant, nor is another: all share their working blocks, made once.
 
     Args:
         cipher: an object with `encrypt(block, out)`, AES-ECB of one block of 16 bytes, as
@@ -20,13 +20,14 @@ class Ccm:
         tag_bytes: 4, 6, ... 16.
     """
 
+    _mac = bytearray(16)
+    _counter = bytearray(16)
+    _stream = bytearray(16)
+    _first = bytearray(16)  # key stream block 0, which covers the tag
+
     def __init__(self, cipher, tag_bytes: int = TAG_BYTES):  # type: ignore[no-untyped-def]
         self._cipher = cipher
         self._tag_bytes = tag_bytes
-        self._mac = bytearray(16)
-        self._counter = bytearray(16)
-        self._stream = bytearray(16)
-        self._first = bytearray(16)  # key stream block 0, which covers the tag
 
     def _absorb(self, data: "bytes | bytearray", start: int, end: int, at: int) -> int:
         """XOR data into the MAC from byte `at` of its block on; return where it stops."""

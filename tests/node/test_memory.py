@@ -1,0 +1,39 @@
+"""What a node with all its parts leaves free on a board: the benchmark's count, in a short form."""
+
+import pytest
+from lampione_hil.firmware import CompileError, host_march
+from lampione_hil.interpreter import NoInterpreterError, command
+
+from benchmarks import memory
+
+FREE_KB = 40
+NOISE_BYTES = 128  # which of the tasks waits for what at that instant
+
+
+@pytest.fixture(autouse=True)
+def _boards() -> None:
+    try:
+        command()
+        host_march()
+    except (NoInterpreterError, CompileError) as error:
+        pytest.skip(str(error))
+
+
+def test_no_growth_without_a_network() -> None:
+    settled, later = memory.growth_bytes(12, settle=6)
+    assert later - settled <= NOISE_BYTES
+    assert settled > 100_000, "the node was not there"
+
+
+def test_enough_is_free_with_tls_up() -> None:
+    start, settled, later = memory.over_tls(12)
+    assert later - settled <= 10 * NOISE_BYTES  # a frame may be on its way
+    assert later - start > 80_000, "the node was not there"
+    assert memory.free_kb(start, later) >= FREE_KB
+
+
+def test_the_count_knows_what_is_used() -> None:
+    """Two bytes here are one there; a buffer's are counted whole."""
+    free = memory.free_kb(50_000, 150_000)
+    assert memory.free_kb(50_000, 170_000) == pytest.approx(free - 10)
+    assert free < memory.PROMPT_KB - memory.WIFI_KB - memory.TLS_KB - 50
