@@ -13,7 +13,6 @@ import machine
 from micropython import const
 
 from .lamp import Lamp, open_pwm
-from .settings import load
 
 _LAMP_FILE = "/state/lamp"
 _REPL_MS = const(3600000)  # a node that is forgotten at its REPL comes back after an hour
@@ -63,9 +62,19 @@ def light(settings: dict) -> "Lamp | None":
     return lamp
 
 
+def _settings() -> tuple:
+    """Return (settings, faults); then forget that module, which is needed once and takes 2 kB."""
+    from . import settings
+
+    found = settings.load("/settings.json")
+    del sys.modules["lampione_node.settings"]
+    del sys.modules["lampione_node"].settings
+    return found
+
+
 def main() -> None:
     """Run the node until Ctrl-C, or until it cannot go on."""
-    settings, faults = load("/settings.json")
+    settings, faults = _settings()
     lamp = light(settings)
     for line in faults:
         print("lampione:", line)
