@@ -68,7 +68,7 @@ def _settings() -> tuple:
 
     found = settings.load("/settings.json")
     del sys.modules["lampione_node.settings"]
-    del sys.modules["lampione_node"].settings
+    delattr(sys.modules["lampione_node"], "settings")
     return found
 
 

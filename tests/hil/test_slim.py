@@ -81,6 +81,38 @@ def test_what_nothing_mentions_is_left_out() -> None:
     ]
 
 
+def test_private_attributes_and_arguments_get_short_names() -> None:
+    found = cut(
+        "class Counter:",
+        "    sensor = 3",
+        "    def __init__(self, counted, limit=9):",
+        "        self._counted = counted",
+        "        self._shared = self.limit = limit",
+        "    def _step(self, width):",
+        "        self._counted += width",
+        "        return self._counted",
+        "def main(sensor, counted=1):",
+        "    from .low import look",
+        "    try:",
+        "        counter = Counter(sensor, limit=7)",
+        "        return counter._step(counted), counter.sensor, counter.limit, look(counter)",
+        "    except ValueError as counted:",
+        "        return counted",
+        low="def look(counter):\n    return counter._shared\n",
+    )
+    text = found["node.app"]
+    assert "_counted" not in text  # private
+    assert "width" not in text  # an argument that nobody names
+    assert "_step" in text  # tracebacks say it
+    assert "limit=7" in text  # named in a call
+    assert "_shared" in text  # another module's, too
+    assert "sensor = 3" in text  # a class's
+    names: dict[str, Any] = {}
+    exec(found["node.low"], names)
+    exec(text.replace("from .low import look", ""), names)
+    assert names["main"](1) == (2, 3, 7, 7)
+
+
 def test_a_field_keeps_what_the_codec_reads_and_is_shared() -> None:
     text = (
         "A_FIELDS = (('level', 'i', 7, 0, 100, 1, '%', 1), ('spare', 'x', 1, 0, 0, 1, '', 1))\n"
