@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 from lampione import seeds
+from lampione.broker import LocalBroker
 from lampione.tui.app import LampioneApp
 from lampione.tui.feed import CoreFeed
 from lampione_hil import firmware, interpreter
@@ -51,6 +52,14 @@ def children(pid: int) -> set[int]:
         if not more:
             return found
         found |= more
+
+
+def command_line(pid: int) -> list[str]:
+    try:
+        text = Path(f"/proc/{pid}/cmdline").read_text(errors="replace")
+    except OSError:
+        return []
+    return [word.rpartition("/")[2] for word in text.split("\0")]
 
 
 def alive(pids: set[int]) -> set[int]:
@@ -151,6 +160,8 @@ def test_every_lamppost_of_milan_reports_and_nothing_is_missing(
     done = lampione(
         *("demo", "--headless", "--for", "6s", "--interval", "2", "--json"),
         *("--replay", str(recording), "--spl", "75", "--dump", str(tmp_path / "dump")),
+        # The user's own broker has nothing to do with the demo.
+        environment={"LAMPIONE_BROKER": "mqtt://127.0.0.1:1", "LAMPIONE_BROKER_PASSWORD": "x"},
     )
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr
     *rows, last = [json.loads(line) for line in done.stdout.splitlines()]
@@ -261,6 +272,47 @@ def test_two_demos_do_not_share_a_folder(state: Path) -> None:
     assert "choose another --state" in done.stderr
     assert done.stderr.count("\n") == 1
     assert nodes(state)
+
+
+def test_two_demos_begin_in_one_folder_at_once(recording: Path, tmp_path: Path) -> None:
+    arguments = ("--state", str(tmp_path / "s"), "--interval", "1", "--for", "3s")
+    demos = [Demo(*arguments, "--replay", str(recording)) for _ in range(2)]
+    try:
+        codes = [demo.process.wait(60) for demo in demos]
+        assert sorted(codes) == [0, 1], [demo.told for demo in demos]
+        told = demos[codes.index(1)].told
+        assert "a demo runs in" in told
+        assert told.count("\n") == 1
+    finally:
+        for demo in demos:
+            demo.process.kill()
+            demo.process.wait()
+
+
+@pytest.mark.parametrize("part", ["nats.conf", "lampione_hil.virtual.supervisor", "serve"])
+def test_a_part_that_dies_ends_the_demo_and_is_named(
+    part: str, recording: Path, tmp_path: Path
+) -> None:
+    demo = Demo("--state", str(tmp_path / "s"), "--replay", str(recording))
+    try:
+        demo.wait_told("boards are on")
+        pids = children(demo.process.pid)
+        broker = LocalBroker(tmp_path / "s" / "broker").status()
+        assert broker is not None
+        pids.add(broker.pid)
+        found = [pid for pid in pids if part in command_line(pid)]
+        assert len(found) >= 1, part
+        os.kill(min(found), signal.SIGKILL)
+        assert demo.process.wait(40) == 1
+        wait(lambda: not alive(pids), "something lives on")
+        last = demo.told.splitlines()[-1]
+        name = {"nats.conf": "the broker", "serve": "the controller"}.get(part, "the boards")
+        assert last.startswith(f"lampione: {name}")
+        assert "has ended" in last
+        assert "Traceback" not in demo.told
+    finally:
+        demo.process.kill()
+        demo.process.wait()
 
 
 @pytest.mark.parametrize("moment", ["starting the controller", "boards are on"])

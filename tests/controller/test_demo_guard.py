@@ -1,5 +1,6 @@
 """Whatever happens to a demo, its broker ends and its folder goes."""
 
+import fcntl
 import os
 import signal
 import subprocess
@@ -10,15 +11,20 @@ from pathlib import Path
 
 import pytest
 from lampione.broker import LocalBroker
+from lampione.cli.errors import CliError
+from lampione.demo.guard import Guard
+from lampione.demo.processes import free_port
+from lampione.demo.run import LOCK, _lock
 
 PROGRAM = """\
-import sys, time
+import os, sys
 from pathlib import Path
 from lampione.demo.guard import Guard
-from lampione.demo.processes import start_broker
+from lampione.demo.processes import Broker
 state = Path(sys.argv[1])
-guard = Guard(state, remove=sys.argv[2] == "remove")
-print(start_broker(state), flush=True)
+lock = os.open(state / "demo.lock", os.O_CREAT | os.O_RDWR)
+guard = Guard(state, lock, remove=sys.argv[2] == "remove")
+print(Broker(state, guard).port, guard.pid, flush=True)
 sys.stdin.read()
 guard.finish()
 """
@@ -31,7 +37,7 @@ def wait(condition: Callable[[], bool], what: str) -> None:
         time.sleep(0.02)
 
 
-@pytest.mark.parametrize("how", ["killed", "in good order"])
+@pytest.mark.parametrize("how", ["killed", "in good order", "guard killed"])
 @pytest.mark.parametrize("remove", [True, False])
 def test_the_broker_ends_with_the_demo(how: str, remove: bool, tmp_path: Path) -> None:
     state = tmp_path / "s"
@@ -44,12 +50,16 @@ def test_the_broker_ends_with_the_demo(how: str, remove: bool, tmp_path: Path) -
     assert demo.stdin is not None
     assert demo.stdout is not None
     try:
-        assert int(demo.stdout.readline()) != 1883
+        port, guard = map(int, demo.stdout.readline().split())
+        assert port != 1883
         running = LocalBroker(state / "broker").status()
         assert running is not None
         if how == "killed":
             demo.send_signal(signal.SIGKILL)
         else:
+            if how == "guard killed":
+                os.kill(guard, signal.SIGKILL)
+                wait(lambda: not _alive(guard), "the guard lives on")
             demo.stdin.close()
         demo.wait(30)
         wait(lambda: not _alive(running.pid), "the broker lives on")
@@ -62,6 +72,38 @@ def test_the_broker_ends_with_the_demo(how: str, remove: bool, tmp_path: Path) -
         demo.wait()
         demo.stdout.close()
         LocalBroker(state / "broker").stop()
+
+
+def test_a_broker_of_somebody_else_is_left_alone(tmp_path: Path) -> None:
+    broker = LocalBroker(tmp_path / "broker")
+    port = free_port()
+    running = broker.start(port)
+    lock = _lock(tmp_path)
+    try:
+        for told in (None, port + 1):
+            guard = Guard(tmp_path, lock, remove=False)
+            if told is not None:
+                guard.tell(told)
+            guard.finish()
+            now = broker.status()
+            assert now is not None
+            assert now.pid == running.pid
+    finally:
+        os.close(lock)
+        broker.stop()
+
+
+def test_the_folder_is_held_until_the_guard_has_ended_too(tmp_path: Path) -> None:
+    lock = _lock(tmp_path)
+    guard = Guard(tmp_path, lock, remove=False)
+    os.close(lock)  # as a kill of the demo does; the guard's input stays open
+    with pytest.raises(CliError, match=r"a demo runs in .* choose another --state"):
+        _lock(tmp_path)
+    guard.finish()
+    lock = _lock(tmp_path)
+    with (tmp_path / LOCK).open() as other, pytest.raises(BlockingIOError):
+        fcntl.flock(other, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    os.close(lock)
 
 
 def _alive(pid: int) -> bool:

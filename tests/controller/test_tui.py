@@ -186,6 +186,27 @@ def test_keys_are_told_by_the_screens_own_bindings() -> None:
     drive(steps)
 
 
+def test_a_check_that_fails_ends_the_screen_and_is_kept() -> None:
+    wrong: list[Exception] = []
+
+    def check() -> None:
+        if wrong:
+            raise wrong[0]
+
+    async def steps() -> None:
+        app = LampioneApp(Given(), check=check)
+        async with app.run_test() as pilot:
+            await pilot.pause(1)
+            assert app.is_running
+            assert app.failure is None
+            wrong.append(ValueError("the broker has ended"))
+            await until(pilot, lambda: app.failure is not None)
+        assert app.failure is wrong[0]
+        assert app.return_code == 0
+
+    asyncio.run(steps())
+
+
 def test_ten_thousand_nodes_cost_what_is_seen() -> None:
     async def steps(app: LampioneApp, feed: Given, pilot: Pilot[None]) -> None:
         feed.put("nodes", [node(f"n{i:05}", laeq=50.0) for i in range(10_000)])

@@ -3,6 +3,7 @@
 import argparse
 import signal
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
 
@@ -19,12 +20,15 @@ def screen(options: argparse.Namespace) -> int:
     return show(options.state)
 
 
-def show(state: Path, for_s: float | None = None) -> int:
-    """Show the screen of the controller in `state` until the user ends it, or for so long."""
+def show(state: Path, for_s: float | None = None, check: Callable[[], None] = lambda: None) -> int:
+    """Show the screen of the controller in `state` until the user ends it, or for so long.
+
+    What `check` raises, twice a second, ends the screen and is raised here.
+    """
     from lampione.tui.app import LampioneApp
     from lampione.tui.feed import CoreFeed
 
-    app = LampioneApp(CoreFeed(state), present.places(state), ends_after_s=for_s)
+    app = LampioneApp(CoreFeed(state), present.places(state), ends_after_s=for_s, check=check)
 
     def end(_signal: int, _frame: FrameType | None) -> None:
         app.exit()
@@ -35,4 +39,6 @@ def show(state: Path, for_s: float | None = None) -> int:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+    if app.failure is not None:
+        raise app.failure
     return app.return_code or OK

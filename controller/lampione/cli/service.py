@@ -30,8 +30,10 @@ def demo(options: argparse.Namespace) -> int:
 
 
 def _folder(state: Path) -> Path:
-    """Return the state folder, made and private."""
-    state.mkdir(mode=0o700, parents=True, exist_ok=True)
+    """Return the state folder, made and private. Raises FolderError."""
+    from lampione.core.folder import make_private
+
+    make_private(state)
     return state
 
 
@@ -45,21 +47,22 @@ def _fleet_file(options: argparse.Namespace) -> Path | None:
 def serve(options: argparse.Namespace) -> int:
     """`lampione serve`, until Ctrl-C or SIGTERM."""
     import logging
-    import shutil
 
     from lampione import seeds, serve
     from lampione.broker_url import BrokerUrl
     from lampione.core.core import Core
+    from lampione.core.folder import put
 
     url = None if options.broker is None else BrokerUrl.parse(options.broker)
     seed = seeds.load(_fleet_file(options))
-    _folder(options.state)
-    if options.fleet is not None:  # kept, so that every front end knows the sites
-        shutil.copyfile(options.fleet, options.state / "fleet.toml")
+    if not options.until_eof:  # else whoever started us has made it, or has removed it since
+        _folder(options.state)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     out = printer(options)
 
     def ready(core: Core) -> None:
+        if options.fleet is not None:  # kept, so that every front end knows the sites
+            put(options.fleet, options.state / "fleet.toml")
         if out.as_json:
             out.json({"ready": True, "state": str(options.state), "broker": str(core.url)})
         else:

@@ -4,6 +4,8 @@ import contextlib
 import fcntl
 import json
 import os
+import shlex
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -20,6 +22,48 @@ class FolderError(Exception):
     """The folder cannot be used, or another core has it; the text says what to do."""
 
 
+def make_private(path: Path) -> None:
+    """Make a folder that only its owner can look into; one that is there must be so already.
+
+    Raises FolderError.
+    """
+    try:
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except FileExistsError:
+        raise FolderError(f"{path} is a file: choose a folder with --state") from None
+    except OSError as error:
+        raise FolderError(f"{path}: {error.strerror}") from None
+    _check_private(path)
+
+
+def _check_private(path: Path) -> None:
+    try:
+        mode = path.stat().st_mode
+    except OSError as error:
+        raise FolderError(f"{path}: {error.strerror}") from None
+    if not stat.S_ISDIR(mode):
+        raise FolderError(f"{path} is a file: choose a folder with --state")
+    if mode & 0o077:  # somebody's, perhaps shared on purpose: not ours to close
+        raise FolderError(
+            f"{path} is open to others: run `chmod 700 {shlex.quote(str(path))}`, "
+            "or choose another folder with --state"
+        )
+
+
+def put(source: Path, path: Path) -> None:
+    """Copy a small file, whole or not at all. Raises OSError."""
+    content = source.read_bytes()
+    beside = path.with_name(f"{path.name}.{os.getpid()}.new")
+    try:
+        with beside.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        beside.replace(path)
+    finally:
+        beside.unlink(missing_ok=True)
+
+
 class StateFolder:
     """Paths of everything the controller keeps."""
 
@@ -31,13 +75,8 @@ class StateFolder:
         self.broker = self.path / BROKER
 
     def prepare(self) -> None:
-        """Make the folder when missing, and keep others out. Raises FolderError."""
-        try:
-            self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
-            if self.path.stat().st_mode & 0o077:
-                self.path.chmod(0o700)
-        except OSError as error:
-            raise FolderError(f"{self.path}: {error.strerror}") from None
+        """See that the folder is there and private; it is not made here. Raises FolderError."""
+        _check_private(self.path)
         if len(os.fsencode(self.socket)) > _SOCKET_PATH_MAX:
             raise FolderError(
                 f"{self.path} is too long a path for a socket: choose a shorter one with --state"

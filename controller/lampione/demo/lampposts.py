@@ -138,6 +138,11 @@ class Lampposts:
         for board in self.bench.boards.values():
             board.power_on()
 
+    def check(self) -> None:
+        """Raise CliError when the bench, and all boards with it, has ended by itself."""
+        if not self.bench.alive:
+            raise CliError("the boards' process has ended: start the demo anew")
+
     def close(self) -> None:
         """Switch all off and end the bench."""
         self.bench.close()

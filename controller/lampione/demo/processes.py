@@ -1,5 +1,8 @@
 """The demo's broker and controller, each a process of its own that cannot outlive the demo."""
 
+import contextlib
+import os
+import signal
 import socket
 import subprocess
 import sys
@@ -9,6 +12,7 @@ from pathlib import Path
 from lampione.broker import HOST, LocalBroker
 from lampione.cli.errors import CliError
 from lampione.core.client import Client, NoCore
+from lampione.demo.guard import Guard
 
 CORE_START_S = 20.0
 CORE_END_S = 10.0
@@ -22,9 +26,39 @@ def free_port() -> int:
         return port
 
 
-def start_broker(state: Path) -> int:
-    """Start the demo's own broker, never on the usual port; return its port."""
-    return LocalBroker(state / "broker").start(free_port()).port
+def _how(code: int) -> str:
+    """Say how a process ended, from its return code as subprocess has it."""
+    if code >= 0:
+        return f"with {code}"
+    with contextlib.suppress(ValueError):
+        return f"by {signal.Signals(-code).name}"
+    return f"by signal {-code}"
+
+
+class Broker:
+    """The demo's own broker, never on the usual port; the guard ends it.
+
+    Raises BrokerError.
+    """
+
+    def __init__(self, state: Path, guard: Guard) -> None:
+        port = free_port()
+        guard.tell(port)  # before it runs: whatever happens next, it ends
+        running = LocalBroker(state / "broker").start(port)
+        self.port = running.port
+        self._pid = running.pid
+
+    def check(self) -> None:
+        """Raise CliError when it has ended by itself."""
+        how = ""
+        try:
+            pid, status = os.waitpid(self._pid, os.WNOHANG)
+            if not pid:
+                return
+            how = " " + _how(os.waitstatus_to_exitcode(status))
+        except ChildProcessError:
+            pass  # somebody else has waited for it
+        raise CliError(f"the broker has ended{how}: start the demo anew")
 
 
 class Core:
@@ -42,6 +76,8 @@ class Core:
                 stdin=subprocess.PIPE,
                 stdout=log,
                 stderr=log,
+                # The user's broker, if any, has nothing to do with the demo's.
+                env={k: v for k, v in os.environ.items() if not k.startswith("LAMPIONE_BROKER")},
                 start_new_session=True,
             )
 
@@ -65,9 +101,18 @@ class Core:
 
     def check(self) -> None:
         """Raise CliError when it has ended by itself."""
-        if self._process.poll() is not None:
-            text = self._log.read_text(errors="replace").strip().splitlines()
-            raise CliError(f"the controller ended: {text[-1] if text else 'it said nothing'}")
+        code = self._process.poll()
+        if code is None:
+            return
+        if code < 0:
+            raise CliError(f"the controller has ended {_how(code)}: start the demo anew")
+        text = self._log.read_text(errors="replace").strip().splitlines()
+        raise CliError(f"the controller has ended: {text[-1] if text else 'it said nothing'}")
+
+    def wait_end(self, timeout_s: float) -> None:
+        """Return when it has ended, or after so long."""
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(timeout_s)
 
     def close(self) -> None:
         """End it."""

@@ -1,7 +1,8 @@
 """`lampione demo`: starts everything, shows it, ends everything."""
 
 import contextlib
-import shutil
+import fcntl
+import os
 import signal
 import sys
 import tempfile
@@ -18,10 +19,14 @@ from lampione.cli import present
 from lampione.cli.errors import FAILED, OK, USAGE, CliError
 from lampione.cli.output import Printer, colours
 from lampione.core.client import Client, NoCore
+from lampione.core.folder import make_private, put
 from lampione.demo import processes
 from lampione.demo.guard import Guard
 from lampione.demo.headless import Headless, print_verdict
 from lampione.demo.lampposts import SPL_DB, Lampposts, Sounds
+
+LOCK = "demo.lock"
+CORE_GONE_S = 5.0
 
 
 @dataclass(frozen=True)
@@ -64,12 +69,29 @@ def _folder(options: Options) -> Path:
     """Return the state folder, made. A temporary one is short: a socket's path has 108 bytes."""
     if options.state is None:
         return Path(tempfile.mkdtemp(prefix="lampione-demo-"))
-    options.state.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with contextlib.suppress(NoCore), Client.open(options.state, timeout_s=1):
-        raise CliError(f"a controller runs in {options.state} already: choose another --state")
-    if LocalBroker(options.state / "broker").status() is not None:
-        raise CliError(f"a broker runs in {options.state} already: choose another --state")
+    make_private(options.state)
     return options.state.resolve()
+
+
+def _lock(state: Path) -> int:
+    """Take the folder for this demo; return the descriptor that holds it.
+
+    It is held until the demo and its guard have ended: a demo never meets the end of another.
+    """
+    lock = os.open(state / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(lock)
+        raise CliError(f"a demo runs in {state} already: choose another --state") from None
+    return lock
+
+
+def _check_unused(state: Path) -> None:
+    with contextlib.suppress(NoCore), Client.open(state, timeout_s=1):
+        raise CliError(f"a controller runs in {state} already: choose another --state")
+    if LocalBroker(state / "broker").status() is not None:
+        raise CliError(f"a broker runs in {state} already: choose another --state")
 
 
 def _terminated(_signal: int, _frame: FrameType | None) -> None:
@@ -106,7 +128,15 @@ class Running:
 
     state: Path
     seed: seeds.Seed
+    broker: processes.Broker
     core: processes.Core
+    boards: Lampposts
+
+    def check(self) -> None:
+        """Raise CliError when one of its processes has ended by itself."""
+        self.broker.check()
+        self.core.check()
+        self.boards.check()
 
 
 @contextlib.contextmanager
@@ -120,13 +150,16 @@ def running(options: Options) -> Iterator[Running]:
     try:
         state = _folder(options)
         temporary = options.state is None
-        guard = Guard(state, remove=temporary and not options.keep)
+        lock = _lock(state)
+        ends.callback(os.close, lock)
+        _check_unused(state)
+        guard = Guard(state, lock, remove=temporary and not options.keep)
         ends.callback(guard.finish)
         if temporary and options.keep:
             ends.callback(say, f"kept: {state}")
         boards = Lampposts(state / "bench")
         ends.callback(boards.close)
-        demo = _start(state, boards, sounds, options, ends)
+        demo = _start(state, boards, sounds, options, guard, ends)
         boards.power_on()
         say(f"{len(demo.seed.running)} boards are on; from another terminal:")
         say(f"  lampione --state {state} nodes")
@@ -137,13 +170,18 @@ def running(options: Options) -> Iterator[Running]:
 
 
 def _start(
-    state: Path, boards: Lampposts, sounds: Sounds, options: Options, ends: contextlib.ExitStack
+    state: Path,
+    boards: Lampposts,
+    sounds: Sounds,
+    options: Options,
+    guard: Guard,
+    ends: contextlib.ExitStack,
 ) -> Running:
     """Start everything but the boards' power."""
     boards.start()  # first: where there is no MicroPython, nothing else matters
     fleet = state / "fleet.toml"
     if not fleet.exists():
-        shutil.copyfile(seeds.shipped(), fleet)
+        put(seeds.shipped(), fleet)
     seed = seeds.load(fleet)
     names = [node.id for node in seed.running]
     sounds_made = sounds.compute(len(names), boards.bench.folder)
@@ -151,9 +189,9 @@ def _start(
     had = keys.load(key_file) if key_file.exists() else {}
     keys.new(key_file, [name for name in names if name not in had])
     say("starting the broker…")
-    port = processes.start_broker(state)
+    broker = processes.Broker(state, guard)
     say("starting the controller…")
-    core = processes.Core(state, port)
+    core = processes.Core(state, broker.port)
     ends.callback(core.close)
     say("compiling the firmware…")
     try:
@@ -162,9 +200,9 @@ def _start(
         raise CliError(str(error)) from None
     say(f"computing the sounds, preparing {len(names)} boards…")
     sounds_made()
-    boards.build(seed, keys.load(key_file), firmware, sounds, port, options.interval_s)
+    boards.build(seed, keys.load(key_file), firmware, sounds, broker.port, options.interval_s)
     core.wait()
-    return Running(state, seed, core)
+    return Running(state, seed, broker, core, boards)
 
 
 def run(options: Options) -> int:
@@ -176,16 +214,21 @@ def run(options: Options) -> int:
             return _headless(demo, options)
         from lampione.cli.screen import show
 
-        return show(demo.state, for_s=options.for_s)
+        return show(demo.state, for_s=options.for_s, check=demo.check)
 
 
 def _headless(demo: Running, options: Options) -> int:
     out = Printer(as_json=options.as_json)
     names = [node.id for node in demo.seed.running]
-    with Client.open(demo.state) as client:
-        watcher = Headless(
-            client, names, options.interval_s, present.places(demo.state), out, demo.core.check
-        )
-        verdict = watcher.run(options.for_s)
+    try:
+        with Client.open(demo.state) as client:
+            watcher = Headless(
+                client, names, options.interval_s, present.places(demo.state), out, demo.check
+            )
+            verdict = watcher.run(options.for_s)
+    except NoCore as error:  # its connection ends before itself
+        demo.core.wait_end(CORE_GONE_S)
+        demo.check()
+        raise CliError(f"the controller does not answer: {error}") from None
     print_verdict(verdict, out)
     return OK if verdict.good else FAILED

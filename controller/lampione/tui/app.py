@@ -19,6 +19,7 @@ from lampione.tui.grid import Grid, Heads, shown_columns
 from lampione.tui.node import NodeScreen
 
 DRAIN_S = 0.1
+CHECK_S = 0.5
 
 
 class KeysScreen(ModalScreen[None], inherit_bindings=False):
@@ -131,6 +132,7 @@ class LampioneApp(App[None], inherit_bindings=False):
         sites: node id to its site's name.
         now: the clock for ages, Unix seconds.
         ends_after_s: when the screen ends by itself; None: when the user says so.
+        check: called twice a second; what it raises ends the screen and is kept in `failure`.
     """
 
     ENABLE_COMMAND_PALETTE = False
@@ -145,11 +147,14 @@ class LampioneApp(App[None], inherit_bindings=False):
         sites: Mapping[str, str] | None = None,
         now: Callable[[], float] = time.time,
         ends_after_s: float | None = None,
+        check: Callable[[], None] = lambda: None,
     ) -> None:
         super().__init__()
         self._feed = feed
         self._now = now
         self._ends_after_s = ends_after_s
+        self._check = check
+        self.failure: Exception | None = None
         self.fleet = Fleet(sites)
         self.link: str | None = "connecting"
         self.status: dict[str, Any] = {}
@@ -161,12 +166,20 @@ class LampioneApp(App[None], inherit_bindings=False):
         self._feed.start()
         self.set_interval(DRAIN_S, self.take)
         self.set_interval(1.0, self.tick)
+        self.set_interval(CHECK_S, self._look)
         if self._ends_after_s is not None:
             self.set_timer(self._ends_after_s, self.exit)
 
     def on_unmount(self) -> None:
         """End the feed's threads."""
         self._feed.stop()
+
+    def _look(self) -> None:
+        try:
+            self._check()
+        except Exception as error:  # noqa: BLE001 - whoever shows us raises it
+            self.failure = error
+            self.exit()
 
     def take(self) -> None:
         """Take what has come; render what changed."""

@@ -122,6 +122,11 @@ class VirtualBench:
             raise BenchError("the virtual bench is closed")
         return self._process.pid
 
+    @property
+    def alive(self) -> bool:
+        """Whether the supervisor runs."""
+        return self._process is not None and self._process.poll() is None
+
     def close(self) -> None:
         """Switch every board off and end the supervisor."""
         if self._connection is not None:
