@@ -1,10 +1,15 @@
 """Where a broker is, as people write it: `mqtt://user:password@host:port`, `mqtts://...`."""
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Self
 from urllib.parse import parse_qsl, unquote, urlsplit
 
+from lampione import private
+
+URL_VARIABLE = "LAMPIONE_BROKER"
+PASSWORD_VARIABLE = "LAMPIONE_BROKER_PASSWORD"  # noqa: S105 - the variable's name
 PORT = 1883
 TLS_PORT = 8883
 
@@ -13,11 +18,15 @@ class BrokerUrlError(ValueError):
     """Not a broker's URL. The text never holds the password."""
 
 
+_NO_USER = "a password needs a user: mqtt://user@host"
+
+
 @dataclass(frozen=True)
 class BrokerUrl:
     """One broker. `str()` leaves the password out.
 
     ca, cert, key: files for TLS, from `?ca=...&cert=...&key=...`; without `ca` the system's.
+    password: from the URL, or of the file in `?password-file=...`, which only its owner may read.
     """
 
     host: str
@@ -31,7 +40,7 @@ class BrokerUrl:
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Raises BrokerUrlError."""
+        """Read a URL, and the file of the password. Raises BrokerUrlError."""
         try:
             parts = urlsplit(text)
             port = parts.port
@@ -43,21 +52,75 @@ class BrokerUrl:
             raise BrokerUrlError("a broker's URL is mqtt://host:port or mqtts://host:port")
         tls = parts.scheme == "mqtts"
         files = dict(parse_qsl(parts.query, keep_blank_values=True))
+        password_file = files.pop("password-file", None)
         unknown = files.keys() - {"ca", "cert", "key"}
         if unknown or (files and not tls):
-            raise BrokerUrlError("after `?` only ca=, cert= and key= are known, and only for mqtts")
+            raise BrokerUrlError(
+                "after `?` only password-file= is known, and for mqtts ca=, cert= and key="
+            )
         if ("cert" in files) != ("key" in files):
             raise BrokerUrlError("a client certificate needs both cert= and key=")
+        password = None if parts.password is None else unquote(parts.password)
+        if password_file is not None:
+            if password is not None:
+                raise BrokerUrlError("the password stands in the URL and in a file: leave one out")
+            password = _password_of(Path(password_file))
+        if password is not None and not parts.username:
+            raise BrokerUrlError(_NO_USER)
         return cls(
             parts.hostname,
             port or (TLS_PORT if tls else PORT),
             tls,
             None if parts.username is None else unquote(parts.username),
-            None if parts.password is None else unquote(parts.password),
+            password,
             *(Path(files[name]) if name in files else None for name in ("ca", "cert", "key")),
         )
+
+    @classmethod
+    def of(cls, argument: str | None, environment: Mapping[str, str]) -> Self | None:
+        """Return the broker that a command line and its environment name, None for our own.
+
+        The argument may not hold a password, since all users of the machine can read it.
+        Raises BrokerUrlError.
+        """
+        text = argument or environment.get(URL_VARIABLE)
+        if not text:
+            return None
+        if argument and _has_password(argument):
+            raise BrokerUrlError(
+                "a password on the command line can be read by everybody on this machine: put it "
+                f"into {PASSWORD_VARIABLE}, the whole URL into {URL_VARIABLE}, or the password "
+                "into a file of mode 0600 and add ?password-file=FILE"
+            )
+        url = cls.parse(text)
+        password = environment.get(PASSWORD_VARIABLE)
+        if not password or url.password is not None:
+            return url
+        if url.user is None:
+            if argument:
+                return url  # another one than the password is for
+            raise BrokerUrlError(_NO_USER)
+        return replace(url, password=password)
 
     def __str__(self) -> str:
         user = "" if self.user is None else f"{self.user}@"
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"{'mqtts' if self.tls else 'mqtt'}://{user}{host}:{self.port}"
+
+
+def _has_password(text: str) -> bool:
+    try:
+        return urlsplit(text).password is not None
+    except ValueError:
+        return False  # `parse` says what is wrong
+
+
+def _password_of(path: Path) -> str:
+    try:
+        return private.read(path).decode().rstrip("\r\n")
+    except private.NotPrivateError as error:
+        raise BrokerUrlError(str(error)) from None
+    except UnicodeDecodeError:
+        raise BrokerUrlError(f"{path} is no password: it is not UTF-8") from None
+    except OSError as error:
+        raise BrokerUrlError(f"{path}: {error.strerror}") from None

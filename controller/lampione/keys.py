@@ -10,12 +10,13 @@ import contextlib
 import fcntl
 import json
 import os
-import stat
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from lampione_protocol.seal import KEY_BYTES
 from lampione_protocol.topics import NAME_MAX, is_name
+
+from lampione import private
 
 FILE = "keys.json"
 
@@ -34,13 +35,9 @@ class Keys(dict[str, bytes]):
 def load(path: Path) -> Keys:
     """Return the keys of a file. Raises KeyFileError."""
     try:
-        with path.open("rb") as file:
-            status = os.fstat(file.fileno())
-            if stat.S_IMODE(status.st_mode) & 0o077:
-                raise KeyFileError(f"{path} can be read by others: run `chmod 600 {path}`")
-            if status.st_uid != os.geteuid():
-                raise KeyFileError(f"{path} belongs to another user (uid {status.st_uid})")
-            text = file.read()
+        text = private.read(path)
+    except private.NotPrivateError as error:
+        raise KeyFileError(str(error)) from None
     except FileNotFoundError:
         raise KeyFileError(f"{path} is missing: make it with `lampione keys new`") from None
     except OSError as error:

@@ -170,10 +170,43 @@ def test_url_with_certificates() -> None:
     assert (url.ca, url.cert, url.key) == (Path("/ca.pem"), Path("/c.pem"), Path("/k.pem"))
 
 
+def test_a_password_from_the_environment_or_a_file_and_not_from_the_arguments(
+    tmp_path: Path,
+) -> None:
+    assert BrokerUrl.of(None, {}) is None
+    for argument, environment in (
+        ("mqtt://u@b", {"LAMPIONE_BROKER_PASSWORD": "secret"}),
+        (None, {"LAMPIONE_BROKER": "mqtt://u:secret@b"}),
+        (None, {"LAMPIONE_BROKER": "mqtt://u@b", "LAMPIONE_BROKER_PASSWORD": "secret"}),
+        ("mqtt://u@b", {"LAMPIONE_BROKER": "mqtt://c", "LAMPIONE_BROKER_PASSWORD": "secret"}),
+    ):
+        url = BrokerUrl.of(argument, environment)
+        assert url is not None
+        assert (url.host, url.user, url.password) == ("b", "u", "secret")
+    with pytest.raises(BrokerUrlError, match=r"LAMPIONE_BROKER_PASSWORD.+password-file=") as caught:
+        BrokerUrl.of("mqtt://u:secret@b", {})
+    assert "secret" not in str(caught.value)
+    with pytest.raises(BrokerUrlError, match="needs a user"):
+        BrokerUrl.of(None, {"LAMPIONE_BROKER": "mqtt://b", "LAMPIONE_BROKER_PASSWORD": "secret"})
+    file = tmp_path / "password"
+    file.write_text("se cret\n")
+    file.chmod(0o640)
+    text = f"mqtt://u@b?password-file={file}"
+    with pytest.raises(BrokerUrlError, match="chmod 600"):
+        BrokerUrl.of(text, {})
+    file.chmod(0o600)
+    found = BrokerUrl.of(text, {"LAMPIONE_BROKER_PASSWORD": "other"})
+    assert found is not None
+    assert found.password == "se cret"
+    with pytest.raises(BrokerUrlError, match="No such file"):
+        BrokerUrl.of(f"{text}.not", {})
+
+
 @pytest.mark.parametrize(
     "text",
     ["", "broker", "http://b", "mqtt://", "mqtt://b:99999", "mqtt://b/topic", "mqtt://b?ca=x",
-     "mqtts://b?cert=x", "mqtts://u:secret@b?x=1", "mqtt://u:secret@b:port"],
+     "mqtts://b?cert=x", "mqtts://u:secret@b?x=1", "mqtt://u:secret@b:port",
+     "mqtt://:secret@b", "mqtt://u:secret@b?password-file=x"],
 )  # fmt: skip
 def test_what_is_no_url(text: str) -> None:
     with pytest.raises(BrokerUrlError) as caught:

@@ -15,7 +15,8 @@ from lampione.cli.output import Printer, clean
 from lampione.cli.send import order_of
 
 COMMANDS = (
-    "demo", "serve", "broker", "keys", "nodes", "watch", "show", "history", "gaps", "send",
+    "demo", "serve", "broker", "keys", "nodes", "watch", "show", "history", "gaps",
+    "refused", "send",
 )  # fmt: skip
 
 
@@ -108,6 +109,7 @@ def test_a_mistake_is_one_line_and_code_2(arguments: list[str], message: str) ->
         ["send", "bligny-1", "resume"],
         ["history", "bligny-1"],
         ["gaps", "--json"],
+        ["refused"],
     ],
 )
 def test_no_controller_is_one_line_and_code_3(arguments: list[str], tmp_path: Path) -> None:
@@ -131,7 +133,15 @@ def test_common_options_stand_before_or_after_the_command() -> None:
     assert (order.json, order.state, order.node) == (True, Path("d"), "x")
 
 
+def test_the_environment_names_the_state_folder(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LAMPIONE_STATE", "/var/y")
+    options = parser.parse(["nodes"])
+    assert (options.state, options.own_state) == (Path("/var/y"), False)
+    assert parser.parse(["nodes", "--state", "d"]).state == Path("d")
+
+
 def test_state_folder_is_xdg(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("LAMPIONE_STATE", raising=False)
     monkeypatch.setenv("XDG_STATE_HOME", "/var/x")
     assert parser.parse(["nodes"]).state == Path("/var/x/lampione")
     monkeypatch.delenv("XDG_STATE_HOME")

@@ -58,6 +58,14 @@ def test_serve_needs_keys_and_a_broker_that_can_be(tmp_path: Path) -> None:
     done = lampione("--state", str(tmp_path / "s"), "serve", "--broker", "http://x")
     assert done.returncode == 1
     assert "mqtt://host:port" in done.stderr
+    done = lampione("--state", str(tmp_path / "s"), "serve", "--broker", "mqtt://u:secret@b")
+    assert done.returncode == 1
+    assert "LAMPIONE_BROKER_PASSWORD" in done.stderr
+    assert "secret" not in done.stderr
+    done = lampione(
+        *("--state", str(tmp_path / "s"), "serve"), environment={"LAMPIONE_BROKER": "http://y"}
+    )
+    assert "mqtt://host:port" in done.stderr
 
 
 def test_two_terminals_never_fight_over_a_folder(state: Path) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import socket
 import sqlite3
@@ -9,6 +10,7 @@ import stat
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,11 +18,12 @@ from typing import Any
 import pytest
 from lampione.core.api import LINE_MAX
 from lampione.core.client import Client, CoreError, NoCore
-from lampione_protocol import schema
+from lampione_protocol import schema, topics
 
 from tests.brokers import Broker, running_broker, wait_until
-from tests.controller.fake_node import SHARD, text
+from tests.controller.fake_node import SHARD, FakeNode, text
 from tests.controller.rig import Rig
+from tests.controller.test_cli import lampione
 
 
 @pytest.fixture(scope="module")
@@ -216,6 +219,36 @@ def test_a_line_without_end_is_refused(rig: Rig) -> None:
                 wire.sendall(b"x" * 65536)
             raise OSError(wire.recv(1 << 16))
     assert rig.status()["nodes"] == 2
+
+
+def test_history_of_every_kind_and_what_was_refused(rig: Rig) -> None:
+    def rows(*arguments: str) -> list[Any]:
+        done = lampione("--state", str(rig.folder), *arguments, "--json")
+        assert done.returncode == 0, done.stderr
+        return [json.loads(line) for line in done.stdout.splitlines()]
+
+    node = rig.nodes[0]
+    began = time.time()
+    node.make(schema.EVENT, text(schema.EVENT, clock=0, code=0, severity=1, time=3, argument=8))
+    node.make(schema.LOG, text(schema.LOG, clock=0, level=1, time=4, text="door open"))
+    node.publish(b"rubbish")
+    stranger = FakeNode("x-9", bytes(32))
+    assert node._client is not None
+    node._client.publish(stranger.topic(topics.UP), b"rubbish", 1)
+    rig.settle(node)
+    # A clock that is unset is no time: these are found by when they came.
+    event = rows("history", "a-1", "--message", "event")[-1]
+    assert (event["argument"], event["at"] >= began - 1) == (8, True)
+    log = rows("history", "a-1", "--message", "log")[-1]
+    assert (log["text"], log["time"]) == ("door open", 1577836804)
+    results = rows("history", "a-1", "--message", "result", "--since", "3650d")
+    assert results[0]["op"] == "time"
+    assert rows("history", "a-1", "--message", "hour") == []
+    wait_until("both are counted", lambda: len(rows("refused")) >= 2)
+    refused = {(row["node"], row["reason"]) for row in rows("refused")}
+    assert {("a-1", "truncated"), (None, "unknown node")} <= refused
+    table = lampione("--state", str(rig.folder), "refused").stdout
+    assert re.search(r"^–  +unknown node  +1  ", table, re.MULTILINE)
 
 
 def test_private_files(rig: Rig) -> None:

@@ -1,4 +1,4 @@
-"""`nodes`, `watch`, `show`, `history`, `gaps`: what the fleet is doing and has done."""
+"""`nodes`, `watch`, `show`, `history`, `gaps`, `refused`: what the fleet is doing and has done."""
 
 import argparse
 import contextlib
@@ -243,6 +243,30 @@ def gaps(options: argparse.Namespace) -> int:
         out.table(["node", "what", "numbers", "known since"], rows, right=frozenset())
     else:
         out.line("nothing is missing and nothing is lost")
+    return OK
+
+
+def refused(options: argparse.Namespace) -> int:
+    """`lampione refused`."""
+    out = printer(options)
+    with core(options) as client:
+        found = client.call("refused")
+    if out.as_json:
+        for row in found:
+            out.json(row)
+        return OK
+    if not found:
+        out.line("nothing was refused")
+        return OK
+    out.table(
+        ["node", "reason", "frames", "last"],
+        (
+            [row["node"] or present.UNKNOWN, row["reason"], str(row["count"]),
+             present.clock(row["last"], "%Y-%m-%d %H:%M:%S")]
+            for row in found
+        ),
+        right=frozenset({"frames"}),
+    )  # fmt: skip
     return OK
 
 

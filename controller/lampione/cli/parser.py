@@ -27,7 +27,10 @@ LAMPIONE_DEBUG=1 shows the traceback behind an error; NO_COLOR=1 prints without 
 
 
 def state_folder() -> Path:
-    """Return where the controller keeps its state: XDG_STATE_HOME/lampione."""
+    """Return where the controller keeps its state: LAMPIONE_STATE, or XDG_STATE_HOME/lampione."""
+    chosen = os.environ.get("LAMPIONE_STATE")
+    if chosen:
+        return Path(chosen)
     home = os.environ.get("XDG_STATE_HOME") or "~/.local/state"
     return Path(home).expanduser() / "lampione"
 
@@ -36,7 +39,10 @@ def _common() -> argparse.ArgumentParser:
     """Options of every command, before its name or after it."""
     common = argparse.ArgumentParser(add_help=False, argument_default=argparse.SUPPRESS)
     common.add_argument(
-        "--state", metavar="DIR", type=Path, help="the controller's folder (default: XDG state)"
+        "--state",
+        metavar="DIR",
+        type=Path,
+        help="the controller's folder (default: LAMPIONE_STATE, else XDG state)",
     )
     common.add_argument("--json", action="store_true", help="print JSON, one object a line")
     return common
@@ -137,12 +143,15 @@ def _services(commands: _Commands) -> None:
         "serve",
         "lampione.cli.service:serve",
         "run the controller: one for a state folder, every other command talks to it",
-        "  lampione serve\n  lampione serve --broker mqtts://broker.example:8883 --shard milan\n",
+        "  lampione serve\n"
+        "  lampione serve --broker mqtts://broker.example:8883 --shard milan\n"
+        "  lampione serve --broker 'mqtts://user@broker.example?password-file=FILE'\n",
     )
     serve.add_argument(
         "--broker",
         metavar="URL",
-        help="an MQTT 3.1.1 broker (default: our own, see `lampione broker`)",
+        help="an MQTT 3.1.1 broker (default: LAMPIONE_BROKER, else our own, see `lampione "
+        "broker`); its password: LAMPIONE_BROKER_PASSWORD, or ?password-file=FILE, mode 0600",
     )
     serve.add_argument(
         "--shard", metavar="NAME", help="the share of the fleet to read (default: the fleet file's)"
@@ -233,7 +242,10 @@ def _reading(commands: _Commands) -> None:
         metavar="T",
         help="and until how long ago (default: now)",
     )
-    history.add_argument("--message", choices=("report", "health"), default="report")
+    history.add_argument(
+        "--message", choices=("report", "health", "hour", "event", "log", "result"),
+        default="report", help="of this kind (default: report)",
+    )  # fmt: skip
     history.add_argument("--fields", metavar="A,B", help="these fields only (default: all)")
 
     gaps = commands.add(
@@ -243,6 +255,13 @@ def _reading(commands: _Commands) -> None:
         "  lampione gaps\n  lampione gaps bligny-1 --json\n",
     )
     gaps.add_argument("node", nargs="?", metavar="NODE")
+
+    commands.add(
+        "refused",
+        "lampione.cli.fleet:refused",
+        "count the frames that were not accepted, those of no known node too",
+        "  lampione refused\n  lampione refused --json\n",
+    )
 
 
 def _sending(commands: _Commands, common: argparse.ArgumentParser) -> None:

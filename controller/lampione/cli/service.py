@@ -47,13 +47,14 @@ def _fleet_file(options: argparse.Namespace) -> Path | None:
 def serve(options: argparse.Namespace) -> int:
     """`lampione serve`, until Ctrl-C or SIGTERM."""
     import logging
+    import os
 
     from lampione import seeds, serve
     from lampione.broker_url import BrokerUrl
     from lampione.core.core import Core
     from lampione.core.folder import put
 
-    url = None if options.broker is None else BrokerUrl.parse(options.broker)
+    url = BrokerUrl.of(options.broker, os.environ)
     seed = seeds.load(_fleet_file(options))
     if not options.until_eof:  # else whoever started us has made it, or has removed it since
         _folder(options.state)

@@ -6,6 +6,7 @@ from typing import NamedTuple
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESCCM
 from lampione_protocol import schema, seal
+from lampione_protocol.names import ALL_MESSAGES, CLOCKS
 
 CACHED_KEYS = 4096
 _FIRST = schema.WIRE_VERSION << 5
@@ -13,6 +14,20 @@ _TIMED = frozenset(
     (schema.REPORT, schema.HEALTH, schema.HOUR, schema.EVENT, schema.RESULT, schema.LOG)
 )
 _TIME_UNKNOWN = (1 << 31) - 1
+_UNSET = CLOCKS.index("unset")
+
+
+def _clock_bits() -> dict[int, int]:
+    """Return at which bit each timed message says how far its clock can be trusted."""
+    found = {}
+    for kind, _, fields in ALL_MESSAGES:
+        names = [field[0] for field in fields]
+        if kind in _TIMED and "clock" in names:
+            found[kind] = sum(field[2] for field in fields[: names.index("clock")])
+    return found
+
+
+_CLOCK_BITS = _clock_bits()
 
 
 class Refused(Exception):
@@ -95,11 +110,25 @@ def open_up(ciphers: Ciphers, node: str, key: bytes, frame: bytes) -> Opened:
 
 
 def time_of(kind: int, body: bytes) -> int | None:
-    """Return the message's own time, Unix seconds, or None: every timed one starts with it."""
+    """Return the message's own time, Unix seconds, or None: every timed one starts with it.
+
+    While its clock is unset a node counts seconds since its start: that is no time.
+    """
     if kind not in _TIMED or len(body) < 4:
         return None
     seconds = int.from_bytes(body[:4], "big") >> 1
-    return None if seconds == _TIME_UNKNOWN else seconds + schema.EPOCH_2020
+    if seconds == _TIME_UNKNOWN or _is_unset(kind, body):
+        return None
+    return seconds + schema.EPOCH_2020
+
+
+def _is_unset(kind: int, body: bytes) -> bool:
+    at = _CLOCK_BITS.get(kind)
+    if at is None or len(body) * 8 < at + 2:
+        return False
+    return (
+        int.from_bytes(body[: at // 8 + 2].ljust(at // 8 + 2), "big") >> 14 - at % 8 & 3 == _UNSET
+    )
 
 
 def seal_down(

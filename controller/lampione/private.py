@@ -1,0 +1,26 @@
+"""Files that hold a secret: read only when nobody else can read them."""
+
+import os
+import shlex
+import stat
+from pathlib import Path
+
+
+class NotPrivateError(Exception):
+    """Others can read or have the file; the text says what to do and holds no secret."""
+
+
+def read(path: Path) -> bytes:
+    """Return the content of a file of this user's, mode 0600 or less.
+
+    Raises NotPrivateError, OSError.
+    """
+    with path.open("rb") as file:
+        status = os.fstat(file.fileno())
+        if stat.S_IMODE(status.st_mode) & 0o077:
+            raise NotPrivateError(
+                f"{path} can be read by others: run `chmod 600 {shlex.quote(str(path))}`"
+            )
+        if status.st_uid != os.geteuid():
+            raise NotPrivateError(f"{path} belongs to another user (uid {status.st_uid})")
+        return file.read()
