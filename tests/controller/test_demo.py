@@ -86,10 +86,10 @@ def wait(condition: Callable[[], Any], what: str, timeout_s: float = 30) -> Any:
 class Demo:
     """A demo under way, its progress read as it comes."""
 
-    def __init__(self, *arguments: str) -> None:
+    def __init__(self, *arguments: str, stdout: int = subprocess.DEVNULL) -> None:
         self.process = subprocess.Popen(
             [sys.executable, "-m", "lampione", "demo", "--headless", *arguments],
-            stdout=subprocess.DEVNULL,
+            stdout=stdout,
             stderr=subprocess.PIPE,
             text=True,
         )
@@ -175,8 +175,24 @@ def test_every_lamppost_of_milan_reports_and_nothing_is_missing(
     assert {round(row["report"]["laeq"]) for row in rows[-11:]} <= {74, 75, 76}
     for node in seeds.load().running:
         assert (tmp_path / "dump" / f"{node.id}.s32").stat().st_size > 4 * 48_000 * 4
-    folder = Path(done.stderr.partition("--state ")[2].split()[0])
+    folder = Path(done.stderr.partition("export LAMPIONE_STATE=")[2].split()[0])
     assert not folder.exists()
+
+
+def test_ctrl_c_ends_it_with_the_verdict(recording: Path, tmp_path: Path) -> None:
+    with (tmp_path / "out").open("w") as out:
+        arguments = ("--json", "--interval", "2", "--replay", str(recording))
+        demo = Demo("--state", str(tmp_path / "s"), *arguments, stdout=out.fileno())
+        try:
+            demo.wait_told("lampione nodes")
+            demo.process.send_signal(signal.SIGINT)
+            assert demo.process.wait(60) == 130, demo.told
+        finally:
+            demo.process.kill()
+            demo.process.wait()
+    summary = json.loads((tmp_path / "out").read_text().splitlines()[-1])["summary"]
+    assert summary["nodes"] == 11
+    assert "Traceback" not in demo.told
 
 
 def test_the_fleet_is_listed(state: Path) -> None:

@@ -69,9 +69,21 @@ class Headless:
         self._check = check
         self._began = time.monotonic()
         self._all_after_s: float | None = None
+        self.interrupted = False
 
     def run(self, for_s: float | None) -> Verdict:
-        """Print the table now and then, for so long or until interrupted; return the verdict."""
+        """Print the table now and then, for so long or until interrupted; return the verdict.
+
+        When interrupted (`interrupted` says so) it judges at once, by what has arrived.
+        """
+        try:
+            self._watch(for_s)
+        except KeyboardInterrupt:
+            self.interrupted = True
+            return self._judge()
+        return self._settle()
+
+    def _watch(self, for_s: float | None) -> None:
         end = None if for_s is None else self._began + for_s
         every_s = max(TABLE_LEAST_S, float(self._interval_s))
         table_at = self._began
@@ -84,7 +96,6 @@ class Headless:
                 self._print(rows)
                 table_at = time.monotonic() + every_s
             time.sleep(LOOK_S)
-        return self._settle()
 
     def _look(self) -> list[dict[str, Any]]:
         self._check()

@@ -3,6 +3,7 @@
 import contextlib
 import fcntl
 import os
+import shlex
 import signal
 import sys
 import tempfile
@@ -16,7 +17,7 @@ from lampione_hil.firmware import CompileError, compile_tree
 from lampione import keys, seeds
 from lampione.broker import LocalBroker
 from lampione.cli import present
-from lampione.cli.errors import FAILED, OK, USAGE, CliError
+from lampione.cli.errors import FAILED, INTERRUPTED, OK, USAGE, CliError
 from lampione.cli.output import Printer, colours
 from lampione.core.client import Client, NoCore
 from lampione.core.folder import make_private, put
@@ -161,8 +162,9 @@ def running(options: Options) -> Iterator[Running]:
         ends.callback(boards.close)
         demo = _start(state, boards, sounds, options, guard, ends)
         boards.power_on()
-        say(f"{len(demo.seed.running)} boards are on; from another terminal:")
-        say(f"  lampione --state {state} nodes")
+        say(f"{len(demo.seed.running)} boards are on; in another terminal:")
+        say(f"  export LAMPIONE_STATE={shlex.quote(str(state))}")
+        say("  lampione nodes")
         yield demo
     finally:
         with _unbroken():
@@ -231,4 +233,6 @@ def _headless(demo: Running, options: Options) -> int:
         demo.check()
         raise CliError(f"the controller does not answer: {error}") from None
     print_verdict(verdict, out)
+    if watcher.interrupted:
+        return INTERRUPTED
     return OK if verdict.good else FAILED
