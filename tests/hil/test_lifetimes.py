@@ -129,6 +129,32 @@ def test_no_interpreter_is_one_plain_line(monkeypatch: pytest.MonkeyPatch) -> No
         VirtualBench().start()
 
 
+@pytest.mark.parametrize(
+    ("script", "said"),
+    [
+        ("exit 0", "is no MicroPython"),
+        ("echo MicroPython v1.27", "is no MicroPython"),
+        ("echo micropython 1 x", "is no MicroPython"),
+        ("echo micropython 1 22", "is MicroPython 1.22"),
+        (f'exec "{sys.executable}" "$@"', "is no MicroPython"),
+        (None, "Exec format error"),
+    ],
+)
+def test_what_is_no_micropython_is_said_at_the_start(
+    script: str | None, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = tmp_path / "micropython"
+    program.write_bytes(b"\0" if script is None else f"#!/bin/sh\n{script}\n".encode())
+    program.chmod(0o755)
+    monkeypatch.setenv(VARIABLE, str(program))
+    with pytest.raises(NoInterpreterError) as error:
+        VirtualBench().start()
+    assert said in str(error.value)
+    assert str(error.value).startswith(f"{VARIABLE}={program}")
+    assert str(error.value).endswith("set it to a MicroPython of 1.26 or later")
+    assert "\n" not in str(error.value)
+
+
 def test_an_installed_interpreter_is_run_instead(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

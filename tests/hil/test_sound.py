@@ -3,6 +3,9 @@
 import itertools
 import json
 import math
+import re
+import struct
+import tempfile
 import wave
 from pathlib import Path
 
@@ -12,7 +15,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from lampione_hil.virtual import Recording, SyntheticStreet, Tone, VirtualBench, World
-from lampione_hil.virtual.sound import SAMPLE_HZ, level_db, resample, to_words
+from lampione_hil.virtual.microphone import Loop
+from lampione_hil.virtual.sound import SAMPLE_HZ, level_db, read_wav, resample, to_words
 from scipy import signal
 
 LISTEN = b"""
@@ -47,6 +51,18 @@ def write_wav(path: Path, x: npt.NDArray[np.float64], rate: int, width: int, cha
     with wave.open(str(path), "wb") as file:
         file.setparams((channels, width, rate, 0, "NONE", ""))
         file.writeframes(bytes(frames))
+
+
+def wav(*, rate: int = 8000, samples: int = 800, width: int = 2) -> bytes:
+    """Return a WAV file of one channel, its header as given, right or wrong."""
+    data = b"\1\2\3\4\5\6\7\0"[:width] * samples
+    form = struct.pack("<HHIIHH", 1, 1, rate, rate * width & 0xFFFFFFFF, width, 8 * width)
+    body = b"WAVEfmt " + struct.pack("<I", len(form)) + form
+    body += b"data" + struct.pack("<I", len(data)) + data
+    return b"RIFF" + struct.pack("<I", len(body)) + body
+
+
+WAV = wav()
 
 
 def words(path: Path) -> npt.NDArray[np.int32]:
@@ -106,18 +122,60 @@ def test_resampling_agrees_with_scipy() -> None:
 
 @pytest.mark.parametrize(
     ("content", "said"),
-    [(b"RIFF nonsense", "not a PCM WAV"), (b"", "not a PCM WAV")],
+    [
+        (b"RIFF nonsense", "not a PCM WAV file (not a WAVE file)"),
+        (b"nonsense, and more of it", "not a PCM WAV file (file does not start with RIFF id)"),
+        (b"", "the file is empty"),
+        (b"RIFF", "not a PCM WAV file (it ends within its header)"),
+        (WAV[:20], "not a PCM WAV file (it ends within its header)"),
+        (wav(samples=1), "shorter than 0.1 s"),
+        (wav(samples=799), "shorter than 0.1 s"),
+        (wav(samples=0), "shorter than 0.1 s"),
+        (wav(rate=0), "its rate is 0 Hz, 1 to 384000 are possible"),
+        (wav(rate=384_001), "its rate is 384001 Hz, 1 to 384000 are possible"),
+        (wav(width=8), "its samples have 64 bits, 8 to 32 are possible"),
+        (b"RIFF\x10\0\0\0WAVEjunk\x50\0\0\0" + WAV[12:], "the lengths in it are wrong"),
+        (wav(rate=1, samples=1 << 20), "longer than 15 minutes"),
+    ],
+    ids=[str(n) for n in range(13)],
 )
 def test_what_is_no_recording(tmp_path: Path, content: bytes, said: str) -> None:
     path = tmp_path / "x.wav"
     path.write_bytes(content)
-    with pytest.raises(ValueError, match=said):
+    with pytest.raises(ValueError, match=re.escape(said)) as error:
         Recording(path, 70).signal()
+    assert "\n" not in str(error.value)
+
+
+@settings(deadline=None)
+@given(st.binary(max_size=80) | st.tuples(
+    st.integers(0, 60), st.binary(min_size=1, max_size=8)
+).map(lambda hit: WAV[: hit[0]] + hit[1] + WAV[hit[0] + len(hit[1]) :]))  # fmt: skip
+def test_a_damaged_recording_is_read_or_refused(content: bytes) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "x.wav"
+        path.write_bytes(content)
+        try:
+            rate, x = read_wav(path)
+        except ValueError as error:
+            assert str(error).startswith(f"{path}: ")  # noqa: PT017
+        else:
+            assert len(x) >= 0.1 * rate
+            assert np.max(np.abs(x)) <= 1
+
+
+@given(st.integers(1, 20), st.integers(0, 100), st.integers(1, 3000))
+def test_a_loop_goes_round_however_short_it_is(frames: int, position: int, wanted: int) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "loop.s32"
+        path.write_bytes(np.arange(frames, dtype="<i4").tobytes())
+        heard = np.frombuffer(Loop(path).read(position, wanted), "<i4")
+    assert (heard == np.arange(position, position + wanted) % frames).all()
 
 
 def test_silence_and_overload_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "x.wav"
-    write_wav(path, np.zeros(100), 48000, 2, 1)
+    write_wav(path, np.zeros(4800), 48000, 2, 1)
     with pytest.raises(ValueError, match="silence"):
         Recording(path, 70).signal()
     click = np.zeros(48000)

@@ -29,10 +29,10 @@ class Loop:
     def read(self, position: int, frames: int) -> bytes:
         """Return `frames` samples from `position`, going round."""
         at = position % self.frames
-        if at + frames <= self.frames:
-            return self._map[at * 4 : (at + frames) * 4]
-        first = self.frames - at
-        return self._map[at * 4 :] + self.read(0, frames - first)
+        data = self._map[at * 4 : (at + frames) * 4]
+        while len(data) < frames * 4:
+            data += self._map[: frames * 4 - len(data)]
+        return data
 
 
 class Microphone:

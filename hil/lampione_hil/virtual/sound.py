@@ -20,6 +20,9 @@ SAMPLE_HZ = 48_000
 FULL_SCALE = 1 << 23  # of the 24-bit converter
 FULL_SCALE_DB = 120.0  # SPL of a full-scale sine
 LONGEST_S = 900  # of a recording: one round is worked on in memory
+SHORTEST_S = 0.1
+FASTEST_HZ = 384_000
+HEADER_BYTES = 1 << 20  # what may lie in a file beside its samples
 Floats = npt.NDArray[np.float64]
 
 
@@ -64,7 +67,7 @@ class Street(ABC):
 
 @dataclass(frozen=True)
 class Recording(Street):
-    """A WAV file (PCM of 8, 16, 24 or 32 bits; the first channel), looped.
+    """A WAV file (PCM of 8, 16, 24 or 32 bits; the first channel), looped. 0.1 s at least.
 
     spl_db: the unweighted Leq of the whole file. Its peaks must fit below 120 dB SPL: ValueError
     otherwise, as a real microphone would overload.
@@ -78,7 +81,7 @@ class Recording(Street):
         return f"wav {hashlib.sha256(self.path.read_bytes()).hexdigest()} {self.spl_db!r}"
 
     def signal(self) -> Floats:
-        """See Street. Raises ValueError for a file that is no PCM WAV, is empty or silent."""
+        """See Street. Raises ValueError for a file that is no PCM WAV, is too short or silent."""
         rate, x = read_wav(self.path)
         x = resample(x, rate, SAMPLE_HZ)
         rms = float(np.sqrt(np.mean(x * x)))
@@ -154,19 +157,31 @@ class SyntheticStreet(Street):
 def read_wav(path: Path) -> tuple[int, Floats]:
     """Return (rate Hz, first channel with full scale = 1).
 
-    Raises ValueError, in one line, for what is no PCM WAV.
+    Raises ValueError, in one line, for what is no PCM WAV or has no length or rate of use.
     """
+    bytes_there = path.stat().st_size
+    if not bytes_there:
+        raise ValueError(f"{path}: the file is empty")
     try:
         with wave.open(str(path), "rb") as file:
             width, channels, rate = file.getsampwidth(), file.getnchannels(), file.getframerate()
+            if not 1 <= rate <= FASTEST_HZ:
+                raise ValueError(f"{path}: its rate is {rate} Hz, 1 to {FASTEST_HZ} are possible")
+            if not 1 <= width <= 4:
+                raise ValueError(f"{path}: its samples have {8 * width} bits, 8 to 32 are possible")
+            frame = width * channels
+            if bytes_there > LONGEST_S * rate * frame + HEADER_BYTES:
+                raise ValueError(f"{path}: longer than {LONGEST_S // 60} minutes, cut it")
             data = file.readframes(file.getnframes())
-    except (wave.Error, EOFError) as error:
+    except EOFError:
+        raise ValueError(f"{path}: not a PCM WAV file (it ends within its header)") from None
+    except wave.Error as error:
         raise ValueError(f"{path}: not a PCM WAV file ({error})") from None
-    data = data[: len(data) // (width * channels) * width * channels]
-    if not data:
-        raise ValueError(f"{path}: no samples")
-    if len(data) // (width * channels) > LONGEST_S * rate:
-        raise ValueError(f"{path}: longer than {LONGEST_S // 60} minutes, cut it")
+    except RuntimeError:  # a chunk that reaches beyond the one that it lies in
+        raise ValueError(f"{path}: a damaged WAV file (the lengths in it are wrong)") from None
+    data = data[: len(data) // frame * frame]
+    if len(data) // frame < SHORTEST_S * rate:
+        raise ValueError(f"{path}: shorter than {SHORTEST_S:g} s, nothing to listen to")
     x: Floats
     if width == 1:
         x = (np.frombuffer(data, np.uint8).astype(np.float64) - 128) / 128
