@@ -44,22 +44,23 @@ def _remember(known: list) -> None:
 
 def light(settings: dict) -> "Lamp | None":
     """Bring the lamp to its design level, by the settings or, should they be damaged, by memory."""
-    part = settings["parts"].get("lamp")
+    given = settings["parts"].get("lamp")
     percent = settings["lamp"]["design_percent"]
     known = _remembered()
-    if part is None and known:
-        part = {"pin": known[0]}
-        percent = known[1]
-    if part is None:
-        return None
-    try:
-        lamp = Lamp(open_pwm(machine, part, percent), time.ticks_ms, percent)
-    except (ValueError, KeyError, TypeError, OSError) as error:
-        print("lampione: lamp:", repr(error))
-        return None
-    if known != [part["pin"], percent]:
-        _remember([part["pin"], percent])
-    return lamp
+    tries = [(given, percent)]
+    if known:
+        tries.append(({"pin": known[0]}, known[1] if given is None else percent))
+    for part, percent in tries:
+        if part is not None:
+            try:
+                lamp = Lamp(open_pwm(machine, part, percent), time.ticks_ms, percent)
+            except Exception as error:
+                print("lampione: lamp:", repr(error))
+                continue
+            if known != [part["pin"], percent]:
+                _remember([part["pin"], percent])
+            return lamp
+    return None
 
 
 def _settings() -> tuple:
@@ -74,11 +75,12 @@ def _settings() -> tuple:
 
 def main() -> None:
     """Run the node until Ctrl-C, or until it cannot go on."""
-    settings, faults = _settings()
-    lamp = light(settings)
-    for line in faults:
-        print("lampione:", line)
+    lamp = None
     try:
+        settings, faults = _settings()
+        lamp = light(settings)
+        for line in faults:
+            print("lampione:", line)
         from .node import run
 
         run(settings, faults, lamp)
@@ -93,5 +95,6 @@ def main() -> None:
             lamp.set_fault(True)
         sys.print_exception(error)
         print("lampione: starting again in", _PAUSE_S, "s; Ctrl-C for the REPL")
+        machine.WDT(timeout=_PAUSE_S * 2000)  # or the one of the node ends the pause
         time.sleep(_PAUSE_S)
         machine.reset()

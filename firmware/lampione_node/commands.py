@@ -110,7 +110,7 @@ class Commands:
         state.save()
         clock = self._post.clock
         reason = _NONE
-        if clock.quality() and expires is not None and clock.now() > expires:
+        if clock.quality() and (expires is None or clock.now() > expires):
             reason = _EXPIRED
         elif op == _TIME or (not clock.quality() and op not in (_READ, _HELLO, _FETCH)):
             if challenge != self.challenge:

@@ -22,6 +22,7 @@ _EXTRA = const(5)  # length and CRC of a record
 _RECORD_MIN = const(24)  # a header, a tag, one byte of text, _EXTRA
 _RESERVE = const(8)  # blocks of flash left to the rest of the node
 _ENOSPC = const(28)
+_TRIES = const(5)  # of a read, each some time after the other
 SEQ_MAX = 0xFFFFFE
 
 
@@ -169,12 +170,15 @@ class Outbox:
         counted as dropped, since what was half written must not meet another frame's nonce.
         """
         record = self._record
-        record[0] = length
-        record[length + 1 : length + 5] = crc32(self.frame[:length]).to_bytes(4, "big")
-        self.failed = not self._append(record[: length + _EXTRA])
-        if self.failed:
-            self.dropped += 1
-        self.next_seq += 1
+        self.failed = True
+        try:
+            record[0] = length
+            record[length + 1 : length + 5] = crc32(self.frame[:length]).to_bytes(4, "big")
+            self.failed = not self._append(record[: length + _EXTRA])
+        finally:  # whatever went wrong, the number has sealed a frame
+            self.next_seq += 1
+            if self.failed:
+                self.dropped += 1
         return not self.failed
 
     def _append(self, record) -> bool:  # type: ignore[no-untyped-def]
@@ -215,6 +219,7 @@ class Reader:
         self._buf = memoryview(bytearray(FRAME_MAX + _EXTRA))
         self.frame = self._buf[1 : FRAME_MAX + 1]
         self._file = None
+        self._failed = 0  # reads in a row
         self.seek(1)
         outbox.readers.append(self)
 
@@ -232,8 +237,8 @@ class Reader:
         self._at = 0
         self._size = 0
 
-    def _open(self) -> int:
-        """Open the segment that may hold `seq`; return the first number behind it."""
+    def _locate(self) -> int:
+        """Turn to the segment that may hold `seq`; return the first number behind it."""
         firsts = self._box.firsts
         i = len(firsts) - 1
         while i and firsts[i] > self.seq:
@@ -244,30 +249,36 @@ class Reader:
             self.close()
             self._first = firsts[i]
             self._at = 0
-        if self._file is None:
-            self._size = 0
-            try:
-                self._file = open(self._box.path(self._first), "rb")
-                self._size = self._file.seek(0, 2)
-            except OSError:
-                pass
         return firsts[i + 1] if i + 1 < len(firsts) else self._box.next_seq
+
+    def _open(self) -> None:
+        if self._file is None:
+            self._file = open(self._box.path(self._first), "rb")
+            self._size = self._file.seek(0, 2)
 
     def read(self, last: int) -> int:
         """Put the next frame with a number up to `last` into `frame`.
 
-        Returns its length, and 0 when there is none.
+        Returns its length, and 0 when there is none, or the flash cannot be read just now.
         """
         box = self._box
         last = min(last, box.next_seq - 1)
         while self.seq <= last and box.firsts:
-            behind = self._open()
+            behind = self._locate()
             n = 0
             try:
-                if self._file is not None:
-                    self._at, n = _find(self._file, self._at, self._size, self._buf)
+                self._open()
+                self._at, n = _find(self._file, self._at, self._size, self._buf)
+                if not n and behind == box.next_seq and self._grown():
+                    continue
+                self._failed = 0
             except OSError:
-                pass
+                # Only what stays unreadable is given up: a hole that was told is a hole for ever.
+                self.close()
+                self._failed += 1
+                if self._failed < _TRIES:
+                    return 0
+                self._failed = 0
             if n:
                 seq = frame_seq(self.frame)
                 if seq > last:
@@ -280,8 +291,6 @@ class Reader:
                         self._on_hole(self.seq, seq - 1)
                     self.seq = seq + 1
                     return n
-            elif behind == box.next_seq and self._grown():
-                continue
             else:
                 if behind > last + 1:
                     behind = last + 1

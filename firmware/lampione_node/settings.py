@@ -8,7 +8,7 @@ import json
 
 # Key, default, least and most: of a number's value, of a text's length. As text it takes half
 # the room that tuples would.
-_RULES = """report_interval_s 60 1 3600
+_RULES = """report_interval_s 60 1 510
 health_interval_s 900 1 86400
 outbox_bytes 524288 16384 16777216
 node "" 1 32

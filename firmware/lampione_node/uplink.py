@@ -246,7 +246,9 @@ class Uplink:
         quiet_ms = _HELLO_MS if self._post.clock.quality() == CONTROLLER else _HELLO_UNSET_MS
         if ticks_diff(now, self._hello_ms) > quiet_ms:
             self._on_hello(None)
-        if self._refused_ms is None or ticks_diff(now, self._refused_ms) > _REFUSED_MS:
+        if self._refused_ms is not None and ticks_diff(now, self._refused_ms) > _REFUSED_MS:
+            self._refused_ms = None  # ticks of days ago would seem to lie ahead
+        if self._refused_ms is None:
             for i in range(len(self.refused)):
                 count = self.refused[i] - self._refused_told[i]
                 if count:

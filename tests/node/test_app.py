@@ -121,3 +121,16 @@ def test_lost_and_damaged_state_files_are_survived(bench: VirtualBench) -> None:
         board.power_off()
     board.power_on()
     board.wait_console("lampione node forgetful boot 2 ")
+
+
+def test_a_lamp_that_cannot_be_driven_as_set_burns_as_it_did(bench: VirtualBench) -> None:
+    board = bench.board("mispinned", node_files("mispinned", KEY, 1, lamp=LAMP))
+    board.power_on()
+    board.wait_console("lampione node")
+    for part in ({"pin": 99}, {}, {"pin": "x"}):
+        board.power_off()
+        board.write_files(node_files("mispinned", KEY, 1, lamp=LAMP, parts={**PARTS, "lamp": part}))
+        board.power_on()
+        board.wait_console("lampione node mispinned")
+        assert lit(board), part
+    board.power_off()
