@@ -5,8 +5,9 @@
 
 MESSAGES = {
     "Hello": "Who a node is and what it holds. Sent at each connection and when asked; outside "
-    "the sequence, under a key of its own. Frames of an epoch that no Hello has announced are opened "
-    "and stored at once, since the epoch stands in their header; a watermark waits for the Hello.",
+    "the sequence, under a key of its own. Frames of an epoch that no Hello has announced are "
+    "opened and stored at once, since the epoch stands in their header; a watermark waits for "
+    "the Hello.",
     "Report": "What one interval (a minute, five over LoRaWAN) sensed and lit.",
     "Health": "What changes slowly, every 15 minutes and when asked by `read`. The correction set "
     "stands here: a sealed Report has no bits left for it in 51 bytes.",
