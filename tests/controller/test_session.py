@@ -212,3 +212,28 @@ def test_a_broker_that_says_nothing_is_left(monkeypatch: pytest.MonkeyPatch) -> 
             session.read(10)
             session.tick(time.monotonic())
         assert session.error is not None
+
+
+@given(
+    size=st.integers(65_000, 3_000_000),
+    qos_mid=st.sampled_from([0, 7]),
+    cut=st.integers(10_000, 400_000),
+)
+@settings(max_examples=10, deadline=None)
+def test_a_packet_of_any_size_is_skipped_and_acknowledged(
+    size: int, qos_mid: int, cut: int
+) -> None:
+    with connected() as (session, wire):
+        big = publish("lampione/v1/test/a/up", bytes(size), qos_mid)
+        data = CONNACK + big + publish("lampione/v1/test/b/up", b"after", 8)
+        for at in range(0, len(data), cut):
+            give(session, wire, data[at : at + cut])
+        deadline = time.monotonic() + 10
+        while len(session.received) < 2 and time.monotonic() < deadline:
+            select.select([session.fileno()], [], [], 1)
+            session.read(10)
+        assert session.error is None
+        assert [(r.topic[-4:], r.mid) for r in session.received] == [("a/up", qos_mid), ("b/up", 8)]
+        assert len(session.received[0].payload) < 100
+        assert session.received[1].payload == b"after"
+        assert len(session._client.unread) < 200_000

@@ -28,7 +28,8 @@ CONNECT_S = 10.0
 _CHUNK = 1 << 16
 _PUBLISH = 0x30
 _PUBACK = b"\x40\x02"
-_PACKET_MAX = 1 << 20
+# A topic of the most that MQTT allows, a packet's number, and what is kept of a payload.
+_HEAD_MAX = 2 + 65535 + 2 + 64
 # Of anything longer only so much is kept that it is seen to be too long: a batch stays small.
 _PAYLOAD_KEPT = FRAME_MAX + 1
 _TOPIC_KEPT = 256  # bytes, far more than any of ours has
@@ -49,6 +50,7 @@ class _Client(mqtt.Client):
         self.unread = b""
         self.read_at = 0
         self.unsent = bytearray()
+        self.skip = 0  # bytes to come of a packet that is too large to be kept
         super().__init__(
             CallbackAPIVersion.VERSION2,
             client_id,
@@ -60,7 +62,9 @@ class _Client(mqtt.Client):
     def fill(self) -> bool:
         """Read from the socket; say whether it is still open. Raises OSError, BlockingIOError."""
         chunk = super()._sock_recv(_CHUNK)
-        self.unread = self.unread[self.read_at :] + chunk
+        skipped = min(self.skip, len(chunk))
+        self.skip -= skipped
+        self.unread = self.unread[self.read_at :] + chunk[skipped:]
         self.read_at = 0
         return bool(chunk)
 
@@ -192,7 +196,9 @@ class Session:
             if first & 0xF0 != _PUBLISH:
                 break
             body, size = _length(data, at + 1)
-            if body < 0 or body + size > end:
+            # Of a large packet the head will do: it is counted, acknowledged, and skipped.
+            needed = min(size, _HEAD_MAX)
+            if body < 0 or body + needed > end:
                 complete = False
                 break
             start = body + 2 + (data[body] << 8 | data[body + 1])
@@ -205,6 +211,9 @@ class Session:
                 raise ValueError("a topic longer than its packet")
             topic = data[body + 2 : min(start, body + 2 + _TOPIC_KEPT)].decode(errors="replace")
             received.append(Received(topic, data[payload : min(at, payload + _PAYLOAD_KEPT)], mid))
+            if at > end:
+                client.skip = at - end
+                at = end
         client.read_at = at
         return complete
 
@@ -294,8 +303,6 @@ def _length(data: bytes, at: int) -> tuple[int, int]:
         size |= (data[position] & 127) << shift
         shift += 7
         if data[position] < 128:
-            if size > _PACKET_MAX:
-                raise ValueError("a packet that large is not for us")
             return position + 1, size
     if len(data) >= at + 4:
         raise ValueError("a length of more than four bytes")
