@@ -50,7 +50,7 @@ def _parse(path: Path, text: bytes) -> Keys:
         document = json.loads(text)
         version, nodes = document["version"], document["nodes"]
         items = list(nodes.items())
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         raise KeyFileError(f"{path} is not a key file: restore it from its backup") from None
     if version != 1:
         raise KeyFileError(f"{path} is of another version than this program knows: update it")
@@ -109,9 +109,13 @@ def _write(path: Path, keys: Keys) -> None:
     beside = path.with_name(path.name + ".new")
     beside.unlink(missing_ok=True)  # of a crash; we hold the lock
     descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with open(descriptor, "w", encoding="ascii") as file:
-        json.dump(document, file, indent=1)
-        file.write("\n")
-        file.flush()
-        os.fsync(file.fileno())
-    beside.replace(path)
+    try:
+        with open(descriptor, "w", encoding="ascii") as file:
+            json.dump(document, file, indent=1)
+            file.write("\n")
+            file.flush()
+            os.fsync(file.fileno())
+        beside.replace(path)
+    except OSError:  # a full disk
+        beside.unlink(missing_ok=True)
+        raise

@@ -1,5 +1,6 @@
 """The command line without a controller: grammar, errors, exit codes, what `--help` costs."""
 
+import argparse
 import json
 import os
 import re
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from lampione import keys
 from lampione.cli import parser, values
 from lampione.cli.output import Printer, clean
 from lampione.cli.send import order_of
@@ -77,7 +79,7 @@ def test_help_documents_the_exit_codes() -> None:
     [
         (["send", "x", "level", "101"], "'101' is not a level: write 0 to 100"),
         (["send", "x", "level", "40", "--for", "10"], "'10' is not a duration: write 5s, 10m"),
-        (["send", "x", "level", "40", "--ramp", "10m"], "--ramp: at most 409.4s"),
+        (["send", "x", "level", "40", "--ramp", "10m"], "--ramp: from 0s to 409.4s are possible"),
         (["send", "x", "level", "40", "--for", "0s"], "--for: from 1s to 12d are possible"),
         (["send", "x", "dance"], "invalid choice: 'dance'"),
         (["send", "x"], "required: COMMAND"),
@@ -87,6 +89,16 @@ def test_help_documents_the_exit_codes() -> None:
         (["demo", "--spl", "loud"], "'loud' is not a sound level"),
         (["history", "x", "--fields", "laeq,lqae"], "a report has no field 'lqae': it has start"),
         (["broker", "start", "--port", "70000"], "'70000' is not a port: write 1 to 65535"),
+        (["watch", "--for", "99999999999999d"], "is too long a time: 10000d at most"),
+        (["history", "x", "--since", "9" * 400 + "d"], "is too long a time: 10000d at most"),
+        (["demo", "--interval", "9" * 400], "whole seconds from 1 to 510"),
+        (["send", "x", "level", "40", "--ramp", "-5s"], "'-5s' is a negative time: write 5s"),
+        (["send", "x", "read", "--wait", "0s"], "--wait: from 1s to 30d are possible"),
+        (["send", "x", "read", "--wait", "31d"], "--wait: from 1s to 30d are possible"),
+        (["demo", "--dump", ""], "--dump: the folder's name is empty"),
+        (["serve", "--broker", "foo"], "a broker's URL is mqtt://host:port"),
+        (["serve", "--shard", "Ü"], "'Ü' cannot be a shard's name: use a-z, 0-9 and '-'"),
+        (["keys", "new", "a", "Ünï"], "'Ünï' cannot be a node's name: use a-z, 0-9 and '-'"),
         (["nodes", "--jsn"], "unrecognized arguments: --jsn"),
         (["nodse"], "invalid choice: 'nodse'"),
     ],
@@ -98,6 +110,49 @@ def test_a_mistake_is_one_line_and_code_2(arguments: list[str], message: str) ->
     assert done.stderr.startswith("lampione")
     assert done.stderr.count("\n") == 1
     assert done.stdout == ""
+
+
+def test_an_empty_folder_name_is_not_this_folder(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "lampione", "--state", "", "keys", "new", "a"],
+        capture_output=True, text=True, timeout=60, cwd=tmp_path, check=False,
+    )  # fmt: skip
+    assert done.returncode == 2
+    assert "--state: the folder's name is empty" in done.stderr
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+def test_a_closed_stream_is_no_matter(closed: str, tmp_path: Path) -> None:
+    state = tmp_path / "s"
+    for arguments, code in (("keys new a", 0), ("keys new a", 1), ("nodes", 3), ("nods", 2)):
+        line = f'"{sys.executable}" -m lampione --state "$0" {arguments} {closed}'
+        done = subprocess.run(
+            ["sh", "-c", line, state],
+            capture_output=True, text=True, timeout=60, check=False,
+        )  # fmt: skip
+        assert done.returncode == code, done.stderr
+        assert "Error" not in done.stderr
+    assert list(keys.load(state / "keys.json")) == ["a"]
+
+
+def test_what_a_terminal_cannot_show_becomes_a_question_mark() -> None:
+    program = (
+        "from lampione.cli.output import Printer, prepare_streams as p; p()\n"
+        "Printer(as_json=False).table(['a'], [['● Ü']], right=frozenset())\n"
+        "Printer(as_json=True).json({'a': '● Ü'})"
+    )
+    for encoding, shown in (("ascii", "? ?"), ("latin-1", "? Ü"), ("utf-8", "● Ü")):
+        done = subprocess.run(
+            [sys.executable, "-c", program],
+            capture_output=True,
+            env={**os.environ, "PYTHONIOENCODING": encoding, "PYTHONUTF8": "0"},
+            timeout=60,
+            check=True,
+        )
+        _, line, data = done.stdout.decode(encoding).splitlines()
+        assert line == shown
+        assert json.loads(data) == {"a": "● Ü"}
 
 
 @pytest.mark.parametrize(
@@ -178,8 +233,14 @@ def test_durations_are_read_whole_or_refused(text: str) -> None:
     if whole is None:
         with pytest.raises(Exception, match="is not a duration"):
             values.duration_s(text)
-    else:
-        assert values.duration_s(text) >= 0
+        return
+    try:
+        assert 0 <= values.duration_s(text) <= values.LONGEST_S
+    except argparse.ArgumentTypeError as error:
+        assert "is too long a time" in str(error)  # noqa: PT017
+        units_s = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400}
+        parts = re.findall(r"([0-9.]+)(ms|s|m|h|d)", text)
+        assert sum(float(n) * units_s[u] for n, u in parts) > values.LONGEST_S
 
 
 @given(st.floats(0, 1e9))

@@ -56,10 +56,10 @@ def test_serve_needs_keys_and_a_broker_that_can_be(tmp_path: Path) -> None:
     assert "lampione keys new" in done.stderr
     assert done.stderr.count("\n") == 1
     done = lampione("--state", str(tmp_path / "s"), "serve", "--broker", "http://x")
-    assert done.returncode == 1
+    assert done.returncode == 2
     assert "mqtt://host:port" in done.stderr
     done = lampione("--state", str(tmp_path / "s"), "serve", "--broker", "mqtt://u:secret@b")
-    assert done.returncode == 1
+    assert done.returncode == 2
     assert "LAMPIONE_BROKER_PASSWORD" in done.stderr
     assert "secret" not in done.stderr
     done = lampione(

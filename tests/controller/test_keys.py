@@ -3,6 +3,8 @@
 import json
 import os
 import stat
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -73,6 +75,40 @@ def test_damage_is_one_plain_error_without_a_secret(text: bytes) -> None:
         assert "00" * 32 not in str(error)  # noqa: PT017
     else:
         assert all(len(key) == 32 for key in keys.values())
+
+
+def test_endless_nesting_is_no_key_file() -> None:
+    with pytest.raises(KeyFileError, match="is not a key file"):
+        _parse(Path("keys.json"), b"[" * 100_000)
+
+
+def test_a_full_disk_leaves_the_file_and_nothing_beside_it(tmp_path: Path) -> None:
+    path = tmp_path / "keys.json"
+    new(path, ["a-1"])
+    before = path.read_bytes()
+    program = (
+        "import resource, sys; from pathlib import Path; from lampione import keys\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[2]), resource.RLIM_INFINITY))\n"
+        "keys.new(Path(sys.argv[1]), ['b-2'])"
+    )
+    for limit in ("0", "100"):
+        done = subprocess.run(
+            [sys.executable, "-c", program, str(path), limit],
+            capture_output=True,
+            text=True,
+            timeout=30,
+            check=False,
+        )
+        assert done.stderr.endswith(f"KeyFileError: {path}: File too large\n")
+        assert path.read_bytes() == before
+        assert list(tmp_path.iterdir()) == [path]
+
+
+def test_an_empty_file_of_an_earlier_crash_does_not_hinder(tmp_path: Path) -> None:
+    (tmp_path / "keys.json.new").touch(0o400)
+    new(tmp_path / "keys.json", ["a-1"])
+    assert list(load(tmp_path / "keys.json")) == ["a-1"]
+    assert [entry.name for entry in tmp_path.iterdir()] == ["keys.json"]
 
 
 def test_keys_do_not_show_themselves() -> None:

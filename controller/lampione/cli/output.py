@@ -1,5 +1,6 @@
 """What a command prints: tables for people, JSON lines for programs; colour on terminals only."""
 
+import io
 import json
 import os
 import re
@@ -15,6 +16,28 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 def colours(stream: TextIO) -> bool:
     """Say whether `stream` wants colour: a terminal, no NO_COLOR (no-color.org), not dumb."""
     return not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb" and stream.isatty()
+
+
+def prepare_streams() -> None:
+    """See that there are standard streams, and that printing never fails for a letter.
+
+    A closed one (`>&-`) becomes the null device: its number would go to the next file opened, and
+    a child process would write into that.
+    """
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        try:
+            os.fstat(number)
+        except OSError:
+            opened = os.open(os.devnull, os.O_RDWR)  # the lowest number that is free
+            if opened != number:
+                os.dup2(opened, number)
+                os.close(opened)
+            os.set_inheritable(number, True)
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(number, "w" if number else "r", closefd=False))  # noqa: SIM115
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
 
 
 def clean(text: str) -> str:
@@ -34,6 +57,8 @@ class Printer:
         self.as_json = as_json
         self._out = sys.stdout if stream is None else stream
         self._colours = colours(self._out) and not as_json
+        # Elsewhere what the stream cannot show becomes a `?`; data stays what it is.
+        self._ascii = (getattr(self._out, "encoding", None) or "").lower() != "utf-8"
 
     def paint(self, text: str, *styles: str) -> str:
         """Return `text` in the styles, where there is colour."""
@@ -47,7 +72,8 @@ class Printer:
 
     def json(self, value: Mapping[str, Any]) -> None:
         """Print one JSON line."""
-        print(json.dumps(value, ensure_ascii=False, default=_plain), file=self._out, flush=True)
+        text = json.dumps(value, ensure_ascii=self._ascii, default=_plain)
+        print(text, file=self._out, flush=True)
 
     def table(
         self, heads: Sequence[str], rows: Iterable[Sequence[str]], *, right: frozenset[str]

@@ -41,7 +41,7 @@ def _common() -> argparse.ArgumentParser:
     common.add_argument(
         "--state",
         metavar="DIR",
-        type=Path,
+        type=values.folder,
         help="the controller's folder (default: LAMPIONE_STATE, else XDG state)",
     )
     common.add_argument("--json", action="store_true", help="print JSON, one object a line")
@@ -125,7 +125,7 @@ def _services(commands: _Commands) -> None:
     )
     demo.add_argument(
         "--dump",
-        type=Path,
+        type=values.folder,
         metavar="DIR",
         help="write the samples that each microphone delivered to DIR",
     )

@@ -2,14 +2,26 @@
 
 import importlib
 import os
+import re
 import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from lampione.cli import parser
-from lampione.cli.errors import FAILED, INTERRUPTED, OK, PIPE, UNKNOWN_NODE, UNREACHABLE, CliError
+from lampione.cli.errors import (
+    FAILED,
+    INTERRUPTED,
+    OK,
+    PIPE,
+    UNKNOWN_NODE,
+    UNREACHABLE,
+    USAGE,
+    CliError,
+)
+from lampione.cli.output import prepare_streams
 
 _CORE_CODES = {"no core": UNREACHABLE, "unknown": UNKNOWN_NODE}
+_NEGATIVE = re.compile(r"-[0-9][0-9.]*(ms|s|m|h|d)")
 
 
 def _handler(name: str) -> Callable[[Any], int]:
@@ -37,6 +49,8 @@ def _expected(error: Exception) -> tuple[str, int] | None:
     ):
         loaded = sys.modules.get(module)
         if loaded is not None and isinstance(error, getattr(loaded, name)):
+            if name == "BrokerUrlError":
+                return str(error), USAGE
             return str(error), _CORE_CODES.get(getattr(error, "kind", ""), FAILED)
     if isinstance(error, TimeoutError):
         return str(error) or "no answer in time", FAILED
@@ -48,6 +62,7 @@ def _expected(error: Exception) -> tuple[str, int] | None:
 
 def run(arguments: Sequence[str]) -> int:
     """Run one command line; return the exit code."""
+    prepare_streams()
     try:
         code = _run(arguments)
         sys.stdout.flush()
@@ -74,6 +89,9 @@ def run(arguments: Sequence[str]) -> int:
 
 
 def _run(arguments: Sequence[str]) -> int:
+    for argument in arguments:  # argparse would take it for an option
+        if _NEGATIVE.fullmatch(argument):
+            raise CliError(f"{argument!r} is a negative time: write {argument[1:]}", USAGE)
     try:
         options = parser.parse(arguments)
     except SystemExit as end:  # argparse has said what is wrong, or has printed help

@@ -8,6 +8,7 @@ from lampione.cli.fleet import core, printer
 
 RAMP_MAX_S = 409.4
 FOR_MAX_S = 1_048_574
+WAIT_MAX_S = 30 * 86400
 
 
 def order_of(options: argparse.Namespace) -> dict[str, Any]:
@@ -31,6 +32,8 @@ def order_of(options: argparse.Namespace) -> dict[str, Any]:
 def send(options: argparse.Namespace) -> int:
     """Send and print each change of the command's state; OK when it was done or accepted."""
     out = printer(options)
+    if not 1 <= options.wait_s <= WAIT_MAX_S:
+        raise CliError("--wait: from 1s to 30d are possible", USAGE)
     order = order_of(options)
     last: dict[str, Any] | None = None
     with core(options) as client:

@@ -37,6 +37,15 @@ def _folder(state: Path) -> Path:
     return state
 
 
+def _check_name(text: str, what: str) -> None:
+    from lampione_protocol.topics import NAME_MAX, is_name
+
+    if not is_name(text):
+        raise CliError(
+            f"{text!r} cannot be {what}'s name: use a-z, 0-9 and '-', {NAME_MAX} at most", USAGE
+        )
+
+
 def _fleet_file(options: argparse.Namespace) -> Path | None:
     """Return the fleet's file: the one that was given, the folder's own, or None: Milan's."""
     own: Path = options.state / "fleet.toml"
@@ -56,6 +65,8 @@ def serve(options: argparse.Namespace) -> int:
 
     url = BrokerUrl.of(options.broker, os.environ)
     seed = seeds.load(_fleet_file(options))
+    if options.shard is not None:
+        _check_name(options.shard, "a shard")
     if not options.until_eof:  # else whoever started us has made it, or has removed it since
         _folder(options.state)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
@@ -118,17 +129,19 @@ def keys(options: argparse.Namespace) -> int:
     from lampione import keys as key_files
 
     out = printer(options)
-    path = _folder(options.state) / key_files.FILE
     names: list[str] = options.nodes
+    for name in names:
+        _check_name(name, "a node")
+    if names and options.all:
+        raise CliError("give either nodes or --all", USAGE)
+    if not names and not options.all:
+        raise CliError("say for which nodes, or --all for those of the fleet", USAGE)
+    path = _folder(options.state) / key_files.FILE
     if options.all:
-        if names:
-            raise CliError("give either nodes or --all", USAGE)
         from lampione import seeds
 
         had = key_files.load(path) if path.exists() else {}
         names = [n.id for n in seeds.load(_fleet_file(options)).running if n.id not in had]
-    elif not names:
-        raise CliError("say for which nodes, or --all for those of the fleet", USAGE)
     made = key_files.new(path, names) if names else []
     _report_keys(out, made, path)
     return OK

@@ -3,13 +3,18 @@
 import argparse
 import math
 import re
+from pathlib import Path
 
+LONGEST_S = 10_000 * 86400.0  # what clocks and timers everywhere can hold
 _UNITS_S = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _DURATION = re.compile(r"([0-9]+(?:\.[0-9]+)?)(ms|s|m|h|d)")
 
 
 def duration_s(text: str) -> float:
-    """Read `5s`, `10m`, `2h`, `1d`, `1h30m` as seconds. Raises argparse.ArgumentTypeError."""
+    """Read `5s`, `10m`, `2h`, `1d`, `1h30m` as seconds, 10,000 days at most.
+
+    Raises argparse.ArgumentTypeError.
+    """
     total, at = 0.0, 0
     for part in _DURATION.finditer(text):
         if part.start() != at:
@@ -18,13 +23,22 @@ def duration_s(text: str) -> float:
         at = part.end()
     if not text or at != len(text):
         raise argparse.ArgumentTypeError(f"{text!r} is not a duration: write 5s, 10m, 2h or 1d")
+    if total > LONGEST_S:
+        raise argparse.ArgumentTypeError(f"{text!r} is too long a time: 10000d at most")
     return total
+
+
+def folder(text: str) -> Path:
+    """Read a folder's path; an empty one is a variable that is not set, and not this folder."""
+    if not text:
+        raise argparse.ArgumentTypeError("the folder's name is empty")
+    return Path(text)
 
 
 def interval_s(text: str) -> int:
     """Read a report interval: whole seconds, 1 to 510, as `60` or `1m`."""
     value = float(text) if text.isascii() and text.isdigit() else duration_s(text)
-    if value != int(value) or not 1 <= value <= 510:
+    if not 1 <= value <= 510 or value != int(value):
         raise argparse.ArgumentTypeError(f"{text!r}: whole seconds from 1 to 510 are possible")
     return int(value)
 
