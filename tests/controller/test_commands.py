@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from lampione import values
 from lampione.core.client import CoreError
-from lampione.fleet import values
-from lampione.fleet.values import OrderError, check_order, encode_order
+from lampione.values import OrderError, check_order, encode_order
 from lampione_protocol import codec, names, schema
 
 from tests.brokers import Broker, running_broker, wait_until

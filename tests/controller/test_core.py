@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from lampione.core.api import LINE_MAX
+from lampione.api import LINE_MAX
 from lampione.core.client import Client, CoreError, NoCore
 from lampione_protocol import schema, topics
 

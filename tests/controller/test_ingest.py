@@ -9,12 +9,11 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
-from lampione import keys
+from lampione import keys, values
+from lampione.api import CommandState
 from lampione.broker_url import BrokerUrl
-from lampione.core.api import CommandState
 from lampione.core.core import Core
 from lampione.core.folder import StateFolder
-from lampione.fleet import values
 from lampione.ingest.session import Received
 from lampione.store.sqlite import SqliteStore
 from lampione_protocol import schema, seal, topics

@@ -1,6 +1,6 @@
 """How a node looks to people: cells, glyphs, units. Shared by the tables and the screen.
 
-Works on the core's dictionaries (`core.api.Node`); nothing here talks to anyone.
+Works on the core's dictionaries (`lampione.api.Node`); nothing here talks to anyone.
 """
 
 import time
@@ -16,7 +16,7 @@ from lampione.cli.values import age
 
 UNKNOWN = "–"
 Row = Mapping[str, Any]
-"""A node as the core says it (`core.api.Node`), with `site` added."""
+"""A node as the core says it (`lampione.api.Node`), with `site` added."""
 
 STATES = {
     "online": ("●", "green"),

@@ -5,10 +5,7 @@ from typing import Any
 
 from lampione.cli.errors import FAILED, OK, USAGE, CliError
 from lampione.cli.fleet import core, printer
-
-RAMP_MAX_S = 409.4
-FOR_MAX_S = 1_048_574
-WAIT_MAX_S = 30 * 86400
+from lampione.values import limits
 
 
 def order_of(options: argparse.Namespace) -> dict[str, Any]:
@@ -18,15 +15,20 @@ def order_of(options: argparse.Namespace) -> dict[str, Any]:
         order["level"] = options.level
     ramp_s = getattr(options, "ramp_s", None)
     if ramp_s is not None:
-        if ramp_s > RAMP_MAX_S:
-            raise CliError(f"--ramp: at most {RAMP_MAX_S:g}s are possible", USAGE)
+        _check("--ramp", "ramp_s", ramp_s)
         order["ramp_s"] = ramp_s
     for_s = getattr(options, "for_s", None)
     if for_s is not None:
-        if not 1 <= for_s <= FOR_MAX_S:
-            raise CliError("--for: from 1s to 12d are possible", USAGE)
+        _check("--for", "for_s", for_s)
         order["for_s"] = round(for_s)
     return order
+
+
+def _check(option: str, name: str, seconds: float) -> None:
+    low, high = limits(name)
+    if not low <= seconds <= high:
+        most = f"{high // 86400:.0f}d" if high > 86400 else f"{high:g}s"
+        raise CliError(f"{option}: from {low:g}s to {most} are possible", USAGE)
 
 
 def send(options: argparse.Namespace) -> int:

@@ -12,12 +12,11 @@ from typing import Any, cast
 
 from lampione_protocol.errors import ProtocolError
 
-from lampione.core import api
-from lampione.core.api import Json
+from lampione import api, values
+from lampione.api import Json
 from lampione.core.core import Core
 from lampione.core.feed import Feed
 from lampione.core.shape import event_shape, missing_count, node_shape, state_of
-from lampione.fleet import values
 from lampione.fleet.commands import TooManyCommands
 from lampione.fleet.node import NodeState
 from lampione.store import TelemetryReader

@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Self
 
-from lampione.core.api import SOCKET, Json
+from lampione.api import SOCKET, Json
 
 
 class CoreError(Exception):

@@ -18,8 +18,8 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any
 
+from lampione.api import BrokerStatus
 from lampione.broker_url import BrokerUrl
-from lampione.core.api import BrokerStatus
 from lampione.core.feed import Feeds
 from lampione.core.folder import StateFolder
 from lampione.fleet.commands import Commands

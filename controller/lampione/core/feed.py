@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable, Iterable
 
-from lampione.core.api import BrokerStatus, Node, WatchItem
+from lampione.api import BrokerStatus, Node, WatchItem
 from lampione.core.shape import node_shape
 from lampione.fleet.node import NodeState
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from lampione import keys
-from lampione.core.api import SOCKET
+from lampione.api import SOCKET
 
 DATABASE = "lampione.db"
 LOCK = "core.lock"

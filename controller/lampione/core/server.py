@@ -1,4 +1,4 @@
-"""The socket that front ends use: lines of JSON, as `core.api` says."""
+"""The socket that front ends use: lines of JSON, as `lampione.api` says."""
 
 import asyncio
 import json
@@ -8,9 +8,9 @@ from collections.abc import AsyncIterator
 from contextlib import suppress
 from pathlib import Path
 
-from lampione.core import api
+from lampione import api
+from lampione.api import LINE_MAX, Json
 from lampione.core.answers import Answers, Bad
-from lampione.core.api import LINE_MAX, Json
 from lampione.store import StoreError
 
 REQUESTS_MAX = 64  # under way, of one connection

@@ -1,12 +1,12 @@
-"""The core's own objects as the dictionaries of `core.api`."""
+"""The core's own objects as the dictionaries of `lampione.api`."""
 
 import time
 from typing import Literal
 
 from lampione_protocol import schema
 
-from lampione.core.api import Event, Node, Values
-from lampione.fleet import values
+from lampione import values
+from lampione.api import Event, Node, Values
 from lampione.fleet.node import NodeState
 from lampione.store import Frame
 

@@ -13,11 +13,11 @@ from lampione_protocol import schema
 from lampione_protocol.errors import RangeError
 from lampione_protocol.names import OUTCOMES, REFUSALS
 
-from lampione.core.api import CommandState, Order
+from lampione.api import CommandState, Order
 from lampione.fleet.downlink import Downlink
 from lampione.fleet.node import Fleet, NodeState
-from lampione.fleet.values import encode_order
 from lampione.store import TelemetryStore
+from lampione.values import encode_order
 
 RETRY_S = 10.0
 ACCEPTED_S = 120.0  # beyond the ramp and the time: then the end is not waited for

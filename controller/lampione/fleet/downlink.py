@@ -12,11 +12,11 @@ from collections.abc import Iterable
 from lampione_protocol import codec, schema, seal, topics
 from lampione_protocol.names import CLOCKS, OUTCOMES, REFUSALS
 
-from lampione.core.api import Order
+from lampione.api import Order
 from lampione.fleet.node import Ask, Fleet, NodeState
-from lampione.fleet.values import encode_order
-from lampione.ingest.opener import Ciphers, ccm, seal_down
+from lampione.seals import Ciphers, ccm, seal_down
 from lampione.store import TelemetryStore
+from lampione.values import encode_order
 
 WATERMARK_S = 1.0  # a node hears of progress no more often
 FETCH_AFTER_S = 3.0  # without progress; a node that drains its outbox needs no reminder

@@ -13,8 +13,7 @@ from lampione_protocol import schema
 from lampione_protocol.errors import RangeError
 from lampione_protocol.seal import COUNTER_MAX
 
-from lampione import keys
-from lampione.fleet import values
+from lampione import keys, values
 from lampione.fleet.sequences import Line
 from lampione.store import Frame, StoredNode, StoreError, TelemetryStore
 

@@ -13,13 +13,14 @@ from lampione_protocol import schema, topics
 from lampione_protocol.errors import ProtocolError
 from lampione_protocol.names import EVENTS
 
-from lampione.fleet import values
+from lampione import values
 from lampione.fleet.commands import Commands
 from lampione.fleet.downlink import Downlink
 from lampione.fleet.node import Fleet, NodeState
 from lampione.fleet.sequences import SEQ_MAX, Arrival, Greeting
-from lampione.ingest.opener import Ciphers, Opened, Refused, open_up, time_of
+from lampione.ingest.opener import Opened, Refused, open_up, time_of
 from lampione.ingest.session import Received
+from lampione.seals import Ciphers
 from lampione.store import Frame, TelemetryStore
 
 _DAMAGED = EVENTS.index("outbox damaged")

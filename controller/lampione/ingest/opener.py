@@ -1,14 +1,15 @@
 """Opens what nodes send. Nothing that comes from the air raises anything but `Refused`."""
 
-from collections import OrderedDict
 from typing import NamedTuple
 
 from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESCCM
 from lampione_protocol import schema, seal
 from lampione_protocol.names import ALL_MESSAGES, CLOCKS
 
-CACHED_KEYS = 4096
+from lampione.seals import Ciphers, ccm
+
+__all__ = ["Ciphers", "Opened", "Refused", "open_up", "time_of"]
+
 _FIRST = schema.WIRE_VERSION << 5
 _TIMED = frozenset(
     (schema.REPORT, schema.HEALTH, schema.HOUR, schema.EVENT, schema.RESULT, schema.LOG)
@@ -42,41 +43,6 @@ class Opened(NamedTuple):
     boot: int
     seq: int
     body: bytes
-
-
-class Ciphers:
-    """AES-CCM objects by (node, epoch, direction), the least used ones forgotten.
-
-    A key is derived for every frame of an unknown epoch but kept only once something opened, so
-    that forged epochs push nothing out.
-    """
-
-    def __init__(self, limit: int = CACHED_KEYS):
-        self._limit = limit
-        self._kept: OrderedDict[tuple[str, bytes], AESCCM] = OrderedDict()
-
-    def get(self, node: str, label: bytes) -> AESCCM | None:
-        """Return a cipher that is kept."""
-        found = self._kept.get((node, label))
-        if found is not None:
-            self._kept.move_to_end((node, label))
-        return found
-
-    def keep(self, node: str, label: bytes, cipher: AESCCM) -> None:
-        """Keep a cipher that has proved itself."""
-        self._kept[(node, label)] = cipher
-        if len(self._kept) > self._limit:
-            self._kept.popitem(last=False)
-
-    def forget(self, node: str) -> None:
-        """The node has another key now."""
-        for key in [key for key in self._kept if key[0] == node]:
-            del self._kept[key]
-
-
-def ccm(key: bytes) -> AESCCM:
-    """Return AES-CCM with the protocol's tag."""
-    return AESCCM(key, tag_length=seal.TAG_BYTES)
 
 
 def open_up(ciphers: Ciphers, node: str, key: bytes, frame: bytes) -> Opened:
@@ -129,11 +95,3 @@ def _is_unset(kind: int, body: bytes) -> bool:
     return (
         int.from_bytes(body[: at // 8 + 2].ljust(at // 8 + 2), "big") >> 14 - at % 8 & 3 == _UNSET
     )
-
-
-def seal_down(
-    cipher: AESCCM, kind: int, node: str, epoch: bytes, session: bytes, counter: int, body: bytes
-) -> bytes:
-    """Return a sealed frame to a node."""
-    header = seal.down_header(kind, epoch, session, counter)
-    return header + cipher.encrypt(header, body, header + node.encode())

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
-from lampione.core.api import CommandState, EpochRow, History, Lost, Refused
+from lampione.api import CommandState, EpochRow, History, Lost, Refused
 from lampione.store.migrate import StoreError
 
 __all__ = ["Frame", "StoreError", "StoredNode", "TelemetryReader", "TelemetryStore"]

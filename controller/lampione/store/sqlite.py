@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from lampione.core.api import CommandState, Refused
+from lampione.api import CommandState, Refused
 from lampione.store import Frame, StoredNode, StoreError
 from lampione.store.migrate import migrate
 

@@ -6,7 +6,7 @@ from typing import Any
 from lampione_protocol import codec, names, schema
 from lampione_protocol.errors import ProtocolError
 
-from lampione.core.api import Json, Order, Values
+from lampione.api import Json, Order, Values
 
 FIELDS: dict[int, tuple[Any, ...]] = {kind: fields for kind, _, fields in names.ALL_MESSAGES}
 NAMES: dict[int, str] = {kind: name for kind, name, _ in names.ALL_MESSAGES}
@@ -107,7 +107,15 @@ _RANGES = {
 }
 # An override without an end would outlive its reason: nodes refuse it.
 _NEEDS = {"level": ("level", "for_s"), "fetch": ("first_seq", "last_seq")}
+_LEAST = {"for_s": 1}  # 0 would be over before it begins
 _MAY = {"level": ("ramp_s",), "resume": ("ramp_s",), "identify": ("for_s",)}
+
+
+def limits(name: str) -> tuple[float, float]:
+    """Return the least and the greatest value of a part of an order, as people give it."""
+    field, scale = _RANGES[name]
+    low, high = schema.COMMAND_FIELDS[codec.index(schema.COMMAND_FIELDS, field)][3:5]
+    return _LEAST.get(name, low / scale), high / scale
 
 
 def check_order(order: Json) -> Order:
@@ -124,14 +132,14 @@ def check_order(order: Json) -> Order:
             continue
         if name not in needed + _MAY.get(op, ()):
             raise OrderError(f"{op} has no {name!r}")
-        field, scale = _RANGES[name]
-        low, high = schema.COMMAND_FIELDS[codec.index(schema.COMMAND_FIELDS, field)][3:5]
         if value is None:
             continue
         if isinstance(value, bool) or not isinstance(value, int | float):
             raise OrderError(f"{name} is a number")
-        if not math.isfinite(value) or not low <= round(value * scale) <= high:
-            raise OrderError(f"{name} is from {low / scale:g} to {high / scale:g}")
+        low, high = limits(name)
+        scale = _RANGES[name][1]
+        if not math.isfinite(value) or not low * scale <= round(value * scale) <= high * scale:
+            raise OrderError(f"{name} is from {low:.10g} to {high:.10g}")
     kept: Order = {name: value for name, value in order.items() if value is not None}  # type: ignore[assignment]
     return kept
 
