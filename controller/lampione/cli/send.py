@@ -7,6 +7,8 @@ from lampione.cli.errors import FAILED, OK, USAGE, CliError
 from lampione.cli.fleet import core, printer
 from lampione.values import limits
 
+WAIT_MAX_S = 30 * 86400.0
+
 
 def order_of(options: argparse.Namespace) -> dict[str, Any]:
     """Return the core's Order. Raises CliError where a value does not fit the wire."""
