@@ -159,6 +159,7 @@ def test_an_unknown_node_and_a_bad_order_are_said(rig: Rig) -> None:
         ({"op": "level", "level": True, "for_s": 1}, "level is a number"),
         ({"op": "level", "level": 4, "for_s": float("nan")}, "for_s is from"),
         ({"op": "level", "level": 4, "for_s": 1, "ramp_s": 410}, "ramp_s is from 0 to 409.4"),
+        ({"op": "identify", "for_s": 0}, "for_s is from 1 to 1048574"),
         ({"op": "read", "level": 4}, "read has no 'level'"),
         ({"op": "fetch", "first_seq": 1}, "fetch needs last_seq"),
     ],

@@ -431,6 +431,14 @@ def test_counters_end_and_never_come_twice(core: Core) -> None:
     assert "new key" in str(told[-1]["reason"])
 
 
+def test_a_node_whose_key_went_between_two_rounds(core: Core) -> None:
+    node = offline(core)
+    take(core, node, node.hello_frame())
+    del core.fleet.nodes["a-1"]
+    core._round(time.monotonic(), last=True)
+    assert core.intake.changed == set()
+
+
 LIVES = st.lists(
     st.one_of(
         st.tuples(st.just("report"), st.integers(1, 3)),
