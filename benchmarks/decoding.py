@@ -7,8 +7,9 @@ import time
 from collections.abc import Callable
 
 from cryptography.hazmat.primitives.ciphers.aead import AESCCM
-from lampione.ingest import batch
-from lampione.ingest.opener import Ciphers, open_up
+from lampione import batch
+from lampione.ingest.opener import open_up
+from lampione.seals import Ciphers
 from lampione_protocol import schema, seal
 from lampione_protocol.codec import encode
 

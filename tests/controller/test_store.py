@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from lampione.ingest import batch
+from lampione import batch
 from lampione.store import Frame
 from lampione.store.migrate import StoreError, migrate, migrations
 from lampione.store.reader import SqliteReader

@@ -8,7 +8,7 @@ from lampione_protocol.names import ALL_MESSAGES, CLOCKS
 
 from lampione.seals import Ciphers, ccm
 
-__all__ = ["Ciphers", "Opened", "Refused", "open_up", "time_of"]
+__all__ = ["Opened", "Refused", "open_up", "time_of"]
 
 _FIRST = schema.WIRE_VERSION << 5
 _TIMED = frozenset(

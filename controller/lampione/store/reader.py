@@ -6,9 +6,8 @@ from typing import Any
 
 from lampione_protocol import schema
 
-from lampione import values
+from lampione import batch, values
 from lampione.api import CommandState, EpochRow, History, Json, Lost
-from lampione.ingest import batch
 from lampione.store.migrate import StoreError
 from lampione.store.sqlite import COMMAND_COLUMNS, command_of
 
