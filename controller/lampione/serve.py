@@ -10,7 +10,7 @@ from pathlib import Path
 
 from lampione_protocol.topics import NAME_MAX, is_name
 
-from lampione.broker import LocalBroker
+from lampione.broker import BrokerError, LocalBroker
 from lampione.broker_url import BrokerUrl
 from lampione.core.answers import Answers
 from lampione.core.core import Core
@@ -20,6 +20,8 @@ from lampione.store.reader import SqliteReader
 from lampione.store.sqlite import SqliteStore
 
 _LOOK_S = 0.5
+_REVIVE_S = 3.0  # without a connection, between two looks at our own broker
+_log = logging.getLogger("lampione.serve")
 
 
 class ServeError(Exception):
@@ -39,7 +41,8 @@ def serve(
     Args:
         state: the state folder.
         shard: of the fleet.
-        broker: without one, our own is adopted or started, and left running.
+        broker: without one, our own is adopted or started, started again should it die, and
+            left running.
         ready: called once the socket answers.
         until_eof: end, too, when the standard input ends: whoever holds its other end has gone.
 
@@ -49,11 +52,13 @@ def serve(
         raise ServeError(f"{shard!r} cannot be a shard: use a-z, 0-9 and '-', {NAME_MAX} at most")
     folder = StateFolder(state)
     with folder.owned():
-        if broker is None:
-            broker = LocalBroker(folder.broker).start().url
+        ours = LocalBroker(folder.broker) if broker is None else None
+        if ours is not None:
+            broker = ours.start().url
+        assert broker is not None
         core = Core(folder, SqliteStore(folder.database), broker, shard)
         try:
-            asyncio.run(_serve(core, folder, ready, until_eof=until_eof))
+            asyncio.run(_serve(core, folder, ours, ready, until_eof=until_eof))
         finally:
             core.stop()
         if core.failure is not None:
@@ -61,7 +66,12 @@ def serve(
 
 
 async def _serve(
-    core: Core, folder: StateFolder, ready: Callable[[Core], None], *, until_eof: bool
+    core: Core,
+    folder: StateFolder,
+    ours: LocalBroker | None,
+    ready: Callable[[Core], None],
+    *,
+    until_eof: bool,
 ) -> None:
     loop = asyncio.get_running_loop()
     end = asyncio.Event()
@@ -73,12 +83,24 @@ async def _serve(
     server = Server(Answers(core, lambda: SqliteReader(folder.database)), folder.socket)
     await server.start()
     ready(core)
+    revived = loop.time()
     while core.alive and not end.is_set():
         try:
             await asyncio.wait_for(end.wait(), _LOOK_S)
         except TimeoutError:
-            continue
+            lost = not core.broker["connected"]
+            if ours is not None and lost and loop.time() - revived > _REVIVE_S:
+                await loop.run_in_executor(None, _revive, ours)
+                revived = loop.time()
     await server.stop()
+
+
+def _revive(ours: LocalBroker) -> None:
+    """Start our broker again: it was killed, or hangs, as after a disk that was full."""
+    try:
+        ours.start()
+    except BrokerError as error:
+        _log.warning("%s", error)
 
 
 def _at_eof(loop: asyncio.AbstractEventLoop, end: asyncio.Event) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -10,11 +11,13 @@ from pathlib import Path
 
 import pytest
 from lampione.cli import present
+from lampione.core.client import Client
 from lampione.demo.processes import free_port
 from lampione.tui.app import LampioneApp
 from lampione.tui.bars import Header
 from lampione.tui.feed import CoreFeed
 
+from tests.brokers import wait_until
 from tests.controller.test_cli import lampione
 from tests.controller.test_tui import text, until
 
@@ -66,6 +69,25 @@ def test_serve_needs_keys_and_a_broker_that_can_be(tmp_path: Path) -> None:
         *("--state", str(tmp_path / "s"), "serve"), environment={"LAMPIONE_BROKER": "http://y"}
     )
     assert "mqtt://host:port" in done.stderr
+
+
+def test_its_own_broker_comes_back_when_it_was_killed(state: Path) -> None:
+    serve = Serve(state)
+    try:
+        before = json.loads(lampione("--state", str(state), "broker", "status", "--json").stdout)
+        os.kill(before["pid"], signal.SIGKILL)
+        with Client.open(state) as core:
+
+            def connects() -> int:
+                link = core.call("status")["broker"]
+                return int(link["connects"]) if link["connected"] else 0
+
+            wait_until("a second connection", lambda: connects() >= 2, 40)
+        after = json.loads(lampione("--state", str(state), "broker", "status", "--json").stdout)
+        assert after["url"] == before["url"]
+        assert after["pid"] != before["pid"]
+    finally:
+        assert serve.end() == 0
 
 
 def test_two_terminals_never_fight_over_a_folder(state: Path) -> None:
