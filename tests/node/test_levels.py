@@ -62,19 +62,15 @@ def test_mean_level_of_an_interval(top: int, high: int, low: int, blocks: int) -
 def test_percentiles_lie_where_numpy_has_them(levels: list[int]) -> None:
     """Within the bins of the two values that numpy interpolates between."""
     bins = array("H", [0] * 512)
-    classes = array("H", [0] * 96)
     for level in levels:
         bins[level] += 1
-    found = LEVELS["percentiles"](bins, len(levels), classes)
+    found = LEVELS["percentiles"](bins, len(levels))
     for got, q in zip(found, (90, 50, 10), strict=True):
         lower = np.percentile(levels, q, method="lower")
         higher = np.percentile(levels, q, method="higher")
         assert lower <= (got - 2000) / 20 <= higher + 1
     assert sorted(found, reverse=True) == found
     assert not any(bins)
-    assert list(classes) == [
-        sum(min(95, max(0, level // 5 - 4)) == i for level in levels) for i in range(96)
-    ]
 
 
 def test_percentiles_of_many_values_are_within_a_tenth_of_a_decibel() -> None:
@@ -83,7 +79,7 @@ def test_percentiles_of_many_values_are_within_a_tenth_of_a_decibel() -> None:
     bins = array("H", [0] * 512)
     for level in levels:
         bins[int((level - 20) // 0.2)] += 1
-    found = LEVELS["percentiles"](bins, len(levels), array("H", [0] * 96))
+    found = LEVELS["percentiles"](bins, len(levels))
     for got, q in zip(found, (90, 50, 10), strict=True):
         assert got / 100 == pytest.approx(np.percentile(levels, q), abs=0.1)
 
@@ -101,11 +97,11 @@ from array import array
 from lampione_node.sensing import levels
 with open(sys.argv[1]) as f:
     pairs, values = json.load(f)
-bins, classes = array("H", [0] * levels.BINS), array("H", [0] * levels.CLASSES)
+bins = array("H", [0] * levels.BINS)
 for v in values:
     bins[v] += 1
 print(json.dumps([[levels.centibels(h, l) for h, l in pairs],
-                  levels.percentiles(bins, len(values), classes)]))
+                  levels.percentiles(bins, len(values))]))
 """
     (tmp_path / "main.py").write_text(script)
     out = interpreter.run([str(tmp_path / "main.py"), str(tmp_path / "in.json")], path=[FIRMWARE])
@@ -114,7 +110,7 @@ print(json.dumps([[levels.centibels(h, l) for h, l in pairs],
         bins[v] += 1
     assert json.loads(out) == [
         [LEVELS["centibels"](h, low) for h, low in pairs],
-        LEVELS["percentiles"](bins, len(levels), array("H", [0] * 96)),
+        LEVELS["percentiles"](bins, len(levels)),
     ]
 
 

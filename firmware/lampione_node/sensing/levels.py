@@ -13,7 +13,6 @@ from micropython import const
 
 SUMS = const(7)
 BINS = const(512)  # of 0.2 dB from 20 dB
-CLASSES = const(96)  # of 1 dB from 24 dB, as the message Hour has them
 
 
 @micropython.viper
@@ -93,10 +92,10 @@ def mean_centibels(sums, blocks):
     return centibels(high, low) - centibels(0, blocks)
 
 
-def percentiles(bins, samples, classes):
+def percentiles(bins, samples):
     """Return the levels that 10, 50 and 90 % of `samples` exceed, in 0.01 dB, and empty the bins.
 
-    Within a bin the samples count as evenly spread. The counts go on into `classes`.
+    Within a bin the samples count as evenly spread.
     """
     found = []
     percent = 10
@@ -106,7 +105,6 @@ def percentiles(bins, samples, classes):
         count = bins[i]
         if count:
             bins[i] = 0
-            classes[0 if i < 20 else i // 5 - 4 if i < 500 else 95] += count
             count *= 100
             need -= count
             while need <= 0 and percent < 100:

@@ -12,7 +12,7 @@ import micropython
 from micropython import const
 
 from ..drivers import health
-from .levels import BINS, CLASSES, SUMS, add, centibels, energy, fast, mean_centibels, percentiles
+from .levels import BINS, SUMS, add, centibels, energy, fast, mean_centibels, percentiles
 
 BLOCK = const(300)  # samples: 6.25 ms at 48 kHz; 20 blocks make one 125 ms value of LAF
 _BLOCK_BYTES = const(1200)
@@ -115,11 +115,6 @@ class SoundMeter:
 
     A level is 20 lg(rms / rms of a full-scale sine) + 120 dB: the ICS-43434's acoustic overload
     point is its full scale. `process` allocates nothing.
-
-    Attributes:
-        classes: array('H') of 96 counts of 125 ms LAF values, 1 dB each from 24 dB (the first
-            and the last take what is beyond), filled by snapshot(); whoever reports them, every
-            hour, sets them back to 0.
     """
 
     def __init__(self, quiet=_QUIET):
@@ -133,7 +128,6 @@ class SoundMeter:
         self._c = array("i", [0] * SUMS)
         self._limbs = array("i", [0, 0])
         self._bins = array("H", [0] * BINS)
-        self.classes = array("H", [0] * CLASSES)
         self._quiet = quiet
         self._settle = _SETTLE_BLOCKS
         self._beat = 0
@@ -204,7 +198,7 @@ class SoundMeter:
             found[0] = mean_centibels(a, n) + _A_OFFSET
             found[1] = centibels(a[5], a[6]) + _A_OFFSET
             if self._samples:
-                found[2:5] = percentiles(self._bins, self._samples, self.classes)
+                found[2:5] = percentiles(self._bins, self._samples)
             found[5] = mean_centibels(c, n) + _C_OFFSET
             found = [None if level is None else (level + 5) // 10 for level in found]
             state = health.IMPLAUSIBLE if self._clipped * 10 > n else health.OK
