@@ -230,9 +230,10 @@ def test_a_board_that_does_not_listen_loses_and_it_is_counted(
     board.power_off()
     assert 20_000 < board.sound_dropped < 48_000
     notes = [json.loads(line) for line in dump.with_suffix(".jsonl").read_text().splitlines()]
-    lost = [note for note in notes if note["lost"]]
-    assert len(lost) == 1
-    assert lost[0]["lost"] > 20_000
+    lost = [note["lost"] for note in notes if note["lost"]]
+    assert lost[0] > 20_000, "of the second without a read, in one run"
+    assert sum(lost[1:]) < 5_000, "a busy computer may cost a little more"
+    assert sum(lost) <= board.sound_dropped
     heard = np.frombuffer(board.read_file("/heard"), "<i4")
     assert (words(dump)[: len(heard)] == heard).all()
 
