@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 TYPINGS := $(VENV)/typings/.installed
 
-.PHONY: demo test check soak bench docs screens setup clean
+.PHONY: help demo test check soak bench docs screens setup clean
 .DEFAULT_GOAL := help
 
 help: ## say what can be made
@@ -14,14 +14,15 @@ help: ## say what can be made
 setup: $(STAMP) $(TYPINGS) ## make .venv/ with everything that demo and test need
 
 $(STAMP): pyproject.toml constraints.txt
-	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Lampione needs Python 3.11 or later; say which: make PYTHON=python3.12 ...")'
-	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Lampione needs Python 3.11 or later; say which: make PYTHON=python3.12 ...")'
+	@echo "setting up $(VENV)/, a minute or two, once"
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
 	@touch $@
 
 # The stubs stay out of the environment: their time.pyi would shadow the real one.
 $(TYPINGS): constraints.txt | $(STAMP)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt --target $(VENV)/typings --upgrade micropython-esp32-stubs
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt --target $(VENV)/typings --upgrade micropython-esp32-stubs
 	@touch $@
 
 demo: $(STAMP) ## eleven virtual lampposts of Milan, live (without a terminal: a table, 20 s)

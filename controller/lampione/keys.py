@@ -39,7 +39,7 @@ def load(path: Path) -> Keys:
     except private.NotPrivateError as error:
         raise KeyFileError(str(error)) from None
     except FileNotFoundError:
-        raise KeyFileError(f"{path} is missing: make it with `lampione keys new`") from None
+        raise KeyFileError(f"{path} is missing: make it with `lampione keys new --all`") from None
     except OSError as error:
         raise KeyFileError(f"{path}: {error.strerror}") from None
     return _parse(path, text)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from lampione_protocol.topics import NAME_MAX, is_name
 
+from lampione import keys
 from lampione.broker import BrokerError, LocalBroker
 from lampione.broker_url import BrokerUrl
 from lampione.core.answers import Answers
@@ -52,6 +53,7 @@ def serve(
         raise ServeError(f"{shard!r} cannot be a shard: use a-z, 0-9 and '-', {NAME_MAX} at most")
     folder = StateFolder(state)
     with folder.owned():
+        keys.load(folder.keys)  # before anything is started that would outlive a refusal
         ours = LocalBroker(folder.broker) if broker is None else None
         if ours is not None:
             broker = ours.start().url

@@ -56,8 +56,12 @@ def state(tmp_path: Path) -> Iterator[Path]:
 def test_serve_needs_keys_and_a_broker_that_can_be(tmp_path: Path) -> None:
     done = lampione("--state", str(tmp_path / "s"), "serve", "--broker", "mqtt://127.0.0.1:1")
     assert done.returncode == 1
-    assert "lampione keys new" in done.stderr
+    assert "lampione keys new --all" in done.stderr
     assert done.stderr.count("\n") == 1
+    done = lampione("--state", str(tmp_path / "s"), "serve")
+    assert done.returncode == 1
+    status = lampione("--state", str(tmp_path / "s"), "broker", "status")
+    assert "no broker of ours runs" in status.stdout + status.stderr
     done = lampione("--state", str(tmp_path / "s"), "serve", "--broker", "http://x")
     assert done.returncode == 2
     assert "mqtt://host:port" in done.stderr

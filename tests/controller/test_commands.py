@@ -1,5 +1,6 @@
 """Commands: counters that never go back, the same bytes again, every end that there is."""
 
+import sqlite3
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -138,6 +139,20 @@ def test_the_time_is_sent_with_the_challenge(rig: Rig) -> None:
     (command,) = commands_of(node, "time")
     assert command["challenge"] == node.challenge
     assert abs(values.unix(command["time"]) + command["time_ms"] / 1000 - time.time()) < 5
+
+
+def test_the_time_is_sent_on_a_fresh_hello(rig: Rig) -> None:
+    node = rig.node()
+    wait_until("the time came", lambda: commands_of(node, "time"))
+    rig.kill9()
+    with sqlite3.connect(rig.folder / "lampione.db") as database:
+        database.execute("UPDATE nodes SET hello_at = hello_at - 3600")
+    database.close()
+    rig.start()
+    asked = len(commands_of(node, "hello"))
+    assert send(rig, {"op": "time"})[-1]["state"] == "done"
+    assert len(commands_of(node, "hello")) == asked + 1
+    assert commands_of(node, "time")[-1]["challenge"] == node.challenge
 
 
 def test_an_unknown_node_and_a_bad_order_are_said(rig: Rig) -> None:

@@ -28,7 +28,9 @@ def show(state: Path, for_s: float | None = None, check: Callable[[], None] = la
     from lampione.tui.app import LampioneApp
     from lampione.tui.feed import CoreFeed
 
-    app = LampioneApp(CoreFeed(state), present.places(state), ends_after_s=for_s, check=check)
+    app = LampioneApp(
+        CoreFeed(state), present.places(state), ends_after_s=for_s, check=check, state=str(state)
+    )
 
     def end(_signal: int, _frame: FrameType | None) -> None:
         app.exit()

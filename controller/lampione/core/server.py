@@ -54,6 +54,8 @@ class Server:
             await connection.run()
         except asyncio.CancelledError:
             pass  # we end; the client sees the connection end
+        except ConnectionError:
+            pass  # the client has gone; what it asked for is forgotten
         finally:
             self._connections.discard(task)
             await connection.close()

@@ -20,6 +20,7 @@ from lampione.store import TelemetryStore
 from lampione.values import encode_order
 
 RETRY_S = 10.0
+FRESH_S = 4.0  # a hello younger than this carries a challenge that still counts
 ACCEPTED_S = 120.0  # beyond the ramp and the time: then the end is not waited for
 OPEN_MAX = 100  # of one node
 
@@ -100,7 +101,11 @@ class Commands:
             if state["state"] == "accepted":
                 continue
             if state["state"] == "queued" and node.reachable and node.epoch is not None:
-                self._send(node, one, node.epoch)
+                if state["order"]["op"] == "time" and time.time() - (node.hello_at or 0) > FRESH_S:
+                    # The node takes the time on a challenge of the last ten seconds only.
+                    self._downlink.ask(node, node.epoch, time.monotonic())
+                else:
+                    self._send(node, one, node.epoch)
             return
 
     def _send(self, node: NodeState, one: _Open, epoch: bytes) -> None:

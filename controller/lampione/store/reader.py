@@ -58,7 +58,7 @@ class SqliteReader:
             "SELECT coalesce(f.at, f.received) AS time, f.body "
             "FROM epochs e JOIN nodes n ON n.id = e.node JOIN frames f ON f.epoch = e.id "
             "WHERE n.name = ? AND f.type = ? AND time >= ? AND time < ? "
-            "ORDER BY time, f.received LIMIT ?",
+            "ORDER BY time, f.received, f.seq LIMIT ?",
             (node, kind, since, until, limit + 1),
         )
         more = len(found) > limit

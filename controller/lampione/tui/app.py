@@ -1,5 +1,6 @@
 """The application: takes what the feed brings, ten times a second, and shows it."""
 
+import shlex
 import time
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
@@ -132,6 +133,7 @@ class LampioneApp(App[None], inherit_bindings=False):
         sites: node id to its site's name.
         now: the clock for ages, Unix seconds.
         ends_after_s: when the screen ends by itself; None: when the user says so.
+        state: the controller's folder, for the help to say; None: not said.
         check: called twice a second; what it raises ends the screen and is kept in `failure`.
     """
 
@@ -147,12 +149,14 @@ class LampioneApp(App[None], inherit_bindings=False):
         sites: Mapping[str, str] | None = None,
         now: Callable[[], float] = time.time,
         ends_after_s: float | None = None,
+        state: str | None = None,
         check: Callable[[], None] = lambda: None,
     ) -> None:
         super().__init__()
         self._feed = feed
         self._now = now
         self._ends_after_s = ends_after_s
+        self._state = state
         self._check = check
         self.failure: Exception | None = None
         self.fleet = Fleet(sites)
@@ -270,4 +274,7 @@ class LampioneApp(App[None], inherit_bindings=False):
             binding = active.binding
             if binding.description and not binding.system:
                 keys.setdefault(binding.description, []).append(self.get_key_display(binding))
-        self.push_screen(KeysScreen([(" ".join(k), what) for what, k in keys.items()]))
+        rows = [(" ".join(k), what) for what, k in keys.items()]
+        if self._state is not None:
+            rows += [("", ""), ("elsewhere", f"export LAMPIONE_STATE={shlex.quote(self._state)}")]
+        self.push_screen(KeysScreen(rows))
