@@ -134,6 +134,7 @@ class Broker:
         """Stop the process where it stands: connections stay open, nothing is answered."""
         assert self.process is not None
         self.process.send_signal(signal.SIGSTOP)
+        os.waitpid(self.process.pid, os.WUNTRACED)  # every thread of it stands now
 
     def thaw(self) -> None:
         """Let a frozen process go on."""
