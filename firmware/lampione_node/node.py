@@ -12,6 +12,7 @@ from .clock import Clock
 from .commands import Commands
 from .identity import Identity, read_key
 from .outbox import Outbox
+from .parts import NAMES, build
 from .post import BOOT, INFO, OVERRIDE_ENDED, SETTINGS_DAMAGED, TASK_RESTARTED, WARNING, Post
 from .report import (
     FAULT_CLOCK,
@@ -20,6 +21,7 @@ from .report import (
     FAULT_SENSOR,
     Reporter,
 )
+from .sensing.air import Air
 from .state import State
 from .supervisor import Supervisor
 
@@ -70,12 +72,14 @@ class Node:
         parts = settings["parts"]
         cause = min(max(0, machine.reset_cause() - 1), _RESETS)
         sensors = []
-        for name, period_s in (("sound", 10), ("climate", 30)):
+        air = Air()
+        for name in NAMES:
             if name in parts:
                 try:
-                    sensors.append(self._sensor(name, parts[name]))
-                    supervisor.add(name, sensors[-1].run, period_s)
-                except (ValueError, KeyError, OSError) as error:
+                    sensor = build(name, machine, parts[name], post, air)
+                    sensors.append(sensor)
+                    supervisor.add(name, sensor.run, sensor.period_s)
+                except (ValueError, KeyError, TypeError, OSError) as error:
                     print("lampione:", name, repr(error))
                     self._faults |= FAULT_SENSOR
         if lamp:
@@ -103,7 +107,8 @@ class Node:
             supervisor.add("wifi", self._wifi.run, 30)
             profile = 0
             for sensor in sensors:
-                profile |= 1 << sensor.sensor
+                for i in range(len(sensor.states)):
+                    profile |= 1 << sensor.sensor + i
             major, minor, patch = VERSION
             facts = major << 12 | minor << 6 | patch, hardware(), profile, cause, 0
             self._uplink = Uplink(settings, self._wifi, identity, post, self._commands, facts)
@@ -112,16 +117,6 @@ class Node:
         post.event(BOOT, INFO, cause)
         if faults:
             post.event(SETTINGS_DAMAGED, WARNING, len(faults))
-
-    def _sensor(self, name: str, part):  # type: ignore[no-untyped-def]
-        """Build a sensor; only those that a profile names are imported."""
-        if name == "sound":
-            from .parts import Sound
-
-            return Sound(machine, part)
-        from .parts import Climate
-
-        return Climate(machine, part)
 
     async def run(self) -> None:
         """Serve until cancelled."""

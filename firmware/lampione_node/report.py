@@ -43,9 +43,7 @@ class Reporter:
 
     Args:
         post: where they go.
-        parts: the sensors: each has `sensor`, its bit on the wire, `state`, one of
-            drivers.health, and `fill(values, duration_ms)`, which puts what it measured since the
-            last call into a Report's values.
+        parts: the sensors, as the package `parts` says.
         lamp: None when the profile has none.
         status: returns (faults, rssi or None, task restarts, refused frames, board's degrees).
     """
@@ -77,10 +75,13 @@ class Reporter:
             faults |= FAULT_RESTARTED
         for part in self._parts:
             part.fill(values, real_ms)
-            if part.state == 0:
-                valid |= 1 << part.sensor
-            else:
-                faults |= FAULT_SENSOR
+            sensor = part.sensor
+            for state in part.states:
+                if state:
+                    faults |= FAULT_SENSOR
+                else:
+                    valid |= 1 << sensor
+                sensor += 1
         if self._lamp:
             values[_LAMP_LEVEL] = self._lamp.level_percent
             values[_LAMP_REASON] = self._lamp.reason
@@ -88,11 +89,13 @@ class Reporter:
         values[_FAULTS] = faults
         self._post.send(REPORT, REPORT_FIELDS, values)
         for part in self._parts:
-            if self._states[part.sensor] != part.state:
-                self._states[part.sensor] = part.state
-                self._post.event(
-                    SENSOR_STATE, WARNING if part.state else INFO, part.sensor << 4 | part.state
-                )
+            sensor = part.sensor
+            for state in part.states:
+                if self._states[sensor] != state:
+                    self._states[sensor] = state
+                    severity = WARNING if state else INFO
+                    self._post.event(SENSOR_STATE, severity, sensor << 4 | state)
+                sensor += 1
 
     def health(self) -> None:
         """Post a Health of this moment."""
@@ -115,7 +118,12 @@ class Reporter:
         for i in range(_SENSORS):
             values[_H_STATES + i] = _ABSENT
         for part in self._parts:
-            values[_H_STATES + part.sensor] = part.state
+            at = _H_STATES + part.sensor
+            for state in part.states:
+                values[at] = state
+                at += 1
+            if hasattr(part, "fill_health"):
+                part.fill_health(values)
         self._post.send(HEALTH, HEALTH_FIELDS, values)
         if box.dropped != self._dropped:
             self._dropped = box.dropped

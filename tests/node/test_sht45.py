@@ -10,11 +10,13 @@ import pytest
 from lampione_hil import interpreter
 
 FIRMWARE = Path(__file__).parents[2] / "firmware"
-OK, IMPLAUSIBLE, SILENT, ABSENT = 0, 4, 5, 6
+OK, WARMING, STALE, STUCK, IMPLAUSIBLE, SILENT, ABSENT = range(7)
 
 BUS = """
 import asyncio, json, sys
-from lampione_node.drivers import sht45
+from lampione_node.drivers import sht45, watch
+now = [0]
+watch.ticks_ms = lambda: now[0]
 class Bus:
     def __init__(self, replies):
         self.replies = replies
@@ -29,19 +31,17 @@ class Bus:
         if reply == "late":
             raise OSError(19)
         buf[:] = bytes(reply)
-async def main(replies):
+async def main(step_ms, replies):
     bus = Bus(replies)
     sensor = sht45.Sht45(bus)
-    out = [[list(bus.log), sensor.state]]
+    out = [[list(bus.log), sensor.watch.state()]]
     while bus.replies:
-        try:
-            found = list(await sensor.measure())
-        except OSError as error:
-            found = error.errno
-        out.append([found, sensor.state])
+        now[0] += step_ms
+        found = await sensor.measure()
+        out.append([found and list(found), sensor.watch.state()])
     return [out, bus.log]
 with open(sys.argv[1]) as f:
-    print(json.dumps(asyncio.run(main(json.load(f)))))
+    print(json.dumps(asyncio.run(main(*json.load(f)))))
 """
 
 
@@ -59,9 +59,10 @@ def reply(temperature: int, humidity: int) -> list[int]:
     return [*t, crc(t), *h, crc(h)]
 
 
-def measure(folder: Path, replies: Sequence[list[int] | str | None]) -> Any:
+def measure(folder: Path, replies: Sequence[list[int] | str | None], step_ms: int = 36_000) -> Any:
+    """Measure once a reply, `step_ms` apart; 36 s: each failure makes the value too old."""
     (folder / "main.py").write_text(BUS)
-    (folder / "in.json").write_text(json.dumps(replies))
+    (folder / "in.json").write_text(json.dumps([step_ms, replies]))
     return json.loads(
         interpreter.run([str(folder / "main.py"), str(folder / "in.json")], path=[FIRMWARE])
     )
@@ -88,7 +89,7 @@ def test_values_computed_by_hand(tmp_path: Path) -> None:
         (reply(1873, 10000), [-400, 13]),  # -39.998; 13.07
     ]
     [made, *found], log = measure(tmp_path, [list(bytes_) for bytes_, _ in vectors])
-    assert made == [[], ABSENT]
+    assert made == [[], WARMING]
     assert found == [[values, OK] for _, values in vectors]
     assert log == [[0x44, [0xFD]]] * len(vectors)
 
@@ -103,22 +104,35 @@ def test_any_two_words_give_the_rounded_formula(tmp_path: Path) -> None:
         assert values[1] == pytest.approx(min(100, max(0, -6 + 125 * h / 65535)), abs=0.5001)
 
 
-def test_faults_raise_and_the_sensor_comes_back(tmp_path: Path) -> None:
+def test_each_fault_shows_and_the_sensor_comes_back(tmp_path: Path) -> None:
     good = reply(26214, 29360)
     wrong = [*good[:5], good[5] ^ 1]
     hot = reply(60000, 29360)
     replies = [None, good, None, "late", wrong, good, hot, good]
     [_, *found], _ = measure(tmp_path, replies)
     assert found == [
-        [19, ABSENT],
+        [None, ABSENT],
         [[250, 50], OK],
-        [19, SILENT],
-        [19, SILENT],
-        [5, SILENT],
+        [None, SILENT],
+        [None, SILENT],
+        [None, STALE],
         [[250, 50], OK],
-        [5, IMPLAUSIBLE],
+        [None, IMPLAUSIBLE],
         [[250, 50], OK],
     ]
+
+
+def test_a_value_is_good_for_three_measurements(tmp_path: Path) -> None:
+    replies = [reply(26214, 29360), None, None, None, None]
+    [_, *found], _ = measure(tmp_path, replies, step_ms=10_000)
+    assert [state for _, state in found] == [OK, OK, OK, OK, SILENT]
+
+
+def test_the_same_reading_for_ten_minutes_is_stuck(tmp_path: Path) -> None:
+    replies = [reply(26214, 29360)] * 61 + [reply(26215, 29360)]
+    [_, *found], _ = measure(tmp_path, replies, step_ms=10_000)
+    assert [state for _, state in found] == [OK] * 59 + [STUCK] * 2 + [OK]
+    assert found[60][0] is None
 
 
 def test_every_flipped_bit_is_seen(tmp_path: Path) -> None:
@@ -129,4 +143,4 @@ def test_every_flipped_bit_is_seen(tmp_path: Path) -> None:
         for bit in range(8)
     ]
     [_, *found], _ = measure(tmp_path, damaged)
-    assert [values for values, _ in found] == [5] * 48
+    assert [values for values, _ in found] == [None] * 48
