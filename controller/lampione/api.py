@@ -143,7 +143,7 @@ class Lost(TypedDict):
 class Order(TypedDict):
     """A command as people give it; `op` of `lampione_protocol.names.OPS`."""
 
-    op: Literal["read", "level", "resume", "identify", "reboot", "time", "hello", "fetch"]
+    op: Literal["read", "level", "resume", "identify", "reboot", "time", "hello", "fetch", "clean"]
     level: NotRequired[int]  # %, op level
     ramp_s: NotRequired[float]  # 0 to 409.4, steps of 0.1
     for_s: NotRequired[int]  # level (required), identify: how long

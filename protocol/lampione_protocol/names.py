@@ -3,8 +3,8 @@
 The node's own files use the numbers; this list is for hosts, and for the documentation.
 """
 
-from lampione_protocol.hour import HOUR_FIELDS
-from lampione_protocol.schema import HOUR, MESSAGES
+from lampione_protocol.hour import HOUR_FIELDS, RAW_FIELDS
+from lampione_protocol.schema import HOUR, MESSAGES, RAW
 
 SENSORS = ("particulates", "no2", "o3", "climate", "sound", "radar", "light", "energy", "tilt")
 SENSOR_STATES = ("ok", "warming", "stale", "stuck", "implausible", "silent", "absent")
@@ -24,7 +24,7 @@ RESET_CAUSES = ("power", "hard", "watchdog", "deep sleep", "soft", "brown-out")
 HARDWARE = ("virtual", "esp32", "esp32-s3")
 SEVERITIES = ("info", "warning", "error", "critical")
 LOG_LEVELS = ("debug", "info", "warning", "error")
-OPS = ("read", "level", "resume", "identify", "reboot", "time", "hello", "fetch")
+OPS = ("read", "level", "resume", "identify", "reboot", "time", "hello", "fetch", "clean")
 OUTCOMES = ("accepted", "done", "refused")
 REFUSALS = (
     "none",
@@ -49,6 +49,16 @@ EVENTS = (
     "refused frames",
     "lamp override ended",
     "settings damaged",
+    "lamp failure",
+    "impact",
+    "tilted",
+    "wind",
+    "noise peak",
+    "day burning",
+    "lamp cycling",
+    "light disagrees",
+    "traffic disagrees",
+    "knocked",
 )
 FAULTS = (
     "settings damaged",
@@ -76,3 +86,4 @@ CODES = {
 FLAGS = {"valid": SENSORS, "profile": SENSORS, "faults": FAULTS}
 
 ALL_MESSAGES = MESSAGES[:3] + ((HOUR, "Hour", HOUR_FIELDS),) + MESSAGES[3:]
+ALL_MESSAGES += ((RAW, "Raw", RAW_FIELDS),)

@@ -28,7 +28,7 @@ Times are whole seconds since 2020-01-01T00:00:00Z, without leap seconds.
 """
 
 WIRE_VERSION = 1  # refused when it differs; three bits
-REVISION = 1  # of this schema; grows with every field added
+REVISION = 2  # of this schema; grows with every field added
 EPOCH_2020 = 1577836800  # Unix time of the wire's zero
 
 HELLO = 1
@@ -45,6 +45,7 @@ CONFIG = 10
 IMAGE = 11
 GROUP = 12
 BENCH = 13
+RAW = 14
 
 HELLO_FIELDS = (
     ("epoch", "y", 32, 0, 0, 1, "", 1),
@@ -121,7 +122,8 @@ HEALTH_FIELDS = (
     ("state_light", "e", 4, 0, 14, 1, "", 1),
     ("state_energy", "e", 4, 0, 14, 1, "", 1),
     ("state_tilt", "e", 4, 0, 14, 1, "", 1),
-    ("spare", "x", 17, 0, 0, 1, "", 1),
+    ("idle", "i", 7, 0, 100, 1, "%", 2),
+    ("spare", "x", 10, 0, 0, 1, "", 1),
 )
 
 EVENT_FIELDS = (

@@ -3,7 +3,7 @@
 import gc
 
 from cryptolib import aes  # type: ignore[import-not-found]
-from lampione_protocol import ccm, codec, schema, seal
+from lampione_protocol import ccm, codec, names, schema, seal
 
 
 def measure(fields: tuple, values: list, buf: bytearray, sealer: seal.UpSealer) -> tuple:
@@ -25,7 +25,7 @@ def main() -> None:
     a = gc.mem_alloc()  # type: ignore[attr-defined]
     bytearray(100)
     print("control", gc.mem_alloc() - a, 0)  # type: ignore[attr-defined]
-    for _, name, fields in schema.MESSAGES:
+    for _, name, fields in names.ALL_MESSAGES:
         for at in (3, 4, None):
             values: list = []
             for field in fields:

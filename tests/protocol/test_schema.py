@@ -55,7 +55,7 @@ def test_a_message_is_well_formed(name: str) -> None:
 
 def test_numbers() -> None:
     numbers = [n for n, _, _ in ALL_MESSAGES]
-    assert numbers == sorted(set(numbers)) == list(range(1, 10))
+    assert numbers == sorted(set(numbers)) == [*range(1, 10), schema.RAW]
     assert all(0 < n < 32 for n in numbers)
     kept = (schema.CONFIG, schema.IMAGE, schema.GROUP, schema.BENCH)
     assert not set(kept) & set(numbers)
@@ -113,7 +113,7 @@ SOUND = {
 }
 VEHICLES = {
     "Report": {"vehicles_toward", "vehicles_away", "speed_mean", "speed_max", "presence"},
-    "Hour": {"vehicles_toward", "vehicles_away", "v85", "v85_too_few"},
+    "Hour": {"vehicles_toward", "vehicles_away", "v85", "v85_too_few", "occupancy"},
 }
 # What else a message may say about the world or itself. A new field must be put in one list by
 # someone who has asked what it tells about a person.
@@ -125,8 +125,10 @@ PLAIN = {
     "Health": "time clock correction_set energy burn_hours voltage board_temperature rssi tilt "
     "free_heap uptime outbox_depth outbox_drops task_restarts refused_frames "
     "state_particulates state_no2 state_o3 state_climate state_sound state_radar state_light "
-    "state_energy state_tilt",
-    "Hour": "start part " + " ".join(f"bin_{n}" for n in range(12)),
+    "state_energy state_tilt idle",
+    "Hour": "start part clock " + " ".join(f"bin_{n}" for n in range(12)),
+    "Raw": "start duration_s clock pm1 pm2_5 pm10 no2_working no2_auxiliary o3_working "
+    "o3_auxiliary temperature humidity",
     "Event": "time clock code severity argument",
     "Command": "op expires challenge ask level ramp for_s time time_ms first_seq last_seq",
     "Result": "time clock counter op outcome reason level value",

@@ -13,6 +13,7 @@ from tools import schema_lock
 from tools.schema_lock import Lock, compare, current, run, to_text
 
 ROOT = Path(__file__).parents[2]
+NEXT = current()["revision"] + 1
 Change = Callable[[Lock], object]
 
 
@@ -47,7 +48,7 @@ def swap(lock: Lock) -> None:
 
 def carve(lock: Lock, *new: list[object], message: str = "Health") -> None:
     """Cut fields from a message's spare bits."""
-    lock["revision"] = 2
+    lock["revision"] = NEXT
     spare = field(lock, message, "spare")
     listed = fields(lock, message)
     at = listed.index(spare)
@@ -57,11 +58,11 @@ def carve(lock: Lock, *new: list[object], message: str = "Health") -> None:
 
 
 def append(lock: Lock, message: str, *new: list[object]) -> None:
-    lock["revision"] = 2
+    lock["revision"] = NEXT
     fields(lock, message).extend(new)
 
 
-NEW: list[object] = ["wind", "i", 5, 0, 30, 1, "m/s", 2]
+NEW: list[object] = ["wind", "i", 5, 0, 30, 1, "m/s", NEXT]
 
 INCOMPATIBLE: dict[str, tuple[Change, str]] = {
     "field renamed": (set_column("name", "leq"), "Report.laeq: renamed to 'leq'"),
@@ -95,17 +96,17 @@ INCOMPATIBLE: dict[str, tuple[Change, str]] = {
         "beyond the spare bits",
     ),
     "flags cut from spare bits": (
-        lambda lock: carve(lock, ["more", "c", 3, 0, 7, 1, "", 2]),
+        lambda lock: carve(lock, ["more", "c", 3, 0, 7, 1, "", NEXT]),
         "has no unknown",
     ),
     "bytes cut from spare bits": (
-        lambda lock: carve(lock, ["more", "y", 8, 0, 0, 1, "", 2]),
+        lambda lock: carve(lock, ["more", "y", 8, 0, 0, 1, "", NEXT]),
         "has no unknown",
     ),
     "revision not raised": (
         chain(
             lambda lock: append(lock, "Event", NEW),
-            lambda lock: lock.__setitem__("revision", 1),
+            lambda lock: lock.__setitem__("revision", NEXT - 1),
         ),
         "REVISION must grow",
     ),
@@ -149,12 +150,12 @@ COMPATIBLE: dict[str, Change] = {
     "nothing": lambda lock: None,
     "field behind the last": lambda lock: append(lock, "Event", NEW),
     "flags behind the last, at a byte": lambda lock: append(
-        lock, "Event", ["more", "c", 8, 0, 255, 1, "", 2]
+        lock, "Event", ["more", "c", 8, 0, 255, 1, "", NEXT]
     ),
     "field from spare bits": lambda lock: carve(lock, NEW),
-    "two fields from spare bits": lambda lock: carve(lock, NEW, ["gust", *NEW[1:]]),
+    "two fields from spare bits": lambda lock: carve(lock, NEW, ["gust", "i", 4, 0, 14, *NEW[5:]]),
     "all spare bits": chain(
-        lambda lock: carve(lock, ["co2", "i", 8, 0, 254, -10, "ppm", 2], message="Report"),
+        lambda lock: carve(lock, ["co2", "i", 8, 0, 254, -10, "ppm", NEXT], message="Report"),
         lambda lock: fields(lock, "Report").pop(),
     ),
     "name at the end": lambda lock: lock["names"]["code"].append("rain"),

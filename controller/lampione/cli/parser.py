@@ -243,7 +243,7 @@ def _reading(commands: _Commands) -> None:
         help="and until how long ago (default: now)",
     )
     history.add_argument(
-        "--message", choices=("report", "health", "hour", "event", "log", "result"),
+        "--message", choices=("report", "health", "hour", "raw", "event", "log", "result"),
         default="report", help="of this kind (default: report)",
     )  # fmt: skip
     history.add_argument("--fields", metavar="A,B", help="these fields only (default: all)")
@@ -312,6 +312,7 @@ def _sending(commands: _Commands, common: argparse.ArgumentParser) -> None:
     order("resume", "end an override: back to the program")
     order("read", "read the lamp's level")
     order("reboot", "start the node anew")
+    order("clean", "blow the particulate sensor's dust out, ten seconds")
     order("time", "set the node's clock to the controller's")
     order("hello", "ask the node to introduce itself")
 

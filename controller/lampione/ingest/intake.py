@@ -25,7 +25,7 @@ from lampione.store import Frame, TelemetryStore
 
 _DAMAGED = EVENTS.index("outbox damaged")
 _KNOWN = frozenset(
-    (schema.REPORT, schema.HEALTH, schema.HOUR, schema.EVENT, schema.RESULT, schema.LOG)
+    kind for kind in values.NAMES if kind not in (schema.HELLO, schema.COMMAND, schema.WATERMARK)
 )
 
 

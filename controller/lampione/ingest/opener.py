@@ -12,19 +12,22 @@ __all__ = ["Opened", "Refused", "open_up", "time_of"]
 
 _FIRST = schema.WIRE_VERSION << 5
 _TIMED = frozenset(
-    (schema.REPORT, schema.HEALTH, schema.HOUR, schema.EVENT, schema.RESULT, schema.LOG)
+    kind
+    for kind, _, fields in ALL_MESSAGES
+    if fields[0][0] in ("start", "time") and kind != schema.COMMAND
 )
 _TIME_UNKNOWN = (1 << 31) - 1
 _UNSET = CLOCKS.index("unset")
 
 
-def _clock_bits() -> dict[int, int]:
-    """Return at which bit each timed message says how far its clock can be trusted."""
+def _clock_bits() -> dict[int, tuple[int, int]]:
+    """Return where each timed message says how far its clock can be trusted: first bit, bits."""
     found = {}
     for kind, _, fields in ALL_MESSAGES:
         names = [field[0] for field in fields]
         if kind in _TIMED and "clock" in names:
-            found[kind] = sum(field[2] for field in fields[: names.index("clock")])
+            at = names.index("clock")
+            found[kind] = sum(field[2] for field in fields[:at]), fields[at][2]
     return found
 
 
@@ -89,9 +92,11 @@ def time_of(kind: int, body: bytes) -> int | None:
 
 
 def _is_unset(kind: int, body: bytes) -> bool:
-    at = _CLOCK_BITS.get(kind)
-    if at is None or len(body) * 8 < at + 2:
+    found = _CLOCK_BITS.get(kind)
+    if found is None:
         return False
-    return (
-        int.from_bytes(body[: at // 8 + 2].ljust(at // 8 + 2), "big") >> 14 - at % 8 & 3 == _UNSET
-    )
+    at, bits = found
+    if len(body) * 8 < at + bits:
+        return False
+    pair = int.from_bytes(body[at // 8 : at // 8 + 2].ljust(2), "big")
+    return pair >> (16 - at % 8 - bits) & ((1 << bits) - 1) == _UNSET
