@@ -1,0 +1,316 @@
+"""OmniPreSense OPS243-A: a 24.125 GHz radar on a serial line (UM-003-A and API note AN-010).
+
+From the manual: commands, units, buffers, the resolution rate / samples * wavelength / 2 (0.0607
+m/s at 10,000 and 1024), 8N1 at 19200, silence while USB is enumerated, squelch 100. Of reports it
+says "5 to 30 Hz" at 512 samples; a processing time of 59 µs a sample gives that. What magnitude
+belongs to an echo it does not say: here 25 is the noise, so that the squelch is 12 dB above it.
+"""
+
+import json
+import random
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+from lampione_hil.virtual.devices.base import UartDevice
+from lampione_hil.virtual.devices.moving import Movement, Steady
+
+WAVELENGTH_M = 299_792_458 / 24.125e9
+PROCESSING_S = 59e-6  # a sample
+NOISE = 25.0  # magnitude
+
+_UNITS = {
+    "M": ("m-per-sec", "mps", 1.0),
+    "C": ("cm-per-sec", "cmps", 100.0),
+    "F": ("ft-per-sec", "fps", 1 / 0.3048),
+    "K": ("km-per-hr", "kmph", 3.6),
+    "S": ("mph", "mph", 3600 / 1609.344),
+}
+_RATES_HZ = {"I": 1_000, "V": 5_000, "X": 10_000, "1": 10_000, "2": 20_000}
+_RATES_HZ |= {"L": 50_000, "C": 100_000}
+_SAMPLES = {">": 1024, "<": 512, "{": 256}
+_BAUDS = {"1": 9600, "2": 19200, "3": 57600, "4": 115200, "5": 230400}
+_NUMBERED = ("R>", "R<", "M>", "M<")
+_QUERIES = {
+    "?V": {"Version": "1.3.1"},
+    "?P": {"Product": "OPS243 Doppler"},
+    "?B": {"Build": "20181005_1335"},
+    "?U": {"UID": "b2000040b7a12400d5188041"},
+    "?R": {"ResetReason": "Status from bitmask", "Power On": True},
+}
+_FAULTS = ("", "stuck", "crc", "silent", "usb", "half", "implausible", "brownout")
+
+
+@dataclass(frozen=True)
+class Setup:
+    """All that commands change but the baud rate, as delivered."""
+
+    unit: str = "M"
+    decimals: int = 2
+    rate_hz: int = 10_000
+    samples: int = 1024
+    json: bool = False
+    magnitude: bool = False
+    time: bool = False
+    speed: bool = True
+    reports: int = 1
+    direction: str = "|"
+    slowest: float = 0.0  # in the unit; 0: no limit
+    fastest: float = 0.0
+    weakest: float = 100.0  # squelch
+    strongest: float = 0.0
+    active: bool = True
+
+    @property
+    def resolution_mps(self) -> float:
+        """What tells two speeds apart."""
+        return self.rate_hz / self.samples * WAVELENGTH_M / 2
+
+    @property
+    def period_s(self) -> float:
+        """From report to report."""
+        return self.samples * (1 / self.rate_hz + PROCESSING_S)
+
+
+class Ops243(UartDevice):
+    """The part before `movement`; `quoted`: the newer firmware, whose JSON has texts for numbers.
+
+    Faults: "stuck" repeats the last line, "crc" spoils bytes of every line, "silent" and "usb" say
+    nothing, "half" ends in the middle of a line, "implausible" sees 1000 km/h, "brownout" is back
+    at the saved settings at once.
+    """
+
+    name = "ops243"
+    baud = 19200
+
+    def __init__(
+        self, movement: Movement | None = None, *, quoted: bool = False, baud: int = 19200
+    ) -> None:
+        self.movement: Movement = movement or Steady()
+        self.quoted = quoted
+        self.baud = self._saved_baud = baud
+        self.setup = self._saved = Setup()
+        self._fault = ""
+        self._typed = ""
+        self._up_s = 0.0
+        self._next_s: float | None = None
+        self._last = "5.55"
+        # Magnitudes never repeat themselves; the same radar gives the same.
+        self._dice = random.Random(243)  # noqa: S311 - noise, not a key
+
+    def look(self, movement: Movement) -> None:
+        """Put it before another street."""
+        self.movement = movement
+
+    def fault(self, kind: str) -> None:
+        """See Part."""
+        if kind not in _FAULTS:
+            raise ValueError(f"ops243 has no fault {kind!r}: {', '.join(_FAULTS[1:])}")
+        if kind == "brownout":
+            self._restart()
+        else:
+            self._fault = kind
+
+    def power_up(self, now_s: float) -> None:
+        """See Part."""
+        self._up_s = now_s
+        self._next_s = None
+        self._restart()
+
+    def _restart(self) -> None:
+        self.setup, self.baud = self._saved, self._saved_baud
+        self._typed = ""
+
+    # Commands
+
+    def _put(self, **changes: Any) -> None:
+        self.setup = replace(self.setup, **changes)
+
+    def feed(self, data: bytes, now_s: float) -> bytes:
+        """See UartDevice."""
+        said = ""
+        for byte in data:
+            character = chr(byte)
+            if self._typed[:2] in _NUMBERED:
+                if character in "\r\n":
+                    said += self._number(self._typed)
+                    self._typed = ""
+                else:
+                    self._typed = (self._typed + character)[:20]
+            elif character in "\r\n":
+                self._typed = ""
+            else:
+                self._typed += character
+                if len(self._typed) == 2 and self._typed not in _NUMBERED:
+                    said += self._command(self._typed[0], self._typed[1], now_s)
+                    self._typed = ""
+        return self._sent(said)
+
+    def _number(self, typed: str) -> str:
+        try:
+            value = float(typed[2:])
+        except ValueError:
+            return ""
+        names = {"R>": "slowest", "R<": "fastest", "M>": "weakest", "M<": "strongest"}
+        self._put(**{names[typed[:2]]: value})
+        return self._filters() if typed[0] == "R" else ""
+
+    def _filters(self) -> str:
+        return _line({"RequiredMinSpeed": f"{self.setup.slowest:.3f}"})
+
+    def _command(self, kind: str, what: str, now_s: float) -> str:
+        setup = self.setup
+        if kind == "U" and (what in _UNITS or what == "?"):
+            self._put(unit=setup.unit if what == "?" else what)
+            return _line({"Units": _UNITS[self.setup.unit][0]})
+        if kind == "F" and what in "012345":
+            self._put(decimals=int(what))
+        elif kind == "S" and what in _RATES_HZ:
+            self._put(rate_hz=_RATES_HZ[what])
+        elif kind == "S" and what in _SAMPLES:
+            self._put(samples=_SAMPLES[what])
+        elif kind == "R" and what in "+-|":
+            self._put(direction=what)
+        elif kind == "R" and what == "?":
+            return self._filters()
+        elif kind == "O":
+            return self._output(what)
+        elif kind == "P" and what in "AI":
+            self._put(active=what == "A")
+        elif kind == "A":
+            return self._memory(what)
+        elif kind == "I":
+            # The answer comes at the rate that was.
+            self.baud = _BAUDS.get(what, self.baud)
+            return _line({"BaudRate": self.baud}) if what in _BAUDS or what == "?" else ""
+        elif kind + what == "F?":
+            return _line({"Decimals": setup.decimals})
+        elif kind + what == "??":
+            return self._everything(now_s)
+        elif kind + what in _QUERIES:
+            return _line(_QUERIES[kind + what])
+        return ""
+
+    def _output(self, what: str) -> str:
+        names = {"j": "json", "m": "magnitude", "t": "time", "s": "speed"}
+        if what.lower() in names:
+            self._put(**{names[what.lower()]: what.isupper()})
+        elif what in "123456789":
+            self._put(reports=int(what))
+        else:
+            return ""
+        return _line({"OutputFeature": what})
+
+    def _memory(self, what: str) -> str:
+        if what == "!":
+            self._saved = self.setup
+        elif what == "I":
+            self._saved_baud = self.baud
+        elif what == "X":
+            self.setup = self._saved = Setup()
+        elif what == ".":
+            return _line(asdict(self._saved))
+        return ""
+
+    def _everything(self, now_s: float) -> str:
+        setup = self.setup
+        said: list[dict[str, object]] = [
+            {"Product": "OPS243"},
+            {"Version": "1.0.0"},
+            {"SamplingRate": setup.rate_hz, "resolution": round(setup.resolution_mps, 4)},
+            {"SampleSize": setup.samples},
+            {"Clock": f"{now_s - self._up_s:.0f}"},
+            {"PowerMode": "Continuous" if setup.active else "Idle"},
+            {"Squelch": f"{setup.weakest:.0f}"},
+        ]
+        return "".join(_line(part) for part in said) + self._filters()
+
+    # Reports
+
+    def next_due_s(self, now_s: float) -> float | None:
+        """See UartDevice."""
+        if self._next_s is None or self._next_s < now_s - 1:
+            self._next_s = now_s + self.setup.period_s
+        return self._next_s
+
+    def due(self, now_s: float) -> bytes:
+        """See UartDevice."""
+        self._next_s = now_s + self.setup.period_s
+        if not self.setup.active or not self.setup.speed:
+            return b""
+        if self._fault != "stuck":
+            line = self._report(now_s)
+            if not line:
+                return b""
+            self._last = line
+        return self._sent(self._last + "\r\n")
+
+    def _seen(self, now_s: float) -> list[tuple[float, float]]:
+        """Return (speed in the unit, magnitude) of what is to be reported, strongest first."""
+        setup = self.setup
+        step = setup.resolution_mps
+        factor = _UNITS[setup.unit][2]
+        targets = self.movement.targets(now_s - setup.period_s + setup.samples / setup.rate_hz / 2)
+        bins: dict[int, float] = {}
+        for speed_mps, strength_db in targets:
+            number = round(speed_mps / step)
+            # The negative half of the spectrum is the outbound one; beyond an end is the other.
+            half = setup.samples // 2
+            number = (number + half) % setup.samples - half
+            bins[number] = max(bins.get(number, 0.0), NOISE * 10 ** (strength_db / 20))
+        if self._fault == "implausible":
+            bins = {round(1000 / 3.6 / step): 1000.0}
+        found = []
+        for number, strength in bins.items():
+            magnitude = strength * self._dice.uniform(0.97, 1.03)
+            speed = number * step * factor
+            if (
+                number
+                and magnitude >= setup.weakest
+                and (not setup.strongest or magnitude <= setup.strongest)
+                and abs(speed) >= setup.slowest
+                and (not setup.fastest or abs(speed) <= setup.fastest)
+                and (setup.direction == "|" or (speed > 0) == (setup.direction == "+"))
+            ):
+                found.append((speed, magnitude))
+        return sorted(found, key=lambda pair: -pair[1])[: setup.reports]
+
+    def _report(self, now_s: float) -> str:
+        setup = self.setup
+        found = self._seen(now_s)
+        if not found:
+            return ""
+        clock = f"{now_s - self._up_s:.3f}"
+        speeds = [f"{speed:.{setup.decimals}f}" for speed, _ in found]
+        magnitudes = [f"{magnitude:.{setup.decimals}f}" for _, magnitude in found]
+        if not setup.json:
+            parts = [clock] if setup.time else []
+            return ",".join(parts + (magnitudes if setup.magnitude else []) + speeds)
+        said = {"unit": f'"{_UNITS[setup.unit][1]}"'} if self.quoted else {}
+        if setup.time:
+            said["time"] = self._value([clock])
+        if setup.magnitude:
+            said["magnitude"] = self._value(magnitudes)
+        said["speed"] = self._value(speeds)
+        if not self.quoted and len(found) == 1:
+            said["direction"] = '"inbound"' if found[0][0] > 0 else '"outbound"'
+        return "{" + ",".join(f'"{key}":{value}' for key, value in said.items()) + "}"
+
+    def _value(self, texts: list[str]) -> str:
+        if self.quoted:
+            texts = [f'"{text}"' for text in texts]
+        return texts[0] if self.setup.reports == 1 else "[" + ",".join(texts) + "]"
+
+    def _sent(self, text: str) -> bytes:
+        data = text.encode()
+        if not data or self._fault in ("silent", "usb"):
+            return b""
+        if self._fault == "half":
+            self._fault = "silent"
+            return data[: len(data) // 2]
+        if self._fault == "crc":
+            return bytes(b ^ 0x80 if at % 3 == 1 else b for at, b in enumerate(data))
+        return data
+
+
+def _line(said: object) -> str:
+    return json.dumps(said) + "\r\n"
