@@ -18,7 +18,7 @@ def answer(life: Life, message: bytes) -> None:
         return
     try:
         found(life, message[1:])
-    except (ValueError, IndexError, struct.error):
+    except (ValueError, LookupError, struct.error):
         return
 
 
@@ -124,16 +124,40 @@ def _scan(life: Life, _: bytes) -> None:
     life.reply(bytes(found))
 
 
+def _uart_us(life: Life, ticks_us: int) -> int:
+    return life.world_us(ticks_us) if life.home.virtual else life.now_us()
+
+
+def _uart_set(life: Life, body: bytes) -> None:
+    number, fresh, baud, room, ticks_us = struct.unpack("<2B2IQ", body)
+    life.uarts[number].set(baud, room, bool(fresh), _uart_us(life, ticks_us))
+    life.uart_moved(number)
+
+
+def _uart_write(life: Life, body: bytes) -> None:
+    number, ticks_us = struct.unpack_from("<BQ", body)
+    life.uarts[number].write(body[9:], _uart_us(life, ticks_us))
+    life.uart_moved(number)
+
+
+def _uart_read(life: Life, body: bytes) -> None:
+    number, length, ticks_us = struct.unpack("<BHQ", body)
+    line = life.uarts[number]
+    line.advance(_uart_us(life, ticks_us))
+    data = line.read(length)
+    life.uart_moved(number)
+    next_us = line.next_us()
+    at = -1 if next_us is None else life.ticks_us(next_us)
+    head = struct.pack("<2Hq", len(data), min(line.waiting, 65535), at)
+    life.reply(head + data.ljust(length, b"\0"))
+
+
 def _i2s_open(life: Life, body: bytes) -> None:
-    number, rate_hz, ring_frames = _numbers(body)
-    if rate_hz != life.world.sound_hz:
-        life.reply(b"\x02")
-    else:
-        life.reply(bytes([life.i2s_open(number, ring_frames)]))
+    life.reply(bytes([life.i2s_open(*_numbers(body))]))
 
 
-def _i2s_close(life: Life, _: bytes) -> None:
-    life.microphone.stop()
+def _i2s_close(life: Life, body: bytes) -> None:
+    life.i2s_close(int(body))
     life.reply(b"\x01")
 
 
@@ -193,7 +217,7 @@ def _wait(life: Life, body: bytes) -> None:
 def _give_up(life: Life, _: bytes) -> None:
     if life.waiting_us is not None:
         life.waiting_us = None
-        life.reply(b"%16d" % life.ticks_us(life.home.virtual_us))
+        life.grant(life.home.virtual_us)
 
 
 _OPERATIONS: dict[bytes, Callable[[Life, bytes], None]] = {
@@ -212,6 +236,9 @@ _OPERATIONS: dict[bytes, Callable[[Life, bytes], None]] = {
     b"a": _analogue,
     b"I": _i2c,
     b"S": _scan,
+    b"U": _uart_set,
+    b"u": _uart_write,
+    b"q": _uart_read,
     b"A": _i2s_open,
     b"c": _i2s_close,
     b"D": _watch,

@@ -31,7 +31,10 @@ class Change(NamedTuple):
 
 
 class WorldControl:
-    """Changes what a board senses, while it runs. Parts: "sht45", "microphone", those added."""
+    """Changes what a board senses, while it runs.
+
+    Parts have names: "microphone", "doppler", "sht45", those that the World was given.
+    """
 
     def __init__(self, bench: Bench, name: str) -> None:
         self._bench = bench
@@ -41,12 +44,20 @@ class WorldControl:
         return self._bench.ask("world", self._name, what, *arguments)
 
     def unplug(self, part: str) -> None:
-        """Take a part off its bus."""
+        """Take a part off its bus and its supply: it hears and says nothing."""
         self._do("unplug", part, True)
 
     def plug(self, part: str) -> None:
-        """Put it back."""
+        """Put it back: it starts from its power-up state."""
         self._do("unplug", part, False)
+
+    def fault(self, part: str, kind: str) -> None:
+        """Let a part behave wrongly, as its model knows ("stuck", "crc", "silent", ...; "": well).
+
+        The microphone and the Doppler radar can be "stuck" (their line is high) and "silent".
+        Raises BenchError where the part has no such fault.
+        """
+        self._do("fault", part, kind)
 
     def stick(self, part: str) -> None:
         """Let a part repeat its last reading for ever."""
@@ -81,8 +92,18 @@ class WorldControl:
         self._do("level", pin, value)
 
     def call(self, part: str, method: str, *values: object) -> Any:
-        """Call a method of a part's model."""
+        """Call a method of a part's model, or of what belongs to it: see `set`."""
         return self._do("call", part, method, values)
+
+    def set(self, part: str, **attributes: object) -> None:
+        """Set attributes of a part's model, or of what belongs to it.
+
+        `set("sps30", fan_rpm=0)` sets one of the model itself; `set("sps30.dust", pm2_5=80.0)` one
+        of the object that is the model's `dust`, for every part that shares it. On the virtual
+        clock this is exactly between two `run_for`. Raises BenchError for a part or an attribute
+        that is not there.
+        """
+        self._do("set", part, attributes)
 
 
 class VirtualBoard:
@@ -141,6 +162,16 @@ class VirtualBoard:
     def sound_dropped(self) -> int:
         """Samples lost because the program did not read in time."""
         return int(self.state()["dropped"])
+
+    @property
+    def doppler_dropped(self) -> int:
+        """Frames of the radar's signal lost because the program did not read in time."""
+        return int(self.state()["doppler_dropped"])
+
+    @property
+    def uart_lost(self) -> dict[int, int]:
+        """Bytes lost by each UART because the program did not read before its buffer was full."""
+        return dict(self.state()["uart_lost"])
 
     def pwm_duty(self, pin: int) -> int:
         """Return the duty of a PWM pin, 0 to 65535. Raises KeyError when it has no PWM."""

@@ -5,6 +5,7 @@ import os
 import selectors
 import signal
 import socket
+import struct
 import time
 from collections import deque
 from collections.abc import Callable
@@ -14,15 +15,16 @@ from typing import Any, Protocol
 
 from lampione_hil.virtual import spawn
 from lampione_hil.virtual.console import SOFT_REBOOT
-from lampione_hil.virtual.microphone import Loop, Microphone
+from lampione_hil.virtual.microphone import SLACK_S, Loop, Source
 from lampione_hil.virtual.radio import Relay, Station
-from lampione_hil.virtual.running import RunningWorld
+from lampione_hil.virtual.running import STREAMS, RunningWorld
 from lampione_hil.virtual.serial import SerialLine
+from lampione_hil.virtual.uart import UartLine
 
 PWRON_RESET, HARD_RESET, WDT_RESET, DEEPSLEEP_RESET, SOFT_RESET = range(1, 6)
 BOOT = Path(__file__).parent / "board" / "_boot.py"
 # The simulated modules live in the board's own heap; a real board has them in flash.
-MODULES_BYTES = 41_000
+MODULES_BYTES = 43_500
 VIRTUAL_EPOCH_UNIX_S = 1_767_225_600  # 2026-01-01, where the virtual clock begins
 _TRACE = 100_000
 
@@ -56,7 +58,7 @@ class Home(Protocol):
     def changed(self, life: "Life") -> None:
         """Something happened that somebody may wait for."""
 
-    def loop(self, path: Path) -> Loop:
+    def loop(self, path: Path, channels: int) -> Loop:
         """The sound in a file, shared."""
         ...
 
@@ -79,7 +81,9 @@ class Life:
         self.pwm: dict[int, tuple[int, int]] = {}
         self.pins: dict[int, int] = {}
         self._wire: socket.socket | None = None
-        self._uarts: dict[int, socket.socket] = {}
+        self._uart_pipes: dict[int, tuple[int, int]] = {}
+        self._uart_told: set[int] = set()  # those whose pipe says that something can be read
+        self._uart_wake_us: dict[int, int] = {}
         self._i2s: dict[int, tuple[int, int]] = {}
         self._rtc_us = 0  # RTC, at the time below
         self._rtc_at_us = 0
@@ -90,8 +94,14 @@ class Life:
         self.raw_boot = False  # stay in the raw REPL after this boot, do not run main.py
         self.waiting_us: int | None = None  # virtual clock: until when it wants to wait
         world = self.world
-        loop = None if world.sound is None else home.loop(world.sound)
-        self.microphone = Microphone(loop, world.sound_hz, world.dump)
+        loop = None if world.sound is None else home.loop(world.sound, 1)
+        self.microphone = Source(loop, world.sound_hz, world.dump)
+        loop = None if world.doppler is None else home.loop(world.doppler, 2)
+        self.doppler = Source(loop, world.doppler_hz, channels=2)
+        self.sources = dict(zip(STREAMS, (self.microphone, self.doppler), strict=True))
+        # With the wall clock, a busy computer is not the program's fault.
+        slack_s = 0.0 if home.virtual else SLACK_S
+        self.uarts = {n: UartLine(device, slack_s) for n, device in world.uarts.items()}
         self.station = Station(world.wifi, home.after, dead_air=home.virtual)
 
     # Time
@@ -122,6 +132,8 @@ class Life:
         self.serial.power_on()
         self.boot_us = self.now_us()
         self.set_rtc(0, self.boot_us)
+        for part in self.world.plugged():
+            self.supply(part, True)
         self._boot(PWRON_RESET)
 
     def power_off(self, why: str = "off") -> None:
@@ -129,13 +141,15 @@ class Life:
         if self.powered:
             self._end(why, drain=False)
             self.powered = False
+            for line in self.uarts.values():
+                line.supply(False, self.now_us())
             self.home.changed(self)
 
     def restart(self, cause: int, why: str, world_us: int | None = None) -> None:
         """Reset: end the process and boot again (or stay off, when asked not to restart)."""
         if not self.powered:
             return
-        self._end(why, drain=True)
+        self._end(why, drain=True, at_us=world_us)
         if cause == PWRON_RESET:
             self.set_rtc(0, self.now_us())
         if self.settings.autorestart or why == "reset line":
@@ -168,7 +182,7 @@ class Life:
         self.last_us = world_us
         self.serial.drain()
         self._kill()
-        self._release()
+        self._release(world_us)
         self._again()
 
     def _again(self) -> None:
@@ -184,7 +198,8 @@ class Life:
     def close(self) -> None:
         """End everything."""
         self.power_off()
-        self.microphone.close()
+        for source in self.sources.values():
+            source.close()
         self.serial.close()
 
     def _boot(self, cause: int, raw: bool = False) -> None:
@@ -207,42 +222,33 @@ class Life:
             os.open(settings.control, os.O_RDWR),
         ]
         places = {3: files[0], 4: wire.fileno(), 5: files[1]}
-        if self.home.virtual and self.world.sound is not None:
-            files.append(os.open(self.world.sound, os.O_RDONLY))
-            places[6] = files[-1]
-        others: list[socket.socket] = [wire]
-        for number in self.world.uarts:
-            self._uarts[number], other = socket.socketpair()
-            self._uarts[number].setblocking(False)
-            other.setblocking(False)
-            others.append(other)
-            places[10 + number] = other.fileno()
-        if not self.home.virtual:
+        if self.home.virtual:
+            for place, path in ((6, self.world.sound), (7, self.world.doppler)):
+                if path is not None:
+                    files.append(os.open(path, os.O_RDONLY))
+                    places[place] = files[-1]
+        else:
             for number in (0, 1):
-                read_end, write_end = os.pipe()
-                os.set_blocking(read_end, False)
-                os.set_blocking(write_end, False)
-                self._i2s[number] = (read_end, write_end)
-                places[20 + number] = read_end
+                self._i2s[number] = _pipe()
+                places[20 + number] = self._i2s[number][0]
+            for number in self.uarts:
+                self._uart_pipes[number] = _pipe()
+                places[10 + number] = self._uart_pipes[number][0]
         heap = settings.heap_bytes + MODULES_BYTES
         self.pid = spawn.spawn(["-X", f"heapsize={heap}", "-i", str(BOOT)], places, slave)
         os.close(slave)
         for file in files:
             os.close(file)
-        for other in others:
-            other.close()
-        watch = self.home.selector.register
-        watch(self._wire, selectors.EVENT_READ, self._from_wire)
-        for number, line in self._uarts.items():
-            watch(line, selectors.EVENT_READ, lambda _, n=number: self._from_uart(n))
+        wire.close()
+        self.home.selector.register(self._wire, selectors.EVENT_READ, self._from_wire)
 
-    def _end(self, why: str, drain: bool) -> None:
+    def _end(self, why: str, drain: bool, at_us: int | None = None) -> None:
         if drain:
             self.serial.drain()
         self._kill()
         self.exits.append(why)
         self.station.abandon()
-        self._release()
+        self._release(at_us)
 
     def _kill(self) -> None:
         if self.pid:
@@ -253,25 +259,24 @@ class Life:
                 os.waitpid(self.pid, 0)
             self.pid = 0
 
-    def _release(self) -> None:
+    def _release(self, at_us: int | None = None) -> None:
         self.station.reset()
-        self.microphone.stop()
+        for source in self.sources.values():
+            source.stop()
+        for uart in self.uarts.values():
+            uart.close(self.now_us() if at_us is None else at_us)
         self.bites_s = 0.0
         self.waiting_us = None
         self.serial.hang_up()
-        forget = self.home.selector.unregister
         if self._wire is not None:
-            forget(self._wire)
+            self.home.selector.unregister(self._wire)
             self._wire.close()
             self._wire = None
-        for line in self._uarts.values():
-            forget(line)
-            line.close()
-        for read_end, write_end in self._i2s.values():
-            os.close(read_end)
-            os.close(write_end)
-        self._uarts.clear()
-        self._i2s.clear()
+        for pipes in (self._i2s, self._uart_pipes):
+            for end in (end for ends in pipes.values() for end in ends):
+                os.close(end)
+            pipes.clear()
+        self._uart_told.clear()
 
     def ready(self) -> None:
         """The boot script has put everything in place."""
@@ -310,36 +315,73 @@ class Life:
             with contextlib.suppress(OSError):
                 self._wire.send(data)
 
-    def _from_uart(self, number: int) -> None:
-        line = self._uarts[number]
-        try:
-            data = line.recv(4096)
-        except OSError:
+    def supply(self, name: str, on: bool) -> None:
+        """Give a part its power (it starts anew), or take it away."""
+        for number, line in self.uarts.items():
+            if line.device.name == name:
+                line.supply(on, self.now_us())
+                self.uart_moved(number)
+                return
+        if on and name not in STREAMS:
+            self.world.part(name).power_up(self.now_us() / 1e6)
+
+    def world_moved(self) -> None:
+        """Bring the parts to the present: the world is about to change, or has just changed."""
+        now_us = self.now_us()
+        for number, line in self.uarts.items():
+            line.advance(now_us)
+            line.changed()
+            self.uart_moved(number)
+        for name, source in self.sources.items():
+            source.held = self.world.held(name)
+
+    def uart_moved(self, number: int) -> None:
+        """With the wall clock: tell the board what can be read, and look again in time."""
+        if self.home.virtual:
             return
-        if data:
-            device = self.world.uarts[number]
-            if device.name not in self.world.unplugged:
-                self.say(number, device.feed(data, self.now_us() / 1e6))
+        line = self.uarts[number]
+        if number in self._uart_pipes and bool(line.waiting) != (number in self._uart_told):
+            read_end, write_end = self._uart_pipes[number]
+            if line.waiting:
+                os.write(write_end, b"!")
+                self._uart_told.add(number)
+            else:
+                os.read(read_end, 1)
+                self._uart_told.remove(number)
+        next_us = line.next_us()
+        if next_us is not None and next_us < self._uart_wake_us.get(number, next_us + 1):
+            self._uart_wake_us[number] = next_us
+            self.home.after((next_us - self.now_us()) / 1e6, lambda: self._uart_wake(number))
 
-    def say(self, number: int, data: bytes) -> None:
-        """Send what a part on UART `number` says."""
-        if data and number in self._uarts:
-            with contextlib.suppress(OSError):
-                self._uarts[number].send(data)
+    def _uart_wake(self, number: int) -> None:
+        self._uart_wake_us.pop(number, None)
+        self.uarts[number].advance(self.now_us())
+        self.uart_moved(number)
 
-    def uart_tick(self) -> None:
-        """Let the parts speak that speak by themselves."""
-        for number in self._uarts:
-            device = self.world.uarts[number]
-            if device.name not in self.world.unplugged:
-                self.say(number, device.due(self.now_us() / 1e6))
+    def grant(self, until_us: int) -> None:
+        """Answer a board that waits on the virtual clock: how far it may go, how its world is."""
+        held = [self.world.held(name) for name in STREAMS]
+        self.reply(struct.pack("<q2h", self.ticks_us(until_us), *held))
 
-    def i2s_open(self, number: int, ring_frames: int) -> bool:
-        """The board opens its receiver."""
+    def i2s_open(self, number: int, rate_hz: int, ring_frames: int, channels: int) -> int:
+        """The board opens a receiver: 0: it has none such, 1: well, 2: not at that rate."""
+        source = list(self.sources.values())[channels - 1]
+        if self.home.virtual:
+            wanted_hz = (self.world.sound_hz, self.world.doppler_hz)[channels - 1]
+            return 1 if rate_hz == (wanted_hz or rate_hz) else 2
         if number not in self._i2s:
-            return self.home.virtual
-        self.microphone.start(*self._i2s[number], ring_frames)
-        return True
+            return 0
+        if source.loop is not None and rate_hz != source.rate_hz:
+            return 2
+        self.i2s_close(number)
+        source.start(number, self._i2s[number], rate_hz, ring_frames)
+        return 1
+
+    def i2s_close(self, number: int) -> None:
+        """The board closes a receiver."""
+        for source in self.sources.values():
+            if source.number == number:
+                source.stop()
 
     def boot_info(self) -> dict[str, Any]:
         """What the board asks at its start."""
@@ -356,6 +398,16 @@ class Life:
             "rtc_us": self._rtc_us + self.boot_us - self._rtc_at_us,
             "relay_port": self.home.relay.port,
             "relay_key": self.station.key.hex(),
-            "sound_hz": self.world.sound_hz,
+            "sources": [
+                self.world.sound_hz if self.world.sound is not None else 0,
+                self.world.doppler_hz,
+            ],
             "uarts": list(self.world.uarts),
         }
+
+
+def _pipe() -> tuple[int, int]:
+    ends = os.pipe()
+    for end in ends:
+        os.set_blocking(end, False)
+    return ends

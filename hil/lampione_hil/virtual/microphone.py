@@ -1,4 +1,4 @@
-"""The microphone's side of an I2S line: samples at the pace of the clock, through a ring."""
+"""The far side of an I2S line: samples at the pace of the clock, through a ring."""
 
 import contextlib
 import fcntl
@@ -19,30 +19,40 @@ SLACK_S = 0.3
 
 
 class Loop:
-    """One round of sound, mapped into memory, read for ever."""
+    """One round of sound, mapped into memory, read for ever. A frame is a word a channel."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, channels: int = 1) -> None:
         with path.open("rb") as file:
             self._map = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-        self.frames = len(self._map) // 4
+        self._frame = 4 * channels
+        self.frames = len(self._map) // self._frame
 
     def read(self, position: int, frames: int) -> bytes:
-        """Return `frames` samples from `position`, going round."""
+        """Return `frames` frames from `position`, going round."""
         at = position % self.frames
-        data = self._map[at * 4 : (at + frames) * 4]
-        while len(data) < frames * 4:
-            data += self._map[: frames * 4 - len(data)]
+        size = frames * self._frame
+        data = self._map[at * self._frame : at * self._frame + size]
+        while len(data) < size:
+            data += self._map[: size - len(data)]
         return data
 
 
-class Microphone:
-    """Streams a Loop into the pipe of one board's I2S while that is open."""
+class Source:
+    """Streams a Loop into the pipe of one board's I2S while that is open.
 
-    def __init__(self, loop: Loop | None, rate_hz: int, dump: Path | None) -> None:
+    rate_hz: frames a second; 0: whatever the board takes.
+    held: the byte that its data line is held at, -1: it is not.
+    """
+
+    def __init__(
+        self, loop: Loop | None, rate_hz: int, dump: Path | None = None, channels: int = 1
+    ) -> None:
         self.loop = loop
         self.rate_hz = rate_hz
-        self.unplugged = False
-        self.dropped = 0  # samples lost because the board did not read in time
+        self.number = -1  # of the board's receiver, while it is open
+        self.held = -1
+        self._frame = 4 * channels
+        self.dropped = 0  # frames lost because the board did not read in time
         self._position = 0  # in the loop, goes on over resets
         self._dump: BinaryIO | None = None
         self._notes: BinaryIO | None = None
@@ -64,16 +74,18 @@ class Microphone:
         """Whether a board has it open."""
         return self._pipe is not None
 
-    def start(self, read_end: int, write_end: int, ring_frames: int) -> None:
-        """Begin to stream into a pipe, as if the ring held `ring_frames`."""
+    def start(self, number: int, ends: tuple[int, int], rate_hz: int, ring_frames: int) -> None:
+        """Begin to stream into a pipe (its ends), as if the ring held `ring_frames`."""
         self.stop()
+        read_end, write_end = ends
+        self.number, self.rate_hz = number, rate_hz
         self._pipe = (read_end, write_end)
         self._open_s = self._tick_s = time.monotonic()
         self._due = self._late = 0
         self._ring = max(DMA_FRAMES, ring_frames) + int(SLACK_S * self.rate_hz)
         if hasattr(fcntl, "F_SETPIPE_SZ"):
             with contextlib.suppress(OSError):  # a user's share of pipes is bounded
-                fcntl.fcntl(write_end, fcntl.F_SETPIPE_SZ, self._ring * 4 + 8192)
+                fcntl.fcntl(write_end, fcntl.F_SETPIPE_SZ, self._ring * self._frame + 8192)
         with contextlib.suppress(BlockingIOError):
             while os.read(read_end, 65536):
                 pass  # of the receiver that the program had open before
@@ -82,6 +94,7 @@ class Microphone:
     def stop(self) -> None:
         """End the stream; what was written is dumped."""
         self._pipe = None
+        self.number = -1
         for file in (self._dump, self._notes):
             if file is not None:
                 file.flush()
@@ -104,7 +117,7 @@ class Microphone:
         self._tick_s = now
         due = int((now - self._open_s) * self.rate_hz) // DMA_FRAMES * DMA_FRAMES - self._due
         waiting = struct.unpack("i", fcntl.ioctl(self._pipe[0], termios.FIONREAD, b"\0\0\0\0"))[0]
-        room = max(0, self._ring - waiting // 4)
+        room = max(0, self._ring - waiting // self._frame)
         sent = self._send(min(due, room)) if due else 0
         self._due += sent
         behind = due - sent
@@ -120,15 +133,15 @@ class Microphone:
 
     def _send(self, frames: int) -> int:
         assert self._pipe is not None
-        if self.unplugged or self.loop is None:
-            data = bytes(4 * frames)  # nothing drives the line: it is pulled low
+        if self.loop is None or self.held >= 0:
+            data = bytes([max(0, self.held)]) * (self._frame * frames)
         else:
             data = self.loop.read(self._position, frames)
         try:
             written = os.write(self._pipe[1], data)
         except BlockingIOError:
             return 0
-        frames = written // 4
+        frames = written // self._frame
         if self._dump is not None and frames:
             if self._dumped >= self._note_at:
                 self._note()

@@ -6,6 +6,10 @@ from pathlib import Path
 from lampione_hil.virtual.air import Air
 from lampione_hil.virtual.devices import I2CDevice, UartDevice
 
+# Parts that are no models: what they are held at (a byte) for a fault, or unplugged.
+STREAMS = ("microphone", "doppler")
+_HELD = {"stuck": 0xFF, "silent": 0x00}  # the data line at one level, for ever
+
 
 @dataclass
 class RunningWorld:
@@ -20,9 +24,12 @@ class RunningWorld:
     air: Air | None
     i2c: dict[int, I2CDevice]
     uarts: dict[int, UartDevice]
+    doppler: Path | None = None
+    doppler_hz: int = 0
     unplugged: set[str] = field(default_factory=set)
     microvolts: dict[int, int] = field(default_factory=dict)
     levels: dict[int, int] = field(default_factory=dict)
+    stream_faults: dict[str, str] = field(default_factory=dict)
 
     def device(self, address: int) -> I2CDevice | None:
         """Return the part that answers at `address` now."""
@@ -35,11 +42,40 @@ class RunningWorld:
         for device in parts:
             if device.name == name:
                 return device
-        raise ValueError(f"this world has no part {name!r}")
+        names = [device.name for device in parts]
+        raise ValueError(f"this world has no part {name!r}, but {', '.join(names) or 'none'}")
+
+    def target(self, path: str) -> object:
+        """Return a part's model, or what `part.attribute.attribute` of it leads to."""
+        name, *attributes = path.split(".")
+        found: object = self.part(name)
+        for attribute in attributes:
+            found = getattr(found, attribute)
+        return found
+
+    def fault(self, name: str, kind: str) -> None:
+        """Let a part behave wrongly ("" for rightly)."""
+        if name not in STREAMS:
+            self.part(name).fault(kind)
+        elif kind and kind not in _HELD:
+            raise ValueError(f"{name} has no fault {kind!r}: {', '.join(_HELD)}")
+        else:
+            self.stream_faults[name] = kind
+
+    def held(self, name: str) -> int:
+        """Return the byte that the data line of a stream is held at, -1: it is not."""
+        if name in self.unplugged:
+            return 0  # nothing drives the line: it is pulled low
+        return _HELD.get(self.stream_faults.get(name, ""), -1)
+
+    def plugged(self) -> list[str]:
+        """Return the names of the models that are plugged in."""
+        parts = [*self.i2c.values(), *self.uarts.values()]
+        return [part.name for part in parts if part.name not in self.unplugged]
 
     def unplug(self, name: str, unplugged: bool) -> None:
-        """Take a part's plug out, or put it in again. "microphone" is a part too."""
-        if name != "microphone":
+        """Take a part's plug out, or put it in again."""
+        if name not in STREAMS:
             self.part(name)
         if unplugged:
             self.unplugged.add(name)

@@ -90,8 +90,8 @@ class Supervisor:
         if now >= self._next_tick_s and not self.virtual:
             self._next_tick_s = max(self._next_tick_s + TICK_S, now)
             for life in self.lives.values():
-                life.microphone.tick()
-                life.uart_tick()
+                for source in life.sources.values():
+                    source.tick()
         for waiter in [w for w in self._waiters if w.until_s <= now]:
             self._waiters.remove(waiter)
             self._say(waiter.request, True, waiter.test())
@@ -102,8 +102,7 @@ class Supervisor:
         if soonest is not None:
             times.append(soonest)
         if not self.virtual and any(
-            life.powered and (life.microphone.running or life.world.uarts)
-            for life in self.lives.values()
+            source.running for life in self.lives.values() for source in life.sources.values()
         ):
             times.append(self._next_tick_s)
         return max(0.0, min(times) - time.monotonic()) if times else None
@@ -135,10 +134,10 @@ class Supervisor:
         """Call `call` in `seconds`."""
         heapq.heappush(self._timers, (time.monotonic() + seconds, next(self._order), call))
 
-    def loop(self, path: Path) -> Loop:
+    def loop(self, path: Path, channels: int) -> Loop:
         """Return the sound in `path`, one for all boards."""
         if path not in self._loops:
-            self._loops[path] = Loop(path)
+            self._loops[path] = Loop(path, channels)
         return self._loops[path]
 
     def changed(self, life: Life) -> None:
@@ -214,6 +213,8 @@ class Supervisor:
             "pins": dict(life.pins),
             "at_prompt": life.serial.at_prompt,
             "dropped": life.microphone.dropped,
+            "doppler_dropped": life.doppler.dropped,
+            "uart_lost": {number: line.lost for number, line in life.uarts.items()},
             "wifi": life.station.state,
         }
 
@@ -255,14 +256,30 @@ class Supervisor:
     def do_world(self, _: int, name: str, what: str, *arguments: Any) -> object:
         """Change what the board senses."""
         life = self.lives[name]
+        life.world_moved()  # all that was before is the old world's
+        try:
+            return self._change(life, what, *arguments)
+        finally:
+            life.world_moved()
+
+    def _change(self, life: Life, what: str, *arguments: Any) -> object:
         world = life.world
         if what == "unplug":
             part, unplugged = arguments
+            was = part in world.unplugged
             world.unplug(part, unplugged)
-            life.microphone.unplugged = "microphone" in world.unplugged
+            if life.powered and was != unplugged:
+                life.supply(part, not unplugged)
         elif what == "fault":
-            part, kind = arguments
-            world.part(part).fault(kind)
+            world.fault(*arguments)
+        elif what == "set":
+            path, attributes = arguments
+            target = world.target(path)
+            for attribute in attributes:
+                if not hasattr(target, attribute):
+                    raise ValueError(f"{path} has no {attribute!r}")
+            for attribute, value in attributes.items():
+                setattr(target, attribute, value)
         elif what == "wifi":
             life.station.set_up(*arguments)
         elif what == "rssi":
@@ -279,8 +296,8 @@ class Supervisor:
             pin, value = arguments
             world.levels[pin] = value
         elif what == "call":
-            part, method, values = arguments
-            return getattr(world.part(part), method)(*values)
+            path, method, values = arguments
+            return getattr(world.target(path), method)(*values)
         else:
             raise ValueError(f"the world has no {what!r}")
         return None
@@ -323,11 +340,15 @@ class Supervisor:
                 horizon_us = life.ticks_us(until_us)
                 if life.waiting_us <= horizon_us:
                     life.waiting_us = None
-                    life.reply(b"%16d" % horizon_us)
+                    life.grant(until_us)
                     return
             running.pop(0)
         self._slice = None
         self.virtual_us = until_us
+        for life in self.lives.values():
+            life.serial.drain()  # what was printed until then is to be seen
+            for line in life.uarts.values():
+                line.advance(until_us)
         self._say(request, True, until_us / 1e6)
 
 

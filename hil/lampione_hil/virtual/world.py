@@ -3,11 +3,23 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol
 
 from lampione_hil.virtual.air import Air, PlausibleDay
 from lampione_hil.virtual.devices import I2CDevice, Sht45, UartDevice
-from lampione_hil.virtual.running import RunningWorld
+from lampione_hil.virtual.running import STREAMS, RunningWorld
 from lampione_hil.virtual.sound import SAMPLE_HZ, Street, SyntheticStreet
+
+
+class Doppler(Protocol):
+    """The raw signal of a radar, as it comes over I2S: two channels, round and round."""
+
+    @property
+    def rate_hz(self) -> int:
+        """Frames a second."""
+
+    def samples(self, folder: Path) -> Path:
+        """Return the file of one round: frames of two 32-bit little-endian words."""
 
 
 @dataclass
@@ -20,6 +32,7 @@ class World:
         little-endian, with a `.jsonl` beside it that ties sample numbers to the host's time.
     wifi: whether there is an access point in reach; `rssi_dbm` how strong.
     i2c, uarts: more parts, by bus and by UART number.
+    doppler: the radar whose raw signal a STEREO receiver hears (None: no such radar).
     """
 
     street: Street | None = field(default_factory=SyntheticStreet)
@@ -30,6 +43,7 @@ class World:
     chip_c: int = 41
     i2c: Sequence[I2CDevice] = ()
     uarts: dict[int, UartDevice] = field(default_factory=dict)
+    doppler: Doppler | None = None
 
 
 def start(world: World, folder: Path, board: str) -> RunningWorld:
@@ -37,6 +51,9 @@ def start(world: World, folder: Path, board: str) -> RunningWorld:
     parts = list(world.i2c)
     if world.air is not None:
         parts.append(Sht45(world.air))
+    names = [*STREAMS, *(part.name for part in [*parts, *world.uarts.values()])]
+    if len(set(names)) < len(names) or len({part.address for part in parts}) < len(parts):
+        raise ValueError(f"two parts with one name or address: {', '.join(sorted(names))}")
     dump = world.dump
     if dump is not None and dump.is_dir():
         dump = dump / f"{board}.s32"
@@ -50,4 +67,6 @@ def start(world: World, folder: Path, board: str) -> RunningWorld:
         air=world.air,
         i2c={part.address: part for part in parts},
         uarts=dict(world.uarts),
+        doppler=None if world.doppler is None else world.doppler.samples(folder),
+        doppler_hz=0 if world.doppler is None else world.doppler.rate_hz,
     )

@@ -18,9 +18,7 @@ def _start():
     _wire.info.update(json.loads(bytes(_wire.ask(b"B", 512))))
     if _wire.info["virtual"]:
         import _vselect
-        import _vtime
 
-        sys.modules["time"] = _vtime
         sys.modules["select"] = _vselect
 
     import _tasks

@@ -6,7 +6,10 @@ import struct
 import time
 
 from _pins import number
-from _wire import UART0, ask, info, native
+from _wire import UART0, ask, info, tell
+
+if info["virtual"]:
+    import _vtime
 
 _EMPTY = b""
 _ENODEV = 19
@@ -69,59 +72,134 @@ class SoftI2C(I2C):
 
 
 class UART(io.IOBase):
-    """Serial line. Reads give what has come, or None."""
+    """Serial line. Reads give what has come, or None; there is no waiting: `timeout` must be 0.
+
+    The receiver's buffer, the rate and the line itself are the world's. With the wall clock, a
+    pipe tells a poller that something can be read; on the virtual clock `ready_us` does.
+    """
 
     INV_TX = 1
     INV_RX = 2
 
-    def __init__(self, id, baudrate=115200, bits=8, parity=None, stop=1, **settings):
-        self._file = None
-        if id in info["uarts"]:
-            self._file = open(UART0 + id, "r+b")
-            self._look = native["select"].poll()
-            self._look.register(self._file, native["select"].POLLIN)
-        self.init(baudrate, bits, parity, stop, **settings)
+    def __init__(self, id, baudrate=115200, *args, **settings):
+        self._id = id
+        self._there = id in info["uarts"]
+        self._baud = 115200
+        self._rxbuf = 256
+        self._sent_us = 0  # when all is through that was written
+        self._known = (-1, 0)  # at which horizon it was looked, until when nothing can come
+        if not info["virtual"] and self._there:
+            self._file = open(UART0 + id, "rb")
+        self._setup(True, baudrate, *args, **settings)
+        if info["virtual"]:
+            self.ready_us = self._ready_us
 
-    def init(self, baudrate=115200, bits=8, parity=None, stop=1, **settings):
-        self._rx = bytearray(1)
+    def _setup(
+        self,
+        fresh,
+        baudrate=0,
+        bits=8,
+        parity=None,
+        stop=1,
+        *,
+        tx=None,
+        rx=None,
+        rts=None,
+        cts=None,
+        txbuf=-1,
+        rxbuf=-1,
+        timeout=0,
+        timeout_char=0,
+        invert=0,
+        flow=0,
+    ):
+        if bits not in (0, 8) or parity is not None or invert or flow or timeout:
+            raise NotImplementedError("the virtual board's UART: 8 bits, no parity, timeout=0")
+        if rxbuf >= 0:
+            self._rxbuf = rxbuf
+            fresh = True
+        self.flush()
+        self._baud = baudrate or self._baud
+        self._tell(fresh, self._baud)
+
+    def init(self, *args, **settings):
+        self._setup(False, *args, **settings)
 
     def deinit(self):
-        pass
+        self._tell(True, 0)
+
+    def _tell(self, fresh, baud):
+        self._known = (-1, 0)
+        if self._there:
+            head = struct.pack("<3B2I", 85, self._id, fresh, baud, self._rxbuf)
+            tell(head + struct.pack("<Q", time.uptime_us()))
+
+    def _ask(self, length, us):
+        """Return (bytes read, bytes left, reply with the bytes at 12); remembers what comes."""
+        if not self._there:
+            self._known = (_vtime.horizon_us() if info["virtual"] else 0, None)
+            return 0, 0, _EMPTY
+        reply = ask(struct.pack("<2BHQ", 113, self._id, length, us), length + 12)
+        got, left, at = struct.unpack_from("<2Hq", reply)
+        if info["virtual"]:
+            self._known = (_vtime.horizon_us(), us if left else None if at < 0 else at)
+        return got, left, reply
+
+    def _nothing(self, us):
+        """Whether it is known that nothing has come by now."""
+        horizon, until = self._known
+        return info["virtual"] and horizon == _vtime.horizon_us() and (until is None or us < until)
+
+    def _ready_us(self):
+        us = _vtime.look_us()
+        if not self._nothing(us):
+            self._ask(0, us)
+        return self._known[1]
 
     def any(self):
-        """1 when something can be read (the real one counts the bytes)."""
-        return 1 if self._file and self._look.poll(0) else 0
+        us = time.uptime_us()
+        return 0 if self._nothing(us) else self._ask(0, us)[1]
 
     def readinto(self, buf, length=None):
-        if not self._file or not self._look.poll(0):
+        us = time.uptime_us()
+        if self._nothing(us):
             return None
-        view = buf if length is None else memoryview(buf)[:length]
-        return self._file.readinto(view)
+        length = min(len(buf), 4096, len(buf) if length is None else length)
+        got, _, reply = self._ask(length, us)
+        memoryview(buf)[:got] = memoryview(reply)[12 : 12 + got]
+        return got or None
 
-    def read(self, length=256):
-        buf = bytearray(length)
+    def read(self, length=-1):
+        buf = bytearray(self.any() if length < 0 else length)
         n = self.readinto(buf)
         return None if n is None else bytes(buf[:n])
 
     def readline(self):
+        one = bytearray(1)
         line = bytearray()
-        while self.readinto(self._rx):
-            line.extend(self._rx)
-            if self._rx[0] == 10:
+        while self.readinto(one):
+            line.extend(one)
+            if one[0] == 10:
                 break
         return bytes(line) if line else None
 
     def write(self, data):
-        return self._file.write(data) if self._file else len(data)
+        us = time.uptime_us()
+        view = memoryview(data.encode() if isinstance(data, str) else data)
+        for at in range(0, len(view), 4096) if self._there else ():
+            tell(struct.pack("<2BQ", 117, self._id, us) + view[at : at + 4096])
+        self._sent_us = max(self._sent_us, us) + -(-len(view) * 10000000 // self._baud)
+        self._known = (-1, 0)
+        return len(view)
 
     def flush(self):
-        pass
+        time.sleep_us(max(0, self._sent_us - time.uptime_us()))
 
     def txdone(self):
-        return True
+        return time.uptime_us() >= self._sent_us
 
     def ioctl(self, request, argument):
-        if request == _FILENO and self._file:
+        if request == _FILENO and self._there and not info["virtual"]:
             return self._file.fileno()
         if request == _POLL:
             return (argument & 1 if self.any() else 0) | argument & 4

@@ -1,10 +1,13 @@
-"""I2S receiver: the world's microphone, at the pace of the clock, through a ring as on the chip."""
+"""I2S receivers: the world's microphone and Doppler radar, through a ring as on the chip."""
 
 import errno
 import io
 import time
 
-from _wire import I2S0, SOUND, ask, info, native
+from _wire import DOPPLER, I2S0, SOUND, ask, info, native
+
+if info["virtual"]:
+    from _vtime import held
 
 _POLL, _FILENO = 3, 10
 _DMA_FRAMES = 256  # the chip hands over whole DMA buffers
@@ -13,7 +16,7 @@ _DMA_FRAMES = 256  # the chip hands over whole DMA buffers
 class _Piped:
     """Wall clock: the supervisor writes what is due into a pipe."""
 
-    def __init__(self, id, rate, ring_frames):
+    def __init__(self, id, rate, ring_frames, channels):
         self._file = open(I2S0 + id, "rb")
         self._look = native["select"].poll()
         self._look.register(self._file, native["select"].POLLIN)
@@ -32,9 +35,13 @@ class _Piped:
 class _Clocked:
     """Virtual clock: how much is due follows from the time; the samples lie in a file."""
 
-    def __init__(self, id, rate, ring_frames):
-        self._file = open(SOUND, "rb")
-        self._size = self._file.seek(0, 2)
+    def __init__(self, id, rate, ring_frames, channels):
+        self._source = channels - 1
+        self._frame = 4 * channels
+        self._size = 0
+        if info["sources"][self._source]:
+            self._file = open(DOPPLER if self._source else SOUND, "rb")
+            self._size = self._file.seek(0, 2)
         self._rate = rate
         self._ring = ring_frames
         self._start = time.look_us()
@@ -64,18 +71,22 @@ class _Clocked:
 
     def readinto(self, buf):
         view = memoryview(buf)
-        view = view[: min(len(buf), self._due() * 4)]
+        view = view[: min(len(buf) // self._frame, self._due()) * self._frame]
         done = 0
+        level = held[self._source] if self._size else 0
+        if level >= 0:
+            view[:] = bytes([level]) * len(view)
+            done = len(view)
         while done < len(view):
-            at = (self._taken * 4 + done) % self._size
+            at = (self._taken * self._frame + done) % self._size
             self._file.seek(at)
             done += self._file.readinto(view[done : min(len(view), done + self._size - at)])
-        self._taken += done // 4
+        self._taken += done // self._frame
         return done
 
 
 class I2S(io.IOBase):
-    """Receiver only, 32 bits, mono.
+    """Receiver only, 32 bits: MONO hears the microphone, STEREO the raw signal of a radar.
 
     The chip's DMA takes 32-bit stereo frames even for MONO, so `ibuf` bytes hold ibuf / 8 frames;
     what does not fit is lost. `readinto` fills the buffer; once a poller (asyncio) has looked at
@@ -90,16 +101,18 @@ class I2S(io.IOBase):
     def __init__(self, id, *, sck, ws, sd, mode, bits, format, rate, ibuf):
         if id not in (0, 1):
             raise ValueError("invalid id")
-        if mode != I2S.RX or bits != 32 or format != I2S.MONO:
-            raise ValueError("the virtual board receives 32 bits MONO only")
-        status = ask(b"A%d,%d,%d" % (id, rate, ibuf // 8), 1)[0]
+        if mode != I2S.RX or bits != 32 or format not in (I2S.MONO, I2S.STEREO):
+            raise ValueError("the virtual board receives 32 bits only")
+        channels = format + 1
+        status = ask(b"A%d,%d,%d,%d" % (id, rate, ibuf // 8, channels), 1)[0]
         if status == 2:
-            raise ValueError("the world's microphone streams %d Hz only" % info["sound_hz"])
+            what = ("microphone", "radar")[format]
+            raise ValueError("the world's %s streams %d Hz only" % (what, info["sources"][format]))
         if status == 0:
             raise OSError(errno.EIO)
         self._id = id
         self._asyncio = False
-        self._from = (_Clocked if info["virtual"] else _Piped)(id, rate, ibuf // 8)
+        self._from = (_Clocked if info["virtual"] else _Piped)(id, rate, ibuf // 8, channels)
         if info["virtual"]:
             self.ready_us = self._ready_us
 

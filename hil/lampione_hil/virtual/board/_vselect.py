@@ -1,7 +1,8 @@
 """`select` on the virtual clock: a look at the descriptors first, then the clock.
 
-A stream that becomes ready at a time it knows itself (the microphone) says so through
-`ready_us()`; every other descriptor is looked at again at each grant.
+A stream that becomes ready at a time it knows itself (a microphone, a UART) says so through
+`ready_us()` (None: not before the world changes); every other descriptor is looked at again every
+10 ms.
 """
 
 import _vtime
@@ -13,6 +14,7 @@ POLLOUT = _select.POLLOUT
 POLLERR = _select.POLLERR
 POLLHUP = _select.POLLHUP
 _STEP_US = 10000  # how often real descriptors are looked at, virtual time
+_FAR_US = 3600000000
 
 
 class poll:
@@ -47,22 +49,22 @@ class poll:
     def ipoll(self, timeout=-1):
         until = None if timeout is None or timeout < 0 else _vtime.look_us() + timeout * 1000
         while True:
+            now = _vtime.look_us()
+            soonest = now + _FAR_US if until is None else until
             found = []
-            soonest = until
             if self._any_real:
                 found.extend(self._real.poll(0))
-                step = _vtime.look_us() + _STEP_US
-                if soonest is None or step < soonest:
-                    soonest = step
+                soonest = min(soonest, now + _STEP_US)
             for stream, mask in self._timed.values():
-                at = stream.ready_us()
-                if not mask & POLLIN:
-                    continue
-                if at <= _vtime.look_us():
-                    found.append((stream, POLLIN))
-                elif soonest is None or at < soonest:
-                    soonest = at
-            now = _vtime.look_us()
+                events = mask & POLLOUT if hasattr(stream, "write") else 0
+                at = stream.ready_us() if mask & POLLIN else None
+                if at is not None:
+                    if at <= now:
+                        events |= POLLIN
+                    elif at < soonest:
+                        soonest = at
+                if events:
+                    found.append((stream, events))
             if found or (until is not None and now >= until):
                 return found
-            _vtime.wait_until(now + 3600000000 if soonest is None else soonest)
+            _vtime.wait_until(soonest, True)

@@ -1,31 +1,35 @@
-"""`time` on the virtual clock: it moves only where the program waits, 2 µs a look otherwise.
+"""The virtual clock: it moves only where the program waits, 2 µs a look otherwise.
 
 The supervisor grants time up to a horizon; a board goes on by itself until it wants to wait past
 that. The same program therefore always sees the same times.
 """
 
-from _wire import ask, hear, info, native, tell
+import struct
 
-_native = native["time"]
-_now = [info["ticks_us"], info["ticks_us"], 0, 0]  # now, horizon, watchdog bites at, its time-out
-_rtc = [info["rtc_us"] - info["ticks_us"]]
-_YEARS = 946684800
-_HALF = 1 << 29
+from _wire import GRANT, ask, hear, info, tell
+
+_now = [info["ticks_us"], info["ticks_us"], 0]  # now, horizon, watchdog bites at
+held = [-1, -1]  # the byte that the data lines of microphone and Doppler radar are held at; -1: not
 
 
-def wait_until(until_us):
-    """Let virtual time pass until `until_us`, or until the watchdog bites."""
+def wait_until(until_us, once=False):
+    """Let virtual time pass until `until_us`, or until the watchdog bites.
+
+    once: return after a grant, as the world may be another since then.
+    """
     bites = _now[2] and _now[2] < until_us
     target_us = _now[2] if bites else until_us
     while target_us > _now[1]:
         _now[0] = max(_now[0], _now[1])
         try:
-            reply = ask(b"W%d" % target_us, 16)
+            reply = ask(b"W%d" % target_us, GRANT)
         except KeyboardInterrupt:
             tell(b"w")
-            hear(bytearray(16))
+            hear(bytearray(GRANT))
             raise
-        _now[1] = int(bytes(reply))
+        _now[1], held[0], held[1] = struct.unpack("<q2h", reply)
+        if once:
+            return
     if bites:
         bite()
     if until_us > _now[0]:
@@ -45,23 +49,19 @@ def watch(timeout_us):
 
 
 def uptime_us():
+    """Microseconds of the board's tick counter, not wrapped."""
     _now[0] += 2
     return _now[0]
 
 
 def look_us():
+    """The same without the time that a look takes."""
     return _now[0]
 
 
-def ticks_ms():
-    return uptime_us() // 1000 & 0x3FFFFFFF
-
-
-def ticks_us():
-    return uptime_us() & 0x3FFFFFFF
-
-
-ticks_cpu = ticks_us
+def horizon_us():
+    """How far the clock may go. What the world says holds until then at most."""
+    return _now[1]
 
 
 def sleep_us(us):
@@ -75,49 +75,3 @@ def sleep_ms(ms):
 
 def sleep(seconds):
     sleep_us(int(seconds * 1000000))
-
-
-def ticks_add(ticks, delta):
-    if not -_HALF < delta < _HALF:
-        raise OverflowError("ticks interval overflow")
-    return ticks + delta & 0x3FFFFFFF
-
-
-def ticks_diff(end, start):
-    return (end - start + _HALF & 0x3FFFFFFF) - _HALF
-
-
-def rtc_us():
-    return _rtc[0] + uptime_us()
-
-
-def set_rtc_us(value):
-    _rtc[0] = value - uptime_us()
-    tell(b"T%d,%d" % (value, _now[0]))
-
-
-def time():
-    return rtc_us() // 1000000
-
-
-def time_ns():
-    return rtc_us() * 1000
-
-
-def gmtime(seconds=None):
-    return _native.gmtime((time() if seconds is None else int(seconds)) + _YEARS)[:8]
-
-
-localtime = gmtime
-
-
-def mktime(date):
-    y, m, d, hour, minute, second = date[:6]
-    m -= 1
-    y += m // 12
-    m = m % 12 - 1
-    if m < 1:
-        m += 12
-        y -= 1
-    days = 365 * y + y // 4 - y // 100 + y // 400 + (153 * (m - 1) + 2) // 5 + d - 1 - 730425
-    return ((days * 24 + hour) * 60 + minute) * 60 + second

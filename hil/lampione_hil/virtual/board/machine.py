@@ -8,6 +8,9 @@ from _pins import ADC, PWM, Pin  # noqa: F401
 from _sound import I2S  # noqa: F401
 from _wire import die, info, tell
 
+if info["virtual"]:
+    from _vtime import watch
+
 PWRON_RESET = 1
 HARD_RESET = 2
 WDT_RESET = 3
@@ -87,13 +90,12 @@ class WDT:
         if timeout < 1:
             raise ValueError("WDT timeout too short")
         self._us = timeout * 1000
-        self._virtual = hasattr(time, "watch")
-        if not self._virtual:
+        if not info["virtual"]:
             tell(b"D%d" % timeout)
         self.feed()
 
     def feed(self):
-        if self._virtual:
-            time.watch(self._us)
+        if info["virtual"]:
+            watch(self._us)
         else:
             tell(b"F")

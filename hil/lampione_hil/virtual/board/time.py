@@ -1,34 +1,36 @@
-"""`time` as the ESP32 shows it, on the computer's clock: epoch 2000, ticks that wrap at 2**30.
+"""`time` as the ESP32 shows it: epoch 2000, ticks that wrap at 2**30.
 
-The wall clock is the simulated RTC's: 2000-01-01 after power-on, kept across resets.
+The ticks are the computer's, or virtual (`_vtime`). The wall clock is the simulated RTC's:
+2000-01-01 after power-on, kept across resets.
 """
 
 from _wire import info, native, tell
 
-_native = native["time"]
-_us = _native.ticks_us
-_start_us = _us() - info["ticks_us"]
+if info["virtual"]:
+    from _vtime import look_us, sleep, sleep_ms, sleep_us, uptime_us, wait_until  # noqa: F401
+else:
+    sleep = native["time"].sleep
+    sleep_ms = native["time"].sleep_ms
+    sleep_us = native["time"].sleep_us
+    _us = native["time"].ticks_us
+    _start_us = _us() - info["ticks_us"]
+
+    def uptime_us():
+        """Microseconds of the board's tick counter, not wrapped."""
+        return _us() - _start_us
+
+
 _rtc = [info["rtc_us"] - info["ticks_us"]]  # RTC minus ticks, µs
 _YEARS = 946684800  # seconds from 1970 to 2000
-_PERIOD = 1 << 30
 _HALF = 1 << 29
-
-sleep = _native.sleep
-sleep_ms = _native.sleep_ms
-sleep_us = _native.sleep_us
-
-
-def uptime_us():
-    """Microseconds of the board's tick counter, not wrapped."""
-    return _us() - _start_us
 
 
 def ticks_ms():
-    return (_us() - _start_us) // 1000 & 0x3FFFFFFF
+    return uptime_us() // 1000 & 0x3FFFFFFF
 
 
 def ticks_us():
-    return _us() - _start_us & 0x3FFFFFFF
+    return uptime_us() & 0x3FFFFFFF
 
 
 ticks_cpu = ticks_us
@@ -46,12 +48,13 @@ def ticks_diff(end, start):
 
 def rtc_us():
     """RTC: microseconds since 2000-01-01."""
-    return _rtc[0] + _us() - _start_us
+    return _rtc[0] + uptime_us()
 
 
 def set_rtc_us(value):
-    _rtc[0] = value - uptime_us()
-    tell(b"T%d,%d" % (value, uptime_us()))
+    now = uptime_us()
+    _rtc[0] = value - now
+    tell(b"T%d,%d" % (value, now))
 
 
 def time():
@@ -63,7 +66,7 @@ def time_ns():
 
 
 def gmtime(seconds=None):
-    return _native.gmtime((time() if seconds is None else int(seconds)) + _YEARS)[:8]
+    return native["time"].gmtime((time() if seconds is None else int(seconds)) + _YEARS)[:8]
 
 
 localtime = gmtime

@@ -5,23 +5,13 @@ from abc import ABC, abstractmethod
 from lampione_hil.virtual.air import Air
 
 
-class I2CDevice(ABC):
-    """A part on the I2C bus. It lives in the supervisor, so it must pickle and never block."""
+class Part(ABC):
+    """A part of a board's world. It lives in the supervisor, so it must pickle and never block.
+
+    Times are seconds of the world's clock: they only grow, and begin anywhere.
+    """
 
     name: str
-    address: int
-
-    @abstractmethod
-    def write(self, data: bytes, now_s: float) -> bool:
-        """Take a write of `data` at `now_s` (seconds, monotonic); False: not acknowledged."""
-
-    @abstractmethod
-    def read(self, length: int, now_s: float) -> bytes | None:
-        """Return `length` bytes, or None: not acknowledged."""
-
-    def move(self, air: Air) -> None:
-        """Go into another air; a part that feels none does not mind."""
-        del air
 
     def fault(self, kind: str) -> None:
         """Behave wrongly in the way `kind` names ("" for rightly).
@@ -31,22 +21,63 @@ class I2CDevice(ABC):
         if kind:
             raise ValueError(f"{self.name} has no fault {kind!r}")
 
+    def power_up(self, now_s: float) -> None:
+        """Start anew: the supply is there at `now_s`, after the board's or after a plug's pause."""
+        del now_s
 
-class UartDevice(ABC):
-    """A part on a serial line. It lives in the supervisor, so it must pickle and never block."""
 
-    name: str
+class I2CDevice(Part):
+    """A part on the I2C bus."""
+
+    address: int
+
+    @abstractmethod
+    def write(self, data: bytes, now_s: float) -> bool:
+        """Take a write of `data` at `now_s`; False: not acknowledged."""
+
+    @abstractmethod
+    def read(self, length: int, now_s: float) -> bytes | None:
+        """Return `length` bytes, or None: not acknowledged."""
+
+    def move(self, air: Air) -> None:
+        """Go into another air; a part that feels none does not mind."""
+        del air
+
+
+class UartDevice(Part):
+    """A part on a serial line, 8 data bits, no parity.
+
+    What it says takes the time that its bytes need on the line, after what it is still saying.
+
+    baud: its rate now; it may change that by itself. What it returns from the call that changes
+        it goes out at the old rate.
+    """
+
+    baud: int = 9600
+
+    def __init_subclass__(cls) -> None:
+        """Refuse a part that would never be asked for what it says."""
+        super().__init_subclass__()
+        if cls.due is not UartDevice.due and cls.next_due_s is UartDevice.next_due_s:
+            raise TypeError(f"{cls.__name__} has due() and no next_due_s()")
 
     @abstractmethod
     def feed(self, data: bytes, now_s: float) -> bytes:
-        """Take what the board sent at `now_s` (seconds) and return what the part says to it."""
+        """Take what the board sent, its last bit at `now_s`; return what the part says to it.
+
+        `data` is one write of the board's, or noise when the rates differ.
+        """
+
+    def next_due_s(self, now_s: float) -> float | None:
+        """Return when the part says something by itself next; None: only when it is asked.
+
+        Asked again after each feed, due, power_up and change of the world. What has been due
+        already comes at once, and the next not within a millisecond of it.
+        """
+        del now_s
+        return None
 
     def due(self, now_s: float) -> bytes:
-        """Return what the part says by itself by now. Asked about every 10 ms."""
+        """Return what the part says by itself at `now_s`, which is when it said it would."""
         del now_s
         return b""
-
-    def fault(self, kind: str) -> None:
-        """Behave wrongly in the way `kind` names ("" for rightly)."""
-        if kind:
-            raise ValueError(f"{self.name} has no fault {kind!r}")
