@@ -156,9 +156,12 @@ class SerialLine:
         if events & selectors.EVENT_READ:
             try:
                 data = os.read(self._terminal, 16384)
+            except BlockingIOError:  # drained since the selector has seen it
+                data = b""
             except OSError:  # hung up: the process is at its end, and reaped soon
                 self.hang_up()
                 return
-            self.show(data)
+            if data:
+                self.show(data)
         if events & selectors.EVENT_WRITE:
             self._push()
