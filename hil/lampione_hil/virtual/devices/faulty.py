@@ -1,0 +1,66 @@
+"""The ways in which any part on I2C can go wrong."""
+
+import zlib
+
+from lampione_hil.virtual.devices.base import I2CDevice
+
+
+class FaultyI2CDevice(I2CDevice):
+    """A part with registers and without a checksum.
+
+    Faults: "stuck" repeats the last reading, "crc" damages every byte that it sends, "silent"
+    acknowledges nothing, "brownout" (at once, and over) takes its power away for a moment,
+    "implausible" senses what cannot be.
+    """
+
+    kinds = ("stuck", "crc", "silent", "brownout", "implausible")
+
+    def __init__(self) -> None:
+        self._fault = ""
+        self._damaged = 0
+        self.power_up(0.0)
+
+    def fault(self, kind: str) -> None:
+        """See I2CDevice."""
+        if kind not in ("", *self.kinds):
+            raise ValueError(f"{self.name} has no fault {kind!r}: {', '.join(self.kinds)}")
+        if kind == "brownout":
+            self.power_up(0.0)
+            kind = ""
+        self._fault = kind
+
+    @property
+    def stuck(self) -> bool:
+        """Whether it repeats its last reading."""
+        return self._fault == "stuck"
+
+    @property
+    def silent(self) -> bool:
+        """Whether it acknowledges nothing."""
+        return self._fault == "silent"
+
+    @property
+    def implausible(self) -> bool:
+        """Whether it senses what cannot be."""
+        return self._fault == "implausible"
+
+    def sent(self, data: bytes) -> bytes:
+        """Return what arrives of `data`: with "crc" one bit of each byte is wrong."""
+        if self._fault != "crc":
+            return data
+        self._damaged += 1
+        dice = zlib.crc32(self._damaged.to_bytes(4, "big")).to_bytes(4, "big")
+        return bytes(byte ^ 1 << (dice[i % 4] + i & 7) for i, byte in enumerate(data))
+
+
+def noise(*numbers: int) -> float:
+    """Return a number drawn from the normal distribution; the same for the same arguments.
+
+    The sum of twelve even draws less six, by which no state has to be kept.
+    """
+    seed = b"".join(n.to_bytes(8, "big", signed=True) for n in numbers)
+    total = 0
+    for part in range(3):
+        word = zlib.crc32(seed, part)
+        total += sum(word >> shift & 255 for shift in (0, 8, 16, 24))
+    return (total + 6) / 256 - 6
