@@ -25,6 +25,8 @@ from scipy.signal import lfilter
 FIRMWARE = Path(__file__).parents[2] / "firmware"
 SENSING = FIRMWARE / "lampione_node" / "sensing"
 BLOCK = 300
+# What equalised.weigh finds in state[12:], by microphone
+CURVES = {"ics43434": (314, 216, 128, 8), "inmp441": (399, 380, 0, 0)}
 
 
 class LeftRange(ArithmeticError):
@@ -160,6 +162,7 @@ def machine(name: str) -> dict[str, Any]:
 
 
 SOUND = machine("sound")
+KERNELS = {"": machine("flat"), **dict.fromkeys(CURVES, machine("equalised"))}
 LEVELS = machine("levels")
 
 
@@ -241,6 +244,32 @@ def test_bounds_leave_every_intermediate_in_32_bits() -> None:
     assert bits["sum"] < 30.56
 
 
+@pytest.mark.parametrize("curve", CURVES)
+def test_bounds_of_the_equalised_chain(curve: str) -> None:
+    """As above. Its first two states are flat's; what follows them is cut to 21 bits."""
+    k, m, c, _ = CURVES[curve]
+    x = np.zeros(400_000)
+    x[0] = 1.0
+    low = x - lfilter([1, -1], [1, 706 / 2**18 - 1], x)
+    shelf = responses(len(x))["20.6 Hz again"] + 4 * low
+    assert np.log2(np.abs(shelf).sum()) + 20 < 30
+
+    def worst(response: Any, scale: float = 1) -> float:
+        return float(np.log2((2**20 * np.abs(response).sum() + 64) * scale))
+
+    x = lfilter([1 - c / 256, c / 256], [1], x)
+    slow = lfilter([0, k / 512], [1, k / 512 - 1], x)
+    bits = [worst(slow, 512), worst(x - slow, k), worst(x - slow, m), worst([2], max(c, 1))]
+    y = 2 * slow + m / 256 * (x - slow)
+    for bend, scale, factor in ((231 / 2**14, 512, 231), (94 / 2**10, 512, 94)):
+        passed = lfilter([1, -1], [1, bend - 1], y)
+        bits += [worst(y - passed, scale), worst(passed, factor)]
+        y = passed
+    print(curve, np.round(bits, 2), "sample", round(worst(y), 2))
+    assert max(bits) < 30.66
+    assert worst(y) < 22.17
+
+
 def signals() -> list["array[int]"]:
     random = np.random.default_rng(5)
     length = 4 * BLOCK
@@ -258,12 +287,14 @@ def signals() -> list["array[int]"]:
     return [array("i", np.asarray(s).astype(np.int64).tolist()) for s in made]
 
 
-def run_words(words: "array[int]") -> list[list[int]]:
-    """Run the chain over Words; return every state word after every block."""
-    state, a, c = array("i", [0] * 11), array("i", [0] * 2), array("i", [0] * 2)
+def run_words(words: "array[int]", curve: str) -> list[list[int]]:
+    """Run a kernel over Words; return every state word after every block."""
+    state, a, c = array("i", [0] * 12), array("i", [0] * 2), array("i", [0] * 2)
+    state.extend(CURVES.get(curve, ()))
+    words = words[:]
     trace = []
     for first in range(0, len(words), BLOCK):
-        SOUND["weigh"](first, BLOCK, words, state)
+        KERNELS[curve]["weigh"](first, BLOCK, words, state)
         LEVELS["energy"](state, 8, a)
         LEVELS["energy"](state, 5, c)
         hit = SOUND["clipped"](first, first + BLOCK, words)
@@ -274,15 +305,18 @@ def run_words(words: "array[int]") -> list[list[int]]:
 NODE = """
 import json, sys
 from array import array
-from lampione_node.sensing import levels, sound
+from lampione_node.sensing import equalised, flat, levels, sound
 with open(sys.argv[1]) as f:
     signals = json.load(f)
+curve = equalised.CURVES.get(sys.argv[2])
+weigh = equalised.weigh if curve else flat.weigh
 for signal in signals:
     words = array("i", signal)
-    state, a, c = array("i", [0] * 11), array("i", [0] * 2), array("i", [0] * 2)
+    state, a, c = array("i", [0] * 12), array("i", [0] * 2), array("i", [0] * 2)
+    state.extend(array("i", curve or []))
     trace = []
     for first in range(0, len(words), 300):
-        sound.weigh(first, 300, words, state)
+        weigh(first, 300, words, state)
         levels.energy(state, 8, a)
         levels.energy(state, 5, c)
         hit = sound.clipped(first, first + 300, words)
@@ -292,15 +326,16 @@ for signal in signals:
 
 
 @pytest.mark.usefixtures("word_kind")
-def test_the_same_words_as_micropython_on_this_machine(tmp_path: Path) -> None:
+@pytest.mark.parametrize("curve", ["", *CURVES])
+def test_the_same_words_as_micropython_on_this_machine(tmp_path: Path, curve: str) -> None:
     made = signals()
     (tmp_path / "signals.json").write_text(json.dumps([list(s) for s in made]))
     (tmp_path / "main.py").write_text(NODE)
     out = interpreter.run(
-        [str(tmp_path / "main.py"), str(tmp_path / "signals.json")], path=[FIRMWARE]
+        [str(tmp_path / "main.py"), str(tmp_path / "signals.json"), curve], path=[FIRMWARE]
     )
     for words, line in zip(made, out.splitlines(), strict=True):
-        assert run_words(words) == json.loads(line)
+        assert run_words(words, curve) == json.loads(line)
 
 
 def test_the_refusing_words_do_refuse() -> None:

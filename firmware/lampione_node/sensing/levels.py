@@ -5,13 +5,14 @@ array('i') of SUMS words:
 
     0, 1, 2  the sum of the interval's blocks: top, high and low limb
     3, 4     the F-weighted block energy (125 ms, exponential), high and low limb
-    5, 6     its largest value in the interval
+    5, 6     its largest value since `largest` was called
+    7, 8     its largest value before that, in the interval
 """
 
 import micropython
 from micropython import const
 
-SUMS = const(7)
+SUMS = const(9)
 BINS = const(512)  # of 0.2 dB from 20 dB
 
 
@@ -56,6 +57,16 @@ def fast(sums, high, low):
     if f_high > sums[5] or (f_high == sums[5] and f_low > sums[6]):
         sums[5] = f_high
         sums[6] = f_low
+
+
+def largest(sums):
+    """Fold the largest F-weighted energy of now into that of the interval, and begin anew."""
+    high = sums[5]
+    low = sums[6]
+    if high > sums[7] or (high == sums[7] and low > sums[8]):
+        sums[7] = high
+        sums[8] = low
+    sums[5] = sums[6] = 0
 
 
 def centibels(high, low):
