@@ -24,6 +24,7 @@ _REBOOT = const(4)
 _TIME = const(5)
 _HELLO = const(6)
 _FETCH = const(7)
+_CLEAN = const(8)
 _ACCEPTED = const(0)
 _DONE = const(1)
 _REFUSED = const(2)
@@ -53,8 +54,9 @@ class Commands:
         lamp: None when the profile has none.
 
     `challenge` is what the latest Hello said. Others do what this file cannot and are told by
-    `on_hello(answer)`, `on_fetch(counter, first, last)` (returns False when busy), `on_health()`
-    and `on_reboot(seq)`, `seq` being the result that should be out before.
+    `on_hello(answer)`, `on_fetch(counter, first, last)` (returns False when busy), `on_health()`,
+    `on_clean()` (returns False where there is nothing to clean) and `on_reboot(seq)`, `seq` being
+    the result that should be out before.
     """
 
     def __init__(self, post, state, lamp) -> None:  # type: ignore[no-untyped-def]
@@ -63,7 +65,7 @@ class Commands:
         self._lamp = lamp
         self.challenge = bytes(4)
         self._challenge_ms = 0
-        self.on_hello = self.on_fetch = self.on_health = self.on_reboot = None
+        self.on_hello = self.on_fetch = self.on_health = self.on_reboot = self.on_clean = None
         self._wake = asyncio.Event()
         self._pending = None  # (counter, op, ticks when it is over)
         self._result = [None] * len(RESULT_FIELDS)
@@ -134,6 +136,9 @@ class Commands:
         elif op == _FETCH:
             value = first
             reason = self._fetch(counter, first, last)
+        elif op == _CLEAN:
+            if not self.on_clean or not self.on_clean():
+                reason = _NO_PART
         elif op != _REBOOT:
             reason = _UNKNOWN
         if reason:

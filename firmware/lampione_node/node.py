@@ -8,6 +8,7 @@ import sys
 import machine
 from micropython import const
 
+from .burn import BurnHours
 from .clock import Clock
 from .commands import Commands
 from .identity import Identity, read_key
@@ -42,16 +43,6 @@ def hardware() -> int:
     return 2 if "S3" in os.uname().machine else 1
 
 
-def degrees() -> "int | None":
-    """Return the chip's temperature in °C, where it has a sensor."""
-    try:
-        from esp32 import mcu_temperature
-
-        return mcu_temperature()
-    except (ImportError, OSError):
-        return None
-
-
 class Node:
     """Everything of one boot."""
 
@@ -72,12 +63,14 @@ class Node:
         parts = settings["parts"]
         cause = min(max(0, machine.reset_cause() - 1), _RESETS)
         sensors = []
+        by_name = {}
         air = Air()
         for name in NAMES:
             if name in parts:
                 try:
                     sensor = build(name, machine, parts[name], post, air)
                     sensors.append(sensor)
+                    by_name[name] = sensor
                     supervisor.add(name, sensor.run, sensor.period_s)
                 except (ValueError, KeyError, TypeError, OSError) as error:
                     print("lampione:", name, repr(error))
@@ -86,16 +79,31 @@ class Node:
             supervisor.add("lamp", self._run_lamp, 20)
         elif "lamp" in parts:
             self._faults |= _FAULT_LAMP
+        energy = by_name.get("energy")
+        checks = None
+        if energy or "light" in by_name or "radar" in by_name or "tilt" in by_name:
+            from .sensing.checks import Checks
+
+            rated_w = settings["lamp"]["rated_w"]
+            checks = Checks(post, lamp, energy, by_name.get("tilt"), rated_w)
+            supervisor.add("checks", checks.run, 30)
+        if lamp:
+            self._burn = BurnHours(state, lamp, energy)
         reporter = Reporter(
             post,
             sensors,
             lamp,
             self._status,
+            state,
+            air,
             settings["report_interval_s"],
             settings["health_interval_s"],
+            checks,
         )
         supervisor.add("report", reporter.run, 10)
         self._commands.on_health = reporter.health
+        if "particulates" in by_name:
+            self._commands.on_clean = by_name["particulates"].clean
         self._commands.on_reboot = self._on_reboot
         supervisor.add("commands", self._run_commands, 20)
         self._uplink = None
@@ -142,7 +150,7 @@ class Node:
             faults |= FAULT_NETWORK
         refused = sum(uplink.refused) if uplink else 0
         rssi = self._wifi.rssi() if uplink else None
-        return faults, rssi, self._supervisor.restarts, refused, degrees()
+        return faults, rssi, self._supervisor.restarts, refused
 
     async def _run_lamp(self, check_in) -> None:  # type: ignore[no-untyped-def]
         lamp = self._lamp
@@ -151,6 +159,7 @@ class Node:
             check_in()
             await lamp.step()
             lamp.update()
+            self._burn.step()
             if was == _OVERRIDE and lamp.reason < _OVERRIDE:
                 self._post.event(OVERRIDE_ENDED, INFO, lamp.level_percent)
             was = lamp.reason

@@ -23,15 +23,16 @@ OUTBOX_DAMAGED = const(5)  # a number that is not on flash and should be; one ev
 REFUSED = const(6)  # reason * 1,000,000 + how many since the last such event; see uplink
 OVERRIDE_ENDED = const(7)  # the level now, percent
 SETTINGS_DAMAGED = const(8)  # how many faults
-LAMP_FAILURE = const(9)  # the lamp's power in W: too little for its level; 0 ended: see checks
+LAMP_FAILURE = const(9)  # from here to 18 see sensing/checks; the lamp's power in W
 IMPACT = const(10)  # peak in mg
 TILTED = const(11)  # half degrees away from upright as installed
 WIND = const(12)  # 1 begins, 0 ends
 NOISE_PEAK = const(13)  # LAF in 0.1 dB
-DAY_BURNING = const(14)  # the ambient light in lx
+DAY_BURNING = const(14)  # the lamp's power in W
 LAMP_CYCLING = const(15)  # how often it went out and on in ten minutes
 LIGHT_DISAGREES = const(16)  # the ambient light in lx
-TRAFFIC_DISAGREES = const(17)  # vehicles heard of by radar, not by the microphone
+TRAFFIC_DISAGREES = const(17)  # vehicles that the radar counts and the microphone does not hear
+KNOCKED = const(18)  # half degrees by which an impact moved the post
 
 
 def fit(fields: tuple, values: list) -> None:

@@ -1,4 +1,4 @@
-"""What the node says by itself: a Report every interval, a Health now and then.
+"""What the node says by itself: a Report every interval, a Health now and then, an Hour.
 
 Reports lie on whole multiples of the interval on the node's clock. As long as that is unset they
 count from boot, and say so; when it is set the running one ends, and the next is shorter.
@@ -6,11 +6,13 @@ count from boot, and say so; when it is set the running one ends, and the next i
 
 import asyncio
 import gc
+import sys
 from time import ticks_diff, ticks_ms
 
 from lampione_protocol.schema import HEALTH, HEALTH_FIELDS, REPORT, REPORT_FIELDS
 from micropython import const
 
+from .idle import Idle
 from .post import INFO, OUTBOX_DROPPED, SENSOR_STATE, WARNING
 
 _LOOK_MS = const(1000)
@@ -29,6 +31,7 @@ _FAULTS = const(27)
 _H_FREE_HEAP = const(9)
 _H_STATES = const(15)  # the first of nine sensors
 _SENSORS = const(9)
+_H_IDLE = const(24)
 _ABSENT = const(6)
 
 FAULT_SENSOR = const(8)
@@ -36,6 +39,21 @@ FAULT_CLOCK = const(16)
 FAULT_OUTBOX = const(32)
 FAULT_NETWORK = const(64)
 FAULT_RESTARTED = const(128)
+
+_HOUR_S = const(3600)
+# What this firmware does to the sensors' values, as `correction_set`:
+# 1: PM by humidity, gases by temperature (AAN 803-05), speeds by angle, sound by its microphone
+_CORRECTIONS = const(1)
+
+
+def degrees() -> "int | None":
+    """Return the chip's temperature in °C, where it has a sensor."""
+    try:
+        from esp32 import mcu_temperature
+
+        return mcu_temperature()
+    except (ImportError, OSError):
+        return None
 
 
 class Reporter:
@@ -45,10 +63,24 @@ class Reporter:
         post: where they go.
         parts: the sensors, as the package `parts` says.
         lamp: None when the profile has none.
-        status: returns (faults, rssi or None, task restarts, refused frames, board's degrees).
+        status: returns (faults, rssi or None, task restarts, refused frames).
+        state: knows the burn hours.
+        air: for the hour's uncorrected means.
+        checks: sees every report's values.
     """
 
-    def __init__(self, post, parts, lamp, status, interval_s=60, health_s=900) -> None:  # type: ignore[no-untyped-def]
+    def __init__(  # type: ignore[no-untyped-def]
+        self,
+        post,
+        parts,
+        lamp,
+        status,
+        state,
+        air,
+        interval_s=60,
+        health_s=900,
+        checks=None,
+    ) -> None:
         self._post = post
         self._parts = parts
         self._lamp = lamp
@@ -59,6 +91,11 @@ class Reporter:
         self._health = [None] * len(HEALTH_FIELDS)
         self._states = [0] * _SENSORS
         self._dropped = self._restarts = 0
+        self._idle = Idle()
+        self._state = state
+        self._air = air
+        self._hourly = [p for p in parts if hasattr(p, "fill_hour") or hasattr(p, "fill_raw")]
+        self._checks = checks
 
     def report(self, start: int, duration_s: int, quality: int, real_ms: int) -> None:
         """Post the Report of an interval that has just ended."""
@@ -69,7 +106,7 @@ class Reporter:
         values[_DURATION] = duration_s
         values[_CLOCK] = quality
         valid = 0
-        faults, _, restarts, _, _ = self._status()
+        faults, _, restarts, _ = self._status()
         if restarts != self._restarts:
             self._restarts = restarts
             faults |= FAULT_RESTARTED
@@ -87,6 +124,8 @@ class Reporter:
             values[_LAMP_REASON] = self._lamp.reason
         values[_VALID] = valid
         values[_FAULTS] = faults
+        if self._checks:
+            self._checks.report(values)
         self._post.send(REPORT, REPORT_FIELDS, values)
         for part in self._parts:
             sensor = part.sensor
@@ -97,6 +136,18 @@ class Reporter:
                     self._post.event(SENSOR_STATE, severity, sensor << 4 | state)
                 sensor += 1
 
+    def hour(self, start: int, now: int, quality: int) -> None:
+        """Post an hour that has ended, or that the clock has cut short."""
+        if self._hourly and now != start:
+            # Needed once an hour: imported then, and forgotten again.
+            from . import hourly
+
+            hourly.post_hour(self._post, self._hourly, self._air, start, now - start, quality)
+            del sys.modules["lampione_node.hourly"], sys.modules["lampione_protocol.hour"]
+            delattr(sys.modules["lampione_node"], "hourly")
+            delattr(sys.modules["lampione_protocol"], "hour")
+            gc.collect()
+
     def health(self) -> None:
         """Post a Health of this moment."""
         clock = self._post.clock
@@ -104,10 +155,12 @@ class Reporter:
         values = self._health
         for i in range(len(values)):
             values[i] = None
-        _, rssi, restarts, refused, degrees = self._status()
+        _, rssi, restarts, refused = self._status()
         values[0] = clock.now()
         values[1] = clock.quality()
-        values[6] = degrees
+        values[2] = _CORRECTIONS
+        values[4] = self._state.burn_min // 60
+        values[6] = degrees()
         values[7] = rssi
         values[_H_FREE_HEAP] = gc.mem_free() >> 10
         values[10] = clock.uptime_s() // 60
@@ -124,6 +177,7 @@ class Reporter:
                 at += 1
             if hasattr(part, "fill_health"):
                 part.fill_health(values)
+        values[_H_IDLE] = self._idle.take_percent()
         self._post.send(HEALTH, HEALTH_FIELDS, values)
         if box.dropped != self._dropped:
             self._dropped = box.dropped
@@ -134,6 +188,7 @@ class Reporter:
         clock = self._post.clock
         quality = clock.quality()
         start = clock.now()
+        hour = start
         began_ms = health_ms = ticks_ms()
         self.health()
         while True:
@@ -152,6 +207,8 @@ class Reporter:
                 # The clock was set or moved: what was measured till now keeps the old time.
                 if real_ms >= 1000:
                     self.report(start, min((real_ms + 500) // 1000, _LONGEST_S), was_set, real_ms)
+                self.hour(hour, start + real_ms // 1000, was_set)
+                hour = now
                 start = now
                 began_ms = ms
             elif now >= end:
@@ -162,6 +219,9 @@ class Reporter:
                 self.report(end - duration_s, duration_s, quality, real_ms)
                 start = end
                 began_ms = ms
+                if start // _HOUR_S != hour // _HOUR_S:
+                    self.hour(hour, start, quality)
+                    hour = start
             if ticks_diff(ms, health_ms) >= self._health_ms:
                 health_ms = ms
                 self.health()

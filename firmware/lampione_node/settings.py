@@ -14,6 +14,7 @@ outbox_bytes 524288 16384 16777216
 node "" 1 32
 shard "" 1 32
 lamp.design_percent 100 1 100
+lamp.rated_w 0 0 1000
 wifi.ssid "" 1 32
 wifi.password "" 0 64
 broker.host "" 1 253
