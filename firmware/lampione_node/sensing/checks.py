@@ -8,8 +8,8 @@ finding            condition                                                begi
 lamp failure       level of 20 % or more, but less power than a quarter of what the
                    level asks of the rated power, or than 2 W where that is unknown   3, 3 min
 day burning        5 W or more although the level is 0, or in 500 lx or more        15, 15 min
-lamp cycling       out by itself three times or more in ten minutes              at once, 10 min
-light disagrees    24 h never above 50 lx, or never below                            1 day, 1 h
+lamp cycling       out by itself three times in ten minutes; not once in ten         at once
+light disagrees    24 h never above 50 lx, or never below; until it saw both         at once
 traffic disagrees  ten vehicles or more, but LA10 less than 2 dB above LA90         10, 10 min
 knocked            upright within 2 degrees before an impact, not a minute after     at once
 """
@@ -48,7 +48,6 @@ _FAILURE_S = const(180)
 _BURNING_S = const(900)
 _DISAGREES_S = const(600)
 _DAY_S = const(86_400)
-_HOUR_S = const(3600)
 _CYCLES = const(3)
 _CYCLING_S = const(600)
 _LIT_DW = const(20)  # 2 W: above a driver's stand-by
@@ -103,8 +102,8 @@ class Checks:
         self._rated_w = rated_w
         self._failure = Finding(_FAILURE_S, _FAILURE_S)
         self._burning = Finding(_BURNING_S, _BURNING_S)
-        self._cycling = Finding(0, _CYCLING_S)
-        self._light = Finding(0, _HOUR_S)
+        self._cycling = Finding(0, 0)
+        self._light = Finding(0, 0)
         self._traffic = Finding(_DISAGREES_S, _DISAGREES_S)
         self._bright = self._dark = False
         self._light_s = 0
@@ -185,7 +184,7 @@ class Checks:
         self._was_lit = lit
         while outs and (len(outs) > _CYCLES or ticks_diff(now, outs[0]) > _CYCLING_S * 1000):
             outs.pop(0)
-        many = len(outs) >= _CYCLES
+        many = True if len(outs) >= _CYCLES else None if outs else False
         self._tell(self._cycling, many, _LOOK_MS // 1000, LAMP_CYCLING, len(outs))
 
     def _knocked(self) -> None:
