@@ -61,7 +61,7 @@ async def main():
                 said["lean"] = values[8]
             if name == "gases" and minute %% 60 == 0:
                 part.fill_raw(values)
-                said["raw"] = values[5:9]
+                said["raw"] = values[6:10]
         if "bme280" in given:
             said["bme280"] = [[bme280.watch.state()], found]
         print(json.dumps(said))

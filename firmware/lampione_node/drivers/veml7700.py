@@ -71,7 +71,7 @@ class Veml7700:
         if raw is None:
             self.watch.lost(health.STALE)
             return None
-        value = (raw * 21 << _RANGES[self._range][2]) // 250
+        value = ((raw * 21 << _RANGES[self._range][2]) + 125) // 250
         plausible = value <= _MOST_LX * 20
         if plausible and value > 20000:
             value = corrected(value // 20) * 20

@@ -27,7 +27,7 @@ from ..sensing.gas import calibration, gases
 from ..sensing.mean import Mean
 
 _NO2 = const(6)
-_RAW = const(5)
+_RAW = const(6)
 _EVERY_MS = const(5000)
 _REST_MS = const(4950)  # without the reading itself
 _FRESH_MS = const(20000)
@@ -112,7 +112,7 @@ class Gases:
             self.states[i] = state
 
     def fill_raw(self, values: list) -> None:
-        """Put the hour's mean electrodes into values[5:9] and begin the next hour.
+        """Put the hour's mean electrodes into values[6:10] and begin the next hour.
 
         NO2 WE, AE, OX WE, AE in 0.1 mV, as they are: whatever the calibration and the temperature;
         without the warm-up.
