@@ -59,6 +59,7 @@ class Ops243(Radar):
     """The radar on a ready-made serial line; `minimum_kmh`: slower ones are not reported."""
 
     def __init__(self, uart, minimum_kmh: int = 2):
-        slow = b"R>%d\r" % minimum_kmh
-        setup = (b"UK", b"OM", b"OJ", b"R|", b"F1", b"S2", b"S>", slow)
+        slow = b"R>%d\r" % minimum_kmh  # in the unit that is set
+        # UK after the formats: its answer says that they are set.
+        setup = (b"OM", b"OJ", b"R|", b"F1", b"S2", b"S>", b"UK", slow)
         super().__init__(uart, _RATES, _SAME, _QUERY, _answer, setup, pairs)

@@ -19,7 +19,7 @@ from .watch import Watch
 
 _ASK_MS = const(10000)
 _ANSWER_MS = const(1000)  # how long an answer may take, and a call of measure()
-_TRIES = const(2)  # before the next rate is tried
+_TRIES = const(2)  # of a query at one rate, and of telling a part its settings
 _PAUSE_MS = const(50)  # after a command
 _FRESH_MS = const(15000)
 _FASTEST = const(2500)  # 0.1 km/h: nothing on a road is faster
@@ -49,7 +49,7 @@ class Radar:
         self._rate = 0  # its index
         self._tries = 0  # queries without an answer
         self._ask_ms = ticks_ms()
-        self._told = False  # the part has been told its settings
+        self._told = 0  # how often the part has been told its settings
         self._sure = False  # and has said that it has them
         self._busy = False  # there were readings since the last answer
         self.watch = Watch(_FRESH_MS, same)
@@ -80,7 +80,8 @@ class Radar:
             self.watch.lost(health.STALE if self._lines.heard else health.SILENT)
             if self._tries == _TRIES:
                 self._tries = 0
-                self._told = self._sure = False
+                self._told = 0
+                self._sure = False
                 self._rate = (self._rate + 1) % len(self._rates)
         if not self._sure and not self._tries:
             self._uart.init(baudrate=self._rates[self._rate])
@@ -92,25 +93,28 @@ class Radar:
 
     async def _answered(self, good) -> None:
         self._tries = 0
-        if good and self._told:
-            self._sure = True
+        self._sure = good and self._told > 0
+        self._ask_ms = ticks_add(ticks_ms(), _ASK_MS)
+        if self._sure:
+            self._told = 1
             if not self._busy:
                 self.watch.seen(ticks_ms())  # never twice the same: an idle street is not stuck
             self._busy = False
-            self._ask_ms = ticks_add(ticks_ms(), _ASK_MS)
-        else:
-            self._sure = False
-            self._told = True
+        elif self._told < _TRIES:
+            self._told += 1
             for command in self._setup:
                 self._uart.write(command)
                 await asyncio.sleep_ms(_PAUSE_MS)
             self._ask_ms = ticks_ms()
+        else:  # it does not listen; telling it for ever would wear its flash out
+            self.watch.lost(health.STALE)
 
     def _judge(self, found):
         if not self._sure:
             return None
         if found[0][1] is None:
-            self._told = self._sure = False
+            self._told = 0
+            self._sure = False
             self._ask_ms = ticks_ms()
             return None
         self._busy = True
