@@ -1,7 +1,7 @@
 """Signals, what the node makes of them under MicroPython, and what the standards say of them."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ from lampione_hil import interpreter
 from scipy.signal import lfilter
 
 FIRMWARE = Path(__file__).parents[2] / "firmware"
+PROTOCOL = Path(__file__).parents[2] / "protocol"
 RATE_HZ = 48_000
 BLOCK = 300
 FULL_SCALE = 2**31 - 1
@@ -70,7 +71,7 @@ def node(folder: Path, script: str, signals: Sequence[Samples], *arguments: str)
         signal.astype("<i4").tofile(names[-1])
     main = folder / "main.py"
     main.write_text(script)
-    out = interpreter.run([str(main), *arguments, *names], path=[FIRMWARE])
+    out = interpreter.run([str(main), *arguments, *names], path=[FIRMWARE, PROTOCOL])
     return [json.loads(line) for line in out.splitlines()]
 
 
@@ -149,3 +150,19 @@ def laf(signal: Floats) -> Floats:
     k = 1 - np.exp(-1 / (0.125 * RATE_HZ))
     level: Floats = 10 * np.log10(lfilter([k], [1, k - 1], signal**2) * 2 + 1e-20) + 120
     return level
+
+
+def scaled(signal: Floats, level_db: float) -> Floats:
+    """Return a signal at an unweighted level."""
+    out: Floats = signal * (10 ** ((level_db - 120) / 20) / np.sqrt(2 * np.mean(signal**2)))
+    return out
+
+
+def noise(seconds: int, shape: Callable[[Floats], Floats], seed: int) -> Floats:
+    """Return noise of rms 1 with amplitudes `shape(hz)`, and no constant part."""
+    hz: Floats = np.fft.rfftfreq(seconds * RATE_HZ, 1 / RATE_HZ).astype(np.float64)
+    amplitude = np.append(0.0, shape(hz[1:]))
+    phase = np.random.default_rng(seed).random(len(hz))
+    out: Floats = np.fft.irfft(amplitude * np.exp(2j * np.pi * phase), seconds * RATE_HZ)
+    out /= np.sqrt(np.mean(out**2))
+    return out

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy.stats import norm
 
 from tests.node.sounds import (
     ABSENT,
@@ -138,6 +139,40 @@ def test_percentiles_of_a_known_sequence(tmp_path: Path) -> None:
     sampled = laf(wave[20 * BLOCK :])[20 * BLOCK - 1 :: 20 * BLOCK]
     for index, percent in ((LA10, 90), (LA50, 50), (LA90, 10)):
         assert levels[index] / 10 == pytest.approx(np.percentile(sampled, percent), abs=0.2)
+
+
+def test_percentiles_of_a_street_with_a_known_distribution(tmp_path: Path) -> None:
+    """Levels of a normal distribution: the percentiles are known beforehand, without any signal.
+
+    They come and go slowly, so that F follows; the distribution is gone through up and down.
+    """
+    middle, sigma, cycles, seconds = 62.0, 7.0, 2, 60
+    t = np.arange(seconds * RATE_HZ) / RATE_HZ
+    share = abs(2 * (t * cycles / seconds % 1) - 1)
+    level = middle + sigma * norm.ppf(np.clip(share, 0.005, 0.995))
+    wave = 10 ** ((level - 120) / 20) * np.sin(2 * np.pi * 1000 * t)
+    [levels] = levels_of(tmp_path, [words(wave)])
+    sampled = laf(weighted(wave, "A")[20 * BLOCK :])[20 * BLOCK - 1 :: 20 * BLOCK]
+    for index, exceeded in ((LA10, 0.1), (LA50, 0.5), (LA90, 0.9)):
+        true = middle + sigma * norm.isf(exceeded)
+        assert levels[index] / 10 == pytest.approx(true, abs=0.2)
+        assert levels[index] / 10 == pytest.approx(
+            np.percentile(sampled, 100 - 100 * exceeded), abs=0.2
+        )
+
+
+@pytest.mark.parametrize("late_ms", [5, 40, 80, 115])
+def test_the_percentiles_are_of_laf_as_it_is_every_125_ms(tmp_path: Path, late_ms: int) -> None:
+    """Bursts in step with the samples: neither the largest nor the mean of 125 ms would agree."""
+    t = np.arange(12 * RATE_HZ)
+    on = (t + late_ms * RATE_HZ // 1000) % (20 * BLOCK) < 5 * RATE_HZ // 1000
+    wave = np.where(on, tone(4000, 100, 12), tone(4000, 60, 12))
+    [levels] = levels_of(tmp_path, [words(wave)])
+    fast = laf(weighted(wave, "A")[20 * BLOCK :])
+    sampled = fast[20 * BLOCK - 1 :: 20 * BLOCK]
+    assert levels[LA50] / 10 == pytest.approx(np.median(sampled), abs=0.2)
+    span = fast[RATE_HZ:].max() - fast[RATE_HZ:].min()
+    assert span > 3.5  # what sampling at another instant could have made
 
 
 def test_levels_of_intervals_add_up_to_the_level_of_the_whole(tmp_path: Path) -> None:

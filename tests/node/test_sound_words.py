@@ -26,7 +26,7 @@ FIRMWARE = Path(__file__).parents[2] / "firmware"
 SENSING = FIRMWARE / "lampione_node" / "sensing"
 BLOCK = 300
 # What equalised.weigh finds in state[12:], by microphone
-CURVES = {"ics43434": (314, 216, 128, 8), "inmp441": (399, 380, 0, 0)}
+CURVES = {"ics43434": (314, 216, 128, -1), "inmp441": (399, 380, 0, -9)}
 
 
 class LeftRange(ArithmeticError):

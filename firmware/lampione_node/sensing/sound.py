@@ -1,15 +1,18 @@
 """The levels of an interval from blocks of a 48 kHz microphone, and what is to be told at once.
 
-The state that `SoundMeter.snapshot` returns is for the interval that has just ended:
+Of an interval with less than 75 % of its blocks there are no levels. The state that
+`SoundMeter.snapshot` returns is for the interval that has just ended:
 
-    STUCK         all blocks below 15 dB(A): a line that is dead or stands still. The chain's own
-                  arithmetic makes 5 dB(A) at most, the quietest microphone 29.
-    IMPLAUSIBLE   more than a tenth of the blocks with samples at an end of the range
-    WARMING       nothing but the 125 ms after a start of the microphone
-    SILENT        no blocks; ABSENT while there has never been one
+    OK            75 % or more
+    IMPLAUSIBLE   the same, but more than a tenth of them has samples at an end of the range
+    WARMING       less, since the microphone has just been started
+    STUCK         less, and more than 25 % were below 15 dB(A): a line that is dead or stands still.
+                  The chain's own arithmetic makes 5 dB(A) at most, the quietest microphone 29
+    STALE         less, since samples were lost
+    SILENT        none at all; ABSENT as long as there has never been enough
 
-So each shows at the end of the first interval that is all of it (one or two reports), in the share
-of valid blocks at the end of the one that it begins in.
+So a fault shows at the end of the interval in which it fills a quarter, one or two reports after
+it began.
 """
 
 from array import array
@@ -103,7 +106,7 @@ class SoundMeter:
         self._steps = 0
         self._loudest = 0  # of an impulse that still rises; -1 after it
         self.impulse = 0
-        self._silent = health.ABSENT
+        self._begun = False  # there has been a good interval
 
     def settle(self):
         """Skip the next 125 ms: the microphone has just been started."""
@@ -183,8 +186,8 @@ class SoundMeter:
             duration_ms: how long that was, to know the share of sound that never came.
 
         Returns:
-            LAeq, LAFmax, LA10, LA50, LA90, LCeq in 0.1 dB, each None when there was no valid
-            sound; the share of valid and of clipped blocks in percent; the microphone's state
+            LAeq, LAFmax, LA10, LA50, LA90, LCeq in 0.1 dB, each None when too little was heard;
+            the share of valid and of clipped blocks in percent; the microphone's state
             (drivers.health); the mean step, up or down, of the C level of 125 ms to that of the
             next, in 0.1 dB. Clipped blocks are in the levels (without them they would be lower
             still) but not in the valid share.
@@ -193,22 +196,27 @@ class SoundMeter:
         c = self._c
         n = self._used
         samples = self._samples
+        expected = duration_ms * 4 // 25 or 1
         found = [None] * 6
-        state = self._silent
-        if n:
+        if samples:
+            found[2:5] = percentiles(self._bins, samples)
+        if n * 4 >= expected * 3:
             largest(a)
             found[0] = mean_centibels(a, n) + self._offset
             found[1] = centibels(a[7], a[8]) + self._offset
-            if samples:
-                found[2:5] = percentiles(self._bins, samples)
             found[5] = mean_centibels(c, n) + self._offset + _C_MORE
             found = [None if level is None else (level + 5) // 10 for level in found]
             state = health.IMPLAUSIBLE if self._clipped * 10 > n else health.OK
-        elif self._seen:
-            state = health.WARMING if self._settle else health.STUCK
-        if self._seen:
-            self._silent = health.SILENT
-        expected = duration_ms * 4 // 25 or 1
+            self._begun = True
+        else:
+            found = [None] * 6
+            state = health.SILENT if self._begun else health.ABSENT
+            if self._seen:
+                state = health.STALE if self._begun else health.WARMING
+                if self._settle:
+                    state = health.WARMING
+                elif (self._seen - n) * 4 > expected:
+                    state = health.STUCK
         found.append(min(100, ((n - self._clipped) * 100 + expected // 2) // expected))
         found.append(min(100, -(-self._clipped * 100 // expected)))
         found.append(state)
