@@ -3,8 +3,9 @@
 Both cells are read every 5 s (they follow the air in 80 s; the mean of a minute's twelve readings
 brings their noise of 15 ppb below 5). Readings are valid from `warm_min` minutes after the power
 came on: settings, 120 where absent. The figure is ours, no maker's: the auxiliary electrode's
-start dies away within an hour or two; a cell that is new wants a day (1440). A restart of the
-node alone does not start it anew.
+output decays after every start (Alejo Sanchez et al., Atmosphere 2024, 15, 1365), by how much
+hangs on the cell and on the pause. Set more for new cells. A restart of the node alone does not
+start it anew.
 
 The temperature is that of the climate part: without it both gases are STALE, as nT is unknown. A
 mean below zero (noise in clean air, drift) is sent as 0.

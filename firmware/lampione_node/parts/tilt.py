@@ -14,7 +14,7 @@ TILTED comes with the first interval at or above tilt_deg, and not again before 
 below it. The mean of an interval knows no wind. IMPACT comes with the peak of a shock once it has
 passed, has lasted for a second or has silenced the part, and not again before two seconds of quiet
 (less than half of impact_mg). Wind stays below: a sway of 3 cm at 1 Hz is 120 mg. A shock of 10 ms
-shows a third to a fifth of its height, see drivers/lis3dh.py.
+shows a third to a fifth of its height (drivers/lis3dh.py): 500 mg stand for some 2 g.
 """
 
 import asyncio
