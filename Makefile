@@ -4,6 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 TYPINGS := $(VENV)/typings/.installed
+ORACLES := $(patsubst tests/oracles/%.txt,$(VENV)/oracles/%/.installed,$(wildcard tests/oracles/*.txt))
 
 .PHONY: help demo test check soak bench docs screens setup clean
 .DEFAULT_GOAL := help
@@ -11,7 +12,7 @@ TYPINGS := $(VENV)/typings/.installed
 help: ## say what can be made
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
 
-setup: $(STAMP) $(TYPINGS) ## make .venv/ with everything that demo and test need
+setup: $(STAMP) $(TYPINGS) $(ORACLES) ## make .venv/ with everything that demo and test need
 
 $(STAMP): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Lampione needs Python 3.11 or later; say which: make PYTHON=python3.12 ...")'
@@ -25,6 +26,12 @@ $(TYPINGS): constraints.txt | $(STAMP)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt --target $(VENV)/typings --upgrade micropython-esp32-stubs
 	@touch $@
 
+# Makers' packages contradict each other's requirements: each set has a folder of its own.
+$(VENV)/oracles/%/.installed: tests/oracles/%.txt | $(STAMP)
+	@rm -rf $(@D)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --target $(@D) -r $<
+	@touch $@
+
 demo: $(STAMP) ## eleven virtual lampposts of Milan, live (without a terminal: a table, 20 s)
 	@if [ -t 0 ] && [ -t 1 ]; then exec $(BIN)/lampione demo; else exec $(BIN)/lampione demo --headless --for 20s; fi
 
@@ -32,11 +39,11 @@ check: $(STAMP) $(TYPINGS) ## lint, types, walls, schema, firmware compiled
 	$(BIN)/python -m tools.check
 
 # What needs the machine for itself comes first (pytest's 5: there is none), the summary of the rest last.
-test: check ## everything that must be green
+test: check $(ORACLES) ## everything that must be green
 	$(BIN)/python -m pytest -m 'serial and not soak' || [ $$? -eq 5 ]
 	$(BIN)/python -m pytest -n 2 -m 'not soak and not serial'
 
-soak: $(STAMP) ## the long forms (hours)
+soak: $(STAMP) $(ORACLES) ## the long forms (hours)
 	$(BIN)/python -m pytest -m soak --timeout 0
 
 bench: $(STAMP) ## what is fast, as ratios in one run
