@@ -97,6 +97,16 @@ def test_bytes_of_an_sps30() -> None:
     assert last_of(device, "Sps30")[1:] == (OK, [85, 123, 200])
 
 
+def test_an_sps30_that_never_has_values() -> None:
+    device = Holds({b"\x02\x02": b"\x00\x00\x81", b"\x80\x04": bytes.fromhex("0009093a80a7")})
+    with VirtualBench(clock="virtual") as bench:
+        said = DustRig(bench, device, "Sps30").run(130)
+    stale = next(i for i, reading in enumerate(said) if reading.state == STALE)
+    assert said[stale].ms <= 40_000
+    assert {reading.state for reading in said[:stale]} == {WARMING}
+    assert {reading.state for reading in said[stale:]} == {STALE}
+
+
 def test_bytes_of_a_pms5003() -> None:
     # as one was heard: 4, 5 and 8 µg/m³ of the atmosphere, 795 particles above 0.3 µm
     data = bytes.fromhex("424d001c000300040007000400050008031b00f9001b0006000300039a0002a2")
