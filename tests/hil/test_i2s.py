@@ -96,6 +96,17 @@ def test_two_receivers_in_virtual_time(tmp_path: Path) -> None:
         check(one, tmp_path)
 
 
+def test_larger_buffers_come_later_and_lose_nothing(tmp_path: Path) -> None:
+    with VirtualBench(clock="virtual") as bench:
+        world = World(street=SOUND, doppler=Ramp(), i2s_frames=1024)
+        one = bench.board("large", {"/main.py": LISTEN % 16_000}, world=world)
+        one.power_on()
+        bench.run_for(0.9)
+        assert "all heard" in one.console()
+        one.power_off()
+        check(one, tmp_path)
+
+
 def test_a_radar_at_another_rate_is_refused(bench: VirtualBench) -> None:
     one = bench.board("rate", {"/main.py": LISTEN % 8_000}, world=World(doppler=Ramp()))
     one.power_on()

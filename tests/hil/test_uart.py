@@ -376,10 +376,10 @@ def test_boards_do_not_share_a_part() -> None:
 
 def test_the_wall_clock_has_the_same_line(bench: VirtualBench) -> None:
     one = post(bench, "wall", Ticker(0.02, baud=115200), 115200)
-    one.wait_console(r"b'3\\n'")
+    one.wait_console(r"['n]3\\n")
     one.world.unplug("ticker")
     one.world.plug("ticker")
-    one.wait_console(r"(?s)b'3\\n'.*b'1\\n'.*b'2\\n'")
+    one.wait_console(r"(?s)['n]3\\n.*['n]1\\n.*['n]2\\n")
     one.world.set("ticker", baud=9600)
     one.world.set("ticker", count=4711)
     one.world.set("ticker", baud=115200)
@@ -397,3 +397,11 @@ def test_the_wall_clock_has_the_same_line(bench: VirtualBench) -> None:
 def test_two_parts_of_one_name_are_refused(bench: VirtualBench) -> None:
     with pytest.raises(ValueError, match="two parts with one name"):
         bench.board("twins", world=World(uarts={1: Ticker(), 2: Ticker()}))
+
+
+def test_a_models_own_mistake_is_told_and_not_waited_for() -> None:
+    with VirtualBench(clock="virtual") as bench:
+        one = post(bench, "mistake", Ticker(1.0))
+        one.world.set("ticker", size="no number")
+        with pytest.raises(BenchError, match="the part 'ticker' raised TypeError"):
+            bench.run_for(2)

@@ -9,6 +9,7 @@ from lampione_hil.virtual.life import (
     VIRTUAL_EPOCH_UNIX_S,
     Life,
 )
+from lampione_hil.virtual.running import ask_part
 
 
 def answer(life: Life, message: bytes) -> None:
@@ -80,6 +81,7 @@ def _rtc(life: Life, body: bytes) -> None:
 def _pwm(life: Life, body: bytes) -> None:
     pin, hz, duty, ticks_us = _numbers(body)
     life.pwm[pin] = (hz, duty)
+    life.world.dim(duty / 65535)
     life.trace.append((life.world_us(ticks_us), "pwm", pin, duty))
     life.home.changed(life)
 
@@ -109,9 +111,9 @@ def _i2c(life: Life, body: bytes) -> None:
     device = life.world.device(address)
     good, read = device is not None, b""
     if device is not None and (writes or not length):
-        good = device.write(data, now_us / 1e6)
+        good = ask_part(device, device.write, data, now_us / 1e6)
     if device is not None and good and length:
-        found = device.read(length, now_us / 1e6)
+        found = ask_part(device, device.read, length, now_us / 1e6)
         good, read = found is not None, found or b""
     life.reply(bytes([good]) + read.ljust(length, b"\xff"))
 

@@ -403,6 +403,7 @@ class Life:
                 self.world.doppler_hz,
             ],
             "uarts": list(self.world.uarts),
+            "i2s_frames": self.world.i2s_frames,
         }
 
 

@@ -11,7 +11,8 @@ import time
 from pathlib import Path
 from typing import BinaryIO
 
-DMA_FRAMES = 256  # the chip hands over whole DMA buffers
+from lampione_hil.virtual.running import DMA_FRAMES
+
 TICK_S = 0.01  # how often `tick` is to be called
 # This computer may keep a board waiting for longer than a chip of its own would: that is no
 # overrun of the program's, so the ring is this much longer than the program asked for.

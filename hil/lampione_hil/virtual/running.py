@@ -1,14 +1,27 @@
 """A world in the supervisor: without the preparation, so without numpy and its threads."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeVar
 
 from lampione_hil.virtual.air import Air
 from lampione_hil.virtual.devices import I2CDevice, UartDevice
 
+T = TypeVar("T")
+
 # Parts that are no models: what they are held at (a byte) for a fault, or unplugged.
 STREAMS = ("microphone", "doppler")
+DMA_FRAMES = 256  # the chip hands over whole DMA buffers
 _HELD = {"stuck": 0xFF, "silent": 0x00}  # the data line at one level, for ever
+
+
+def ask_part(part: I2CDevice | UartDevice, method: Callable[..., T], *arguments: object) -> T:
+    """Call a part's method. What it raises is a mistake in the model, not in what a board sent."""
+    try:
+        return method(*arguments)
+    except Exception as error:
+        raise RuntimeError(f"the part {part.name!r} raised {error!r}") from error
 
 
 @dataclass
@@ -26,6 +39,7 @@ class RunningWorld:
     uarts: dict[int, UartDevice]
     doppler: Path | None = None
     doppler_hz: int = 0
+    i2s_frames: int = DMA_FRAMES
     unplugged: set[str] = field(default_factory=set)
     microvolts: dict[int, int] = field(default_factory=dict)
     levels: dict[int, int] = field(default_factory=dict)
@@ -52,6 +66,11 @@ class RunningWorld:
         for attribute in attributes:
             found = getattr(found, attribute)
         return found
+
+    def dim(self, level: float) -> None:
+        """Tell the parts the level that the board's PWM asks for, 0 to 1."""
+        for part in (*self.i2c.values(), *self.uarts.values()):
+            part.dim(level)
 
     def fault(self, name: str, kind: str) -> None:
         """Let a part behave wrongly ("" for rightly)."""

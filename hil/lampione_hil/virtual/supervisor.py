@@ -74,6 +74,7 @@ class Supervisor:
             while not self._over:
                 self._turn()
         finally:
+            self._slice = None  # what was under way is not done
             for life in self.lives.values():
                 life.power_off()
             for pid in self._jobs:

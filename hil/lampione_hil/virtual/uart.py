@@ -2,9 +2,9 @@
 
 from collections import deque
 from dataclasses import dataclass
-from typing import Any
 
 from lampione_hil.virtual.devices import UartDevice
+from lampione_hil.virtual.running import ask_part
 
 BITS = 10  # of a character: start, eight of data, stop
 # ESP-IDF's driver moves the receiver's FIFO into its buffer when there are UART_FULL_THRESH_DEFAULT
@@ -119,7 +119,7 @@ class UartLine:
         self._runs.clear()
         self._said_us = self._now_us
         if on:
-            self._call(self.device.power_up, self._now_us / 1e6)
+            ask_part(self.device, self.device.power_up, self._now_us / 1e6)
         self.changed()
 
     def changed(self) -> None:
@@ -127,7 +127,7 @@ class UartLine:
         self._due_us = None
         if not self._supplied:
             return
-        due_s = self._call(self.device.next_due_s, self._now_us / 1e6)
+        due_s = ask_part(self.device, self.device.next_due_s, self._now_us / 1e6)
         if due_s is not None:
             self._due_s = due_s
             self._due_us = max(self._now_us, -int(-due_s * 1_000_000 // 1))
@@ -201,13 +201,15 @@ class UartLine:
         if not same_rate(rate, baud):
             data = noise(data, rate, baud)
         if data and self._supplied:
-            self._say(self._call(self.device.feed, data, self._now_us / 1e6), baud)
+            self._say(ask_part(self.device, self.device.feed, data, self._now_us / 1e6), baud)
             self.changed()
 
     def _ask_due(self) -> None:
         baud = self.device.baud
         # Not a rounding error earlier than the part wants to be asked.
-        self._say(self._call(self.device.due, max(self._now_us / 1e6, self._due_s)), baud)
+        self._say(
+            ask_part(self.device, self.device.due, max(self._now_us / 1e6, self._due_s)), baud
+        )
         asked_us = self._now_us
         self.changed()
         if self._due_us is not None:
@@ -258,10 +260,3 @@ class UartLine:
             if self._runs[0].data:
                 break
             self._runs.popleft()
-
-    def _call(self, method: Any, *arguments: Any) -> Any:
-        """Ask the part; what it raises is a mistake in its model, and is told as that."""
-        try:
-            return method(*arguments)
-        except Exception as error:
-            raise RuntimeError(f"{self.device.name} raised {error!r}") from error

@@ -7,7 +7,7 @@ from typing import Protocol
 
 from lampione_hil.virtual.air import Air, PlausibleDay
 from lampione_hil.virtual.devices import I2CDevice, Sht45, UartDevice
-from lampione_hil.virtual.running import STREAMS, RunningWorld
+from lampione_hil.virtual.running import DMA_FRAMES, STREAMS, RunningWorld
 from lampione_hil.virtual.sound import SAMPLE_HZ, Street, SyntheticStreet
 
 
@@ -33,6 +33,9 @@ class World:
     wifi: whether there is an access point in reach; `rssi_dbm` how strong.
     i2c, uarts: more parts, by bus and by UART number.
     doppler: the radar whose raw signal a STEREO receiver hears (None: no such radar).
+    i2s_frames: how many frames an I2S receiver hands over at once, on the virtual clock; 256 as on
+        the chip. With 1024 a day of sound takes half the time to compute; what is heard is the
+        same, up to 16 ms later. No more than the receiver's ring holds (ibuf / 8).
     """
 
     street: Street | None = field(default_factory=SyntheticStreet)
@@ -44,6 +47,7 @@ class World:
     i2c: Sequence[I2CDevice] = ()
     uarts: dict[int, UartDevice] = field(default_factory=dict)
     doppler: Doppler | None = None
+    i2s_frames: int = DMA_FRAMES
 
 
 def start(world: World, folder: Path, board: str) -> RunningWorld:
@@ -69,4 +73,5 @@ def start(world: World, folder: Path, board: str) -> RunningWorld:
         uarts=dict(world.uarts),
         doppler=None if world.doppler is None else world.doppler.samples(folder),
         doppler_hz=0 if world.doppler is None else world.doppler.rate_hz,
+        i2s_frames=world.i2s_frames,
     )

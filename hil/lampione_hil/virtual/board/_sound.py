@@ -10,7 +10,7 @@ if info["virtual"]:
     from _vtime import held
 
 _POLL, _FILENO = 3, 10
-_DMA_FRAMES = 256  # the chip hands over whole DMA buffers
+_BUFFER = info["i2s_frames"]  # the chip hands over whole DMA buffers
 
 
 class _Piped:
@@ -21,6 +21,7 @@ class _Piped:
         self._look = native["select"].poll()
         self._look.register(self._file, native["select"].POLLIN)
         self.fileno = self._file.fileno
+        self.asked = False  # a poller has looked
 
     def ready(self):
         return bool(self._look.poll(0))
@@ -42,47 +43,72 @@ class _Clocked:
         if info["sources"][self._source]:
             self._file = open(DOPPLER if self._source else SOUND, "rb")
             self._size = self._file.seek(0, 2)
+            self._file.seek(0)
         self._rate = rate
         self._ring = ring_frames
         self._start = time.look_us()
+        self._at = 0  # place in the file
         self._taken = 0
+        self._ready = 0  # when the next whole buffer comes
+        self._take(0)
+        self.asked = False  # a poller has looked
         self.dropped = 0
 
-    def _due(self):
-        frames = (time.look_us() - self._start) * self._rate // 1000000
-        frames -= frames % _DMA_FRAMES
-        over = frames - self._taken - self._ring
-        if over > 0:
-            self._taken += over
-            self.dropped += over
-        return frames - self._taken
+    def _take(self, frames):
+        self._taken += frames
+        whole = self._taken - self._taken % _BUFFER + _BUFFER
+        self._ready = self._start + -(-whole * 1000000 // self._rate)
 
     def ready_us(self):
-        if self._due() > 0:
-            return 0
-        whole = self._taken - self._taken % _DMA_FRAMES + _DMA_FRAMES
-        return self._start + -(-whole * 1000000 // self._rate)
+        self.asked = True
+        return self._ready
 
     def ready(self):
-        return self._due() > 0
+        return self._ready <= time.look_us()
 
     def wait(self):
-        time.wait_until(self.ready_us())
+        time.wait_until(self._ready)
+
+    def _move(self, size):
+        self._at = (self._at + size) % self._size if self._size else 0
+        if self._size:
+            self._file.seek(self._at)
 
     def readinto(self, buf):
-        view = memoryview(buf)
-        view = view[: min(len(buf) // self._frame, self._due()) * self._frame]
-        done = 0
+        now = time.look_us()
+        if now < self._ready:
+            return 0
+        frames = (now - self._start) * self._rate // 1000000
+        frames -= frames % _BUFFER + self._taken
+        if frames > self._ring:
+            over = frames - self._ring
+            self.dropped += over
+            self._move(over * self._frame)
+            self._take(over)
+            frames = self._ring
+        size = frames * self._frame
+        if size < len(buf):
+            buf = memoryview(buf)[:size]
+        else:
+            size = len(buf) - len(buf) % self._frame
+            if size < len(buf):
+                buf = memoryview(buf)[:size]
         level = held[self._source] if self._size else 0
         if level >= 0:
-            view[:] = bytes([level]) * len(view)
-            done = len(view)
-        while done < len(view):
-            at = (self._taken * self._frame + done) % self._size
-            self._file.seek(at)
-            done += self._file.readinto(view[done : min(len(view), done + self._size - at)])
-        self._taken += done // self._frame
-        return done
+            buf[:] = bytes([level]) * size
+            self._move(size)
+        elif self._at + size < self._size:
+            self._file.readinto(buf)
+            self._at += size
+        else:
+            view = memoryview(buf)
+            done = 0
+            while done < size:
+                n = self._file.readinto(view[done : done + self._size - self._at])
+                self._move(n)
+                done += n
+        self._take(size // self._frame)
+        return size
 
 
 class I2S(io.IOBase):
@@ -111,18 +137,13 @@ class I2S(io.IOBase):
         if status == 0:
             raise OSError(errno.EIO)
         self._id = id
-        self._asyncio = False
         self._from = (_Clocked if info["virtual"] else _Piped)(id, rate, ibuf // 8, channels)
         if info["virtual"]:
-            self.ready_us = self._ready_us
-
-    def _ready_us(self):
-        self._asyncio = True
-        return self._from.ready_us()
+            self.ready_us = self._from.ready_us
 
     def readinto(self, buf):
         done = self._from.readinto(buf)
-        if self._asyncio:
+        if self._from.asked:
             return done
         view = memoryview(buf)
         while done < len(buf):
@@ -131,7 +152,7 @@ class I2S(io.IOBase):
         return done
 
     def ioctl(self, request, argument):
-        self._asyncio = True
+        self._from.asked = True
         if request == _FILENO and not info["virtual"]:
             return self._from.fileno()
         if request == _POLL:

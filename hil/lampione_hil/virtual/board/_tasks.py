@@ -7,6 +7,8 @@ dozen tasks.
 
 from time import ticks_diff, ticks_ms
 
+_HALF = 1 << 29
+
 
 class TaskQueue:
     """Tasks in the order of their time; first come, first served at the same time."""
@@ -22,7 +24,8 @@ class TaskQueue:
         task.ph_key = key = ticks_ms() if key is None else key
         before = None
         at = self.first
-        while at is not None and ticks_diff(at.ph_key, key) <= 0:
+        # ticks_diff(key, at.ph_key) >= 0, without a call for each
+        while at is not None and key - at.ph_key & 0x3FFFFFFF < _HALF:
             before = at
             at = at.after
         task.after = at

@@ -5,7 +5,7 @@ A stream that becomes ready at a time it knows itself (a microphone, a UART) say
 10 ms.
 """
 
-import _vtime
+from _vtime import clock, wait_until
 from _wire import native
 
 _select = native["select"]
@@ -21,18 +21,19 @@ class poll:
     def __init__(self):
         self._real = _select.poll()
         self._any_real = 0
-        self._timed = {}
+        self._timed = {}  # id -> stream, its ready_us when it is asked, POLLOUT when it is that
 
     def register(self, stream, mask=POLLIN | POLLOUT):
         if hasattr(stream, "ready_us"):
-            self._timed[id(stream)] = (stream, mask)
+            out = mask & POLLOUT if hasattr(stream, "write") else 0
+            self._timed[id(stream)] = (stream, stream.ready_us if mask & POLLIN else None, out)
         else:
             self._real.register(stream, mask)
             self._any_real += 1
 
     def modify(self, stream, mask):
         if id(stream) in self._timed:
-            self._timed[id(stream)] = (stream, mask)
+            self.register(stream, mask)
         else:
             self._real.modify(stream, mask)
 
@@ -47,24 +48,24 @@ class poll:
         return list(self.ipoll(timeout))
 
     def ipoll(self, timeout=-1):
-        until = None if timeout is None or timeout < 0 else _vtime.look_us() + timeout * 1000
+        until = -1 if timeout is None or timeout < 0 else clock[0] + timeout * 1000
+        found = []
         while True:
-            now = _vtime.look_us()
-            soonest = now + _FAR_US if until is None else until
-            found = []
+            now = clock[0]
+            soonest = now + _FAR_US if until < 0 else until
             if self._any_real:
                 found.extend(self._real.poll(0))
                 soonest = min(soonest, now + _STEP_US)
-            for stream, mask in self._timed.values():
-                events = mask & POLLOUT if hasattr(stream, "write") else 0
-                at = stream.ready_us() if mask & POLLIN else None
-                if at is not None:
-                    if at <= now:
-                        events |= POLLIN
-                    elif at < soonest:
-                        soonest = at
+            for stream, ready_us, events in self._timed.values():
+                if ready_us:
+                    at = ready_us()
+                    if at is not None:
+                        if at <= now:
+                            events |= POLLIN
+                        elif at < soonest:
+                            soonest = at
                 if events:
                     found.append((stream, events))
-            if found or (until is not None and now >= until):
+            if found or 0 <= until <= now:
                 return found
-            _vtime.wait_until(soonest, True)
+            wait_until(soonest, True)

@@ -8,7 +8,7 @@ import struct
 
 from _wire import GRANT, ask, hear, info, tell
 
-_now = [info["ticks_us"], info["ticks_us"], 0]  # now, horizon, watchdog bites at
+clock = [info["ticks_us"], info["ticks_us"], 0]  # now, horizon, watchdog bites at
 held = [-1, -1]  # the byte that the data lines of microphone and Doppler radar are held at; -1: not
 
 
@@ -17,56 +17,66 @@ def wait_until(until_us, once=False):
 
     once: return after a grant, as the world may be another since then.
     """
-    bites = _now[2] and _now[2] < until_us
-    target_us = _now[2] if bites else until_us
-    while target_us > _now[1]:
-        _now[0] = max(_now[0], _now[1])
+    bites = clock[2] and clock[2] < until_us
+    target_us = clock[2] if bites else until_us
+    while target_us > clock[1]:
+        clock[0] = max(clock[0], clock[1])
         try:
             reply = ask(b"W%d" % target_us, GRANT)
         except KeyboardInterrupt:
             tell(b"w")
             hear(bytearray(GRANT))
             raise
-        _now[1], held[0], held[1] = struct.unpack("<q2h", reply)
+        clock[1], held[0], held[1] = struct.unpack("<q2h", reply)
         if once:
             return
     if bites:
         bite()
-    if until_us > _now[0]:
-        _now[0] = until_us
+    if until_us > clock[0]:
+        clock[0] = until_us
 
 
 def bite():
     from _wire import die
 
-    _now[0] = _now[2]
-    die(b"R3,%d" % _now[0])
+    clock[0] = clock[2]
+    die(b"R3,%d" % clock[0])
 
 
 def watch(timeout_us):
     """Feed the watchdog: it bites `timeout_us` from now."""
-    _now[2] = _now[0] + timeout_us
+    clock[2] = clock[0] + timeout_us
 
 
 def uptime_us():
     """Microseconds of the board's tick counter, not wrapped."""
-    _now[0] += 2
-    return _now[0]
+    clock[0] = now = clock[0] + 2
+    return now
 
 
 def look_us():
     """The same without the time that a look takes."""
-    return _now[0]
+    return clock[0]
 
 
 def horizon_us():
     """How far the clock may go. What the world says holds until then at most."""
-    return _now[1]
+    return clock[1]
+
+
+def ticks_ms():
+    clock[0] = now = clock[0] + 2
+    return now // 1000 & 0x3FFFFFFF
+
+
+def ticks_us():
+    clock[0] = now = clock[0] + 2
+    return now & 0x3FFFFFFF
 
 
 def sleep_us(us):
     if us > 0:
-        wait_until(_now[0] + us)
+        wait_until(clock[0] + us)
 
 
 def sleep_ms(ms):

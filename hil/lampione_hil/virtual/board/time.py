@@ -7,7 +7,16 @@ The ticks are the computer's, or virtual (`_vtime`). The wall clock is the simul
 from _wire import info, native, tell
 
 if info["virtual"]:
-    from _vtime import look_us, sleep, sleep_ms, sleep_us, uptime_us, wait_until  # noqa: F401
+    import _vtime
+
+    look_us = _vtime.look_us
+    sleep = _vtime.sleep
+    sleep_ms = _vtime.sleep_ms
+    sleep_us = _vtime.sleep_us
+    ticks_ms = _vtime.ticks_ms
+    ticks_us = _vtime.ticks_us
+    uptime_us = _vtime.uptime_us
+    wait_until = _vtime.wait_until
 else:
     sleep = native["time"].sleep
     sleep_ms = native["time"].sleep_ms
@@ -19,21 +28,17 @@ else:
         """Microseconds of the board's tick counter, not wrapped."""
         return _us() - _start_us
 
+    def ticks_ms():
+        return (_us() - _start_us) // 1000 & 0x3FFFFFFF
 
-_rtc = [info["rtc_us"] - info["ticks_us"]]  # RTC minus ticks, µs
-_YEARS = 946684800  # seconds from 1970 to 2000
-_HALF = 1 << 29
-
-
-def ticks_ms():
-    return uptime_us() // 1000 & 0x3FFFFFFF
-
-
-def ticks_us():
-    return uptime_us() & 0x3FFFFFFF
+    def ticks_us():
+        return _us() - _start_us & 0x3FFFFFFF
 
 
 ticks_cpu = ticks_us
+_rtc = [info["rtc_us"] - info["ticks_us"]]  # RTC minus ticks, µs
+_YEARS = 946684800  # seconds from 1970 to 2000
+_HALF = 1 << 29
 
 
 def ticks_add(ticks, delta):

@@ -25,6 +25,10 @@ class Part(ABC):
         """Start anew: the supply is there at `now_s`, after the board's or after a plug's pause."""
         del now_s
 
+    def dim(self, level: float) -> None:
+        """Learn that the board's PWM asks for this level of the lamp, 0 to 1."""
+        del level
+
 
 class I2CDevice(Part):
     """A part on the I2C bus."""
