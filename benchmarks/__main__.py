@@ -11,6 +11,7 @@ GROUPS = {
     "sizes": "bytes of a report beside JSON, CBOR, MessagePack and protobuf",
     "decoding": "a batch of reports decoded, a seal opened",
     "device": "allocations, code size and free memory of the node, under MicroPython",
+    "stages": "the node's signal stages: time beside plain Python, bytes of code on a board",
     "ingest": "messages stored a second beside the usual script and the broker's limit",
 }
 

@@ -20,13 +20,13 @@ _PEAK_DB = const(100)
 _PEAKS_MS = const(10000)
 
 # Wind on a microphone is below 100 Hz and never steady. In 0.1 dB: LCeq - LAeq, and the mean step
-# of the C level from one 125 ms to the next. Synthetic wind makes steps of 2.6 dB and more, where
-# it is louder than the street; a street has 1 to 7 dB and 0.3 to 1.1 dB (horns 2), a transformer
-# or an idling lorry 17 to 24 dB and 0 to 1 dB, steady low noise 18 dB and 1.5 dB.
+# of LCF from one 125 ms to the next. Synthetic wind has 17 to 25 dB and 1.7 dB, where it is louder
+# than the street; a street has 1 to 7 dB and 0.1 to 0.9 dB (horns 1.5), a transformer or an idling
+# lorry 17 to 24 dB and 0 to 0.5 dB, steady low noise 18 dB and 0.7 dB.
 _WINDY = const(150)
-_WINDY_STEP = const(20)
+_WINDY_STEP = const(12)
 _CALM = const(120)
-_CALM_STEP = const(15)
+_CALM_STEP = const(9)
 
 
 class Sound:

@@ -17,46 +17,44 @@ BINS = const(512)  # of 0.2 dB from 20 dB
 
 
 @micropython.viper
-def energy(state: ptr32, at: int, limbs: ptr32):  # noqa: F821
-    """Put the energy state[at : at + 3] (see sound.weigh) into limbs[0] (high) and limbs[1].
+def gather(state: ptr32, at: int, sums: ptr32, quiet: int) -> int:  # noqa: F821
+    """Add a block's energy, state[at : at + 3] (see flat.weigh), to `sums`.
 
-    It is (t*t) * 2^22 + (t*b) * 2^12 + b*b, below 2^53; its low seven bits are dropped.
+    It is (t*t) * 2^22 + (t*b) * 2^12 + b*b, below 2^53; its low seven bits are dropped. The F
+    weighting is F += (E - F) * 25 / 512, rounded (1 - exp(-6.25 / 125) is 24.97 / 512).
+
+    Returns the energy's high limb plus one; 0 for an energy below `quiet`, which is left out.
     """
     sign = 1
     sign <<= 31
     high = int(state[at])
-    tb = (int(state[at + 1]) ^ sign) - sign
-    low = ((high & 511) << 15) + ((tb & 0x7FFFF) << 5) + (int(state[at + 2]) >> 7)
-    limbs[0] = (high >> 9) + (tb >> 19) + (low >> 24)
-    limbs[1] = low & 0xFFFFFF
-
-
-def add(sums, high, low):
-    """Add a block's energy to the interval. All integers stay below 2^30: none on the heap."""
-    low += sums[2]
-    high += sums[1] + (low >> 24)
-    sums[2] = low & 0xFFFFFF
-    sums[1] = high & 0xFFFFFF
-    sums[0] += high >> 24
-
-
-def fast(sums, high, low):
-    """Bring the F weighting up to date with a block's energy, and its largest value.
-
-    F += (E - F) * 25 / 512, rounded (1 - exp(-6.25 / 125) is 24.97 / 512). Limbs of energy are
-    below 2^24, so that all integers stay below 2^30: none on the heap.
-    """
-    f_high = sums[3]
-    f_low = sums[4]
-    high = (high - f_high) * 25
-    f_low += ((high & 511) << 15) + ((low - f_low) * 25 + 256 >> 9)
-    f_high += (high >> 9) + (f_low >> 24)
+    t = (int(state[at + 1]) ^ sign) - sign
+    low = ((high & 511) << 15) + ((t & 0x7FFFF) << 5) + (int(state[at + 2]) >> 7)
+    high = (high >> 9) + (t >> 19) + (low >> 24)
+    low &= 0xFFFFFF
+    if high == 0:
+        if low < quiet:
+            return 0
+    t = int(sums[2]) + low
+    sums[2] = t & 0xFFFFFF
+    t = int(sums[1]) + high + (t >> 24)
+    sums[1] = t & 0xFFFFFF
+    sums[0] = int(sums[0]) + (t >> 24)
+    f_high = int(sums[3])
+    f_low = int(sums[4])
+    t = (high - f_high) * 25
+    f_low += ((t & 511) << 15) + (((low - f_low) * 25 + 256) >> 9)
+    f_high += (t >> 9) + (f_low >> 24)
     f_low &= 0xFFFFFF
     sums[3] = f_high
     sums[4] = f_low
-    if f_high > sums[5] or (f_high == sums[5] and f_low > sums[6]):
+    t = f_high - int(sums[5])
+    if t == 0:
+        t = f_low - int(sums[6])
+    if t > 0:
         sums[5] = f_high
         sums[6] = f_low
+    return high + 1
 
 
 def largest(sums):

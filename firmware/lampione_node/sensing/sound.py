@@ -21,7 +21,7 @@ import micropython
 from micropython import const
 
 from ..drivers import health
-from .levels import BINS, SUMS, add, centibels, energy, fast, largest, mean_centibels, percentiles
+from .levels import BINS, SUMS, centibels, gather, largest, mean_centibels, percentiles
 
 BLOCK = const(300)  # samples: 6.25 ms at 48 kHz; 20 blocks make one 125 ms value of LAF
 _BLOCK_BYTES = const(1200)
@@ -92,8 +92,7 @@ class SoundMeter:
         self._offset = _A_OFFSET + offset_cdb + factors[3]
         self._peak = peak_db * 100
         self._a = array("i", [0] * SUMS)
-        self._c = array("i", [0] * SUMS)  # 3 and 4 as at the beat before, 5: its level
-        self._limbs = array("i", [0, 0])
+        self._c = array("i", [0] * SUMS)
         self._bins = array("H", [0] * BINS)
         self.hour = array("H", [0] * HOUR_BINS)
         self._quiet = quiet
@@ -103,7 +102,7 @@ class SoundMeter:
         self._used = 0
         self._clipped = 0
         self._samples = 0
-        self._steps = 0
+        self._steps = self._last = 0
         self._loudest = 0  # of an impulse that still rises; -1 after it
         self.impulse = 0
         self._begun = False  # there has been a good interval
@@ -123,25 +122,17 @@ class SoundMeter:
         state = self._state
         a = self._a
         c = self._c
-        limbs = self._limbs
+        quiet = self._quiet
         for first in range(0, size >> 2, BLOCK):
             weigh(first, BLOCK, words, state)
             self._seen += 1
             if self._settle:
                 self._settle -= 1
                 continue
-            energy(state, 8, limbs)
-            high = limbs[0]
-            low = limbs[1]
-            if not high and low < self._quiet:
+            if not gather(state, 8, a, quiet):
                 continue
-            add(a, high, low)
-            fast(a, high, low)
-            energy(state, 5, limbs)
-            high = limbs[0]
-            add(c, high, limbs[1])
             self._used += 1
-            if high >= _LOUD and clipped(first, first + BLOCK, words):
+            if gather(state, 5, c, 0) > _LOUD and clipped(first, first + BLOCK, words):
                 self._clipped += 1
             self._beat += 1
             if self._beat == _BEAT:
@@ -159,14 +150,10 @@ class SoundMeter:
         n = 0 if n < 0 else n if n < HOUR_BINS else HOUR_BINS - 1
         if self.hour[n] < _FULL:
             self.hour[n] += 1
-        # C of these 125 ms, against the 125 ms before
-        low = c[2] - c[4]
-        n = centibels(c[1] - c[3] - (low < 0) & 0xFFFFFF, low & 0xFFFFFF)
-        if c[5]:
-            self._steps += abs(n - c[5])
-        c[5] = n
-        c[3] = c[1]
-        c[4] = c[2]
+        n = centibels(c[3], c[4])
+        if self._last:
+            self._steps += abs(n - self._last)
+        self._last = n
         n = centibels(a[5], a[6]) + self._offset if self._peak and a[5] else 0
         largest(a)
         loudest = self._loudest
@@ -188,8 +175,8 @@ class SoundMeter:
         Returns:
             LAeq, LAFmax, LA10, LA50, LA90, LCeq in 0.1 dB, each None when too little was heard;
             the share of valid and of clipped blocks in percent; the microphone's state
-            (drivers.health); the mean step, up or down, of the C level of 125 ms to that of the
-            next, in 0.1 dB. Clipped blocks are in the levels (without them they would be lower
+            (drivers.health); the mean step, up or down, of LCF from one 125 ms to the next, in
+            0.1 dB. Clipped blocks are in the levels (without them they would be lower
             still) but not in the valid share.
         """
         a = self._a
@@ -222,7 +209,7 @@ class SoundMeter:
         found.append(state)
         found.append(self._steps // (samples or 1) // 10)
         for i in (0, 1, 2):
-            a[i] = a[i + 6] = c[i] = c[i + 2] = 0
+            a[i] = a[i + 6] = c[i] = 0
         self._seen = self._used = self._clipped = self._samples = 0
         self._steps = 0
         return found
