@@ -1,4 +1,7 @@
-"""TDK ICS-43434, an I2S microphone: 24 bits left-justified in 32, -26 dBFS at 94 dB SPL."""
+"""TDK ICS-43434, an I2S microphone: 24 bits left-justified in 32, -26 dBFS at 94 dB SPL.
+
+The INMP441 answers alike.
+"""
 
 import asyncio
 
