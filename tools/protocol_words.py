@@ -13,8 +13,8 @@ MESSAGES = {
     "stands here: a sealed Report has no bits left for it in 51 bytes.",
     "Hour": "An hour's histograms, in ten parts that each fit a LoRaWAN payload; they add up over "
     "hours, nodes and streets.",
-    "Raw": "An hour's means of what the sensors gave before any correction, so that what a city has "
-    "stored can be corrected anew.",
+    "Raw": "An hour's means of what the sensors gave before any correction, so that what a city "
+    "has stored can be corrected anew.",
     "Event": "Something that happened at an instant.",
     "Command": "What the controller asks. Obeyed once: its counter must be higher than any before.",
     "Result": "What became of a command.",

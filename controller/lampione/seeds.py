@@ -6,18 +6,17 @@ Every mistake is named by file, table and key. `seeds/milan.toml` is the example
 import tomllib
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Annotated, Any, Literal, NamedTuple, Self
+from typing import Annotated, Any, Literal, Self
 
-from lampione_protocol.names import SENSORS
 from lampione_protocol.topics import NAME_MAX, is_name
 from pydantic import (
     AfterValidator,
-    BaseModel,
-    ConfigDict,
     Field,
     ValidationError,
     model_validator,
 )
+
+from lampione.wiring import PINS, UNITS, Parts, Profile, Table
 
 SHIPPED = "milan"
 
@@ -35,100 +34,7 @@ def _name(value: str) -> str:
 Name = Annotated[str, AfterValidator(_name)]
 
 
-class _Table(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
-
-
-class Chip(NamedTuple):
-    """What a board's chip leaves to the parts.
-
-    pins: free GPIOs; those that the flash, the USB, the console and the start-up need are not.
-    """
-
-    pins: frozenset[int]
-    i2s_units: int
-    i2c_units: int
-
-
-# ESP32-S3 datasheet, tables 2-1 and 2-11 to 2-14: strapping 0, 3, 45, 46; USB 19, 20; flash and
-# PSRAM 26 to 37; console 43, 44. ESP32: strapping 0, 2, 5, 12, 15; console 1, 3; flash 6 to 11;
-# 34 to 39 are inputs only.
-CHIPS = {
-    "esp32-s3": Chip(frozenset({1, 2, *range(4, 19), 21, *range(38, 43), 47, 48}), 2, 2),
-    "esp32": Chip(frozenset({4, 13, 14, *range(16, 20), *range(21, 24), 25, 26, 27, 32, 33}), 2, 2),
-}
-
-
-class SoundPart(_Table):
-    """The microphone, an ICS-43434 on I2S: unit, bit clock, word select, data."""
-
-    i2s: int
-    sck: int
-    ws: int
-    sd: int
-
-
-class ClimatePart(_Table):
-    """The SHT45 on I2C: unit, clock, data."""
-
-    i2c: int
-    scl: int
-    sda: int
-
-
-class LampPart(_Table):
-    """The luminaire's dimming input, a PWM pin."""
-
-    pin: int
-
-
-class Parts(_Table):
-    """The parts that the firmware builds; one that is not given is absent."""
-
-    sound: SoundPart | None = None
-    climate: ClimatePart | None = None
-    lamp: LampPart | None = None
-
-
-class LampSettings(_Table):
-    """design_percent: the level that the lamp falls back to, 1 to 100: never dark."""
-
-    design_percent: int = Field(default=100, ge=1, le=100)
-
-
-class Profile(_Table):
-    """Which parts a node has, and where they are wired."""
-
-    hardware: Literal["esp32-s3", "esp32"]
-    sensors: tuple[Literal[*SENSORS], ...] = Field(strict=False)  # type: ignore[valid-type]
-    parts: Parts
-    lamp: LampSettings = LampSettings()
-    outbox_bytes: int = Field(default=524288, ge=16384, le=16 * 1024 * 1024)
-
-    @model_validator(mode="after")
-    def _wired(self) -> Self:
-        chip = CHIPS[self.hardware]
-        used: dict[int, str] = {}
-        for part, wiring in self.parts.model_dump(exclude_none=True).items():
-            for key, number in wiring.items():
-                where = f"parts.{part}.{key} = {number}"
-                if key in ("i2s", "i2c"):
-                    units = chip.i2s_units if key == "i2s" else chip.i2c_units
-                    if not 0 <= number < units:
-                        raise ValueError(f"{where}: {self.hardware} has {key} 0 to {units - 1}")
-                elif number not in chip.pins:
-                    raise ValueError(f"{where}: not a free pin of {self.hardware}")
-                elif number in used:
-                    raise ValueError(f"{where}: the pin is parts.{used[number]}'s already")
-                else:
-                    used[number] = f"{part}.{key}"
-        for sensor in ("sound", "climate"):
-            if (sensor in self.sensors) != (getattr(self.parts, sensor) is not None):
-                raise ValueError(f"{sensor} must be both in `sensors` and in `parts`, or in none")
-        return self
-
-
-class Site(_Table):
+class Site(Table):
     """Where a node stands. Degrees north and east; approximate: not surveyed."""
 
     id: Name
@@ -141,16 +47,20 @@ class Site(_Table):
     )
 
 
-class Node(_Table):
-    """The computer in a lamppost; planned: it has a place and nothing to run."""
+class Node(Table):
+    """The computer in a lamppost; planned: it has a place and nothing to run.
+
+    calibration: what differs from unit to unit, {part: {setting: number}}, over the profile's.
+    """
 
     id: Name
     site: Name
     profile: Name
     planned: bool = False
+    calibration: dict[str, dict[str, int]] = Field(default_factory=dict)
 
 
-class FleetTable(_Table):
+class FleetTable(Table):
     """What holds for all nodes. Intervals in seconds."""
 
     name: str = Field(min_length=1)
@@ -167,7 +77,7 @@ def _unique(what: str, ids: Iterable[str]) -> None:
         seen.add(one)
 
 
-class Seed(_Table):
+class Seed(Table):
     """A fleet's file."""
 
     fleet: FleetTable
@@ -185,6 +95,10 @@ class Seed(_Table):
                 raise ValueError(f"nodes[{n}] site: there is no site {node.site!r}")
             if node.profile not in self.profiles:
                 raise ValueError(f"nodes[{n}] profile: there is no profile {node.profile!r}")
+            try:
+                self.parts_of(node)
+            except ValueError as error:
+                raise ValueError(f"nodes[{n}] calibration: {error}") from None
         return self
 
     @property
@@ -198,6 +112,23 @@ class Seed(_Table):
             if node.id == node_id:
                 return node
         raise KeyError(node_id)
+
+    def parts_of(self, node: Node) -> dict[str, dict[str, int | str]]:
+        """Return the settings of a node's parts, its own calibration in them. Raises ValueError."""
+        parts = self.profiles[node.profile].parts.settings()
+        for part, settings in node.calibration.items():
+            if part not in parts:
+                raise ValueError(f"{part}: its profile has no such part")
+            for name in settings:
+                if name in PINS or name in UNITS:
+                    raise ValueError(f"{part}.{name}: wiring belongs to the profile")
+            parts[part] |= settings
+        try:
+            return Parts.model_validate(parts).settings()
+        except ValidationError as error:
+            first = error.errors()[0]
+            place = ".".join(str(step) for step in first["loc"])
+            raise ValueError(f"{place}: {_WORDS.get(first['type'], first['msg'])}") from None
 
     def site_of(self, node: Node) -> Site:
         """Return the site where a node stands."""
@@ -319,7 +250,7 @@ def settings(
         "wifi": {"ssid": ssid, "password": wifi_password},
         "report_interval_s": report_interval_s or seed.fleet.report_interval_s,
         "health_interval_s": health_interval_s or seed.fleet.health_interval_s,
-        "parts": profile.parts.model_dump(exclude_none=True),
+        "parts": seed.parts_of(node),
         "lamp": profile.lamp.model_dump(),
         "outbox_bytes": profile.outbox_bytes,
     }

@@ -72,7 +72,7 @@ class Node:
                     sensors.append(sensor)
                     by_name[name] = sensor
                     supervisor.add(name, sensor.run, sensor.period_s)
-                except (ValueError, KeyError, TypeError, OSError) as error:
+                except Exception as error:  # whatever a part lacks, the others serve
                     print("lampione:", name, repr(error))
                     self._faults |= FAULT_SENSOR
         if lamp:
@@ -102,8 +102,8 @@ class Node:
         )
         supervisor.add("report", reporter.run, 10)
         self._commands.on_health = reporter.health
-        if "particulates" in by_name:
-            self._commands.on_clean = by_name["particulates"].clean
+        self._dust = by_name.get("particulates")
+        self._commands.on_clean = self._on_clean
         self._commands.on_reboot = self._on_reboot
         supervisor.add("commands", self._run_commands, 20)
         self._uplink = None
@@ -170,6 +170,13 @@ class Node:
             await self._commands.step()
             if self._post.exhausted:
                 machine.reset()
+
+    def _on_clean(self) -> bool:
+        dust = self._dust
+        if not dust or not dust.cleans:
+            return False
+        self._cleaning = asyncio.create_task(dust.clean())
+        return True
 
     def _on_reboot(self, seq: int) -> None:
         self._rebooting = asyncio.create_task(self._reboot(seq))

@@ -162,6 +162,7 @@ class Reporter:
         values[4] = self._state.burn_min // 60
         values[6] = degrees()
         values[7] = rssi
+        gc.collect()
         values[_H_FREE_HEAP] = gc.mem_free() >> 10
         values[10] = clock.uptime_s() // 60
         values[11] = box.depth

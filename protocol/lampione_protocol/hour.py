@@ -3,7 +3,8 @@
 `Raw`: means of what the sensors gave before any correction, so that a city can correct anew what
 it has stored when it knows better (a calibration, another formula).
 
-`Hour`, in ten parts: histograms that add up over hours, nodes and streets. Every part carries the hour's start, its number and the counts; then twelve bins:
+`Hour`, in ten parts: histograms that add up over hours, nodes and streets. Every part carries the
+hour's start, its number and the counts; then twelve bins:
 
     parts 0 to 7   96 bins of 1 dB from 24 dB, of LAF sampled every 125 ms (28,800 an hour);
                    the first holds what is lower too, the last what is higher

@@ -85,5 +85,6 @@ CODES = {
 }
 FLAGS = {"valid": SENSORS, "profile": SENSORS, "faults": FAULTS}
 
-ALL_MESSAGES = MESSAGES[:3] + ((HOUR, "Hour", HOUR_FIELDS),) + MESSAGES[3:]
-ALL_MESSAGES += ((RAW, "Raw", RAW_FIELDS),)
+ALL_MESSAGES = (
+    MESSAGES[:3] + ((HOUR, "Hour", HOUR_FIELDS),) + MESSAGES[3:] + ((RAW, "Raw", RAW_FIELDS),)
+)

@@ -38,20 +38,27 @@ def test_milan_positions_are_approximate_and_in_the_district() -> None:
         (
             "pin = 10 ",
             "pin = 5 ",
-            "profiles sound-climate: parts.lamp.pin = 5: the pin is parts.sound.sck's already",
+            "profiles street: parts.lamp.pin = 5: pin 5 is sck of parts.sound already",
         ),
         ("pin = 10 ", "pin = 19 ", "not a free pin of esp32-s3"),
-        ("pin = 10 ", "pn = 10 ", "profiles.sound-climate.parts.lamp pn: is not known here"),
+        ("pin = 10 ", "pn = 10 ", "profiles.street.parts.lamp pn: is not known here"),
         ("i2s = 0", "i2s = 2", "parts.sound.i2s = 2: esp32-s3 has i2s 0 to 1"),
         ('site = "bligny"', 'site = "blgny"', "nodes[1] site: there is no site 'blgny'"),
         ('id = "bligny-1"', 'id = "sarfatti-1"', "nodes[2] id: 'sarfatti-1' is there twice"),
         ('id = "bligny"', 'id = "sarfatti"', "sites[2] id: 'sarfatti' is there twice"),
-        ('profile = "sound-climate"', 'profile = "x"', "nodes[0] profile: there is no profile 'x'"),
+        ('profile = "street"', 'profile = "x"', "nodes[0] profile: there is no profile 'x'"),
         ('id = "bligny-1"', 'id = "Bligny 1"', "nodes[1] (Bligny 1) id: 'Bligny 1' is not a name"),
         ("= 45.4512", '= "north"', "sites[0] (beatrice-deste) latitude: input should be a valid"),
         ("= 45.4512", "= 145.0", "sites[0] (beatrice-deste) latitude: "),
-        ('["sound", "climate"]', '["sound"]', "climate must be both in `sensors` and in `parts`"),
-        ("design_percent = 100", "design_percent = 0", "profiles.sound-climate.lamp design_perc"),
+        ('"climate", "sound"', '"sound"', "climate must be both in `sensors` and in `parts`"),
+        ("uart = 0", "uart = 1", "parts.energy.uart = 1: uart 1 is uart of parts.radar already"),
+        ("uart = 0", "uart = 3", "parts.energy.uart = 3: esp32-s3 has uart 0 to 2"),
+        (
+            "sda = 8 }    # SPS30",
+            "sda = 11 }",
+            "parts.particulates.sda = 11: sda of i2c 0 is pin 8 already",
+        ),
+        ("design_percent = 100", "design_percent = 0", "profiles.street.lamp design_perc"),
         ("[fleet]", "[fleet", "not TOML: "),
         ("[fleet]", "[fleet]\n[fleet]", "not TOML: "),
     ],
@@ -84,6 +91,24 @@ def test_damage_is_a_seed_error_or_a_seed(at: int, put: str) -> None:
     assert said == "" or (said.startswith("x: ") and "\n" not in said)
 
 
+def test_a_units_calibration_goes_over_its_profile() -> None:
+    def with_calibration(text: str) -> str:
+        return MILAN.replace('id = "bligny-1"\n', f'id = "bligny-1"\ncalibration = {text}\n', 1)
+
+    made = seeds.loads(with_calibration("{ gases = { no2_we = 2310, no2_s = 287 } }"), "x")
+    gases = seeds.settings(made, "bligny-1", host="x", port=1)["parts"]["gases"]
+    assert gases == {"i2c": 0, "scl": 9, "sda": 8, "no2_we": 2310, "no2_s": 287}
+    assert "no2_we" not in seeds.settings(made, "umbria-1", host="x", port=1)["parts"]["gases"]
+    for text, said in (
+        ("{ gases = { no2_s = 3 } }", "nodes[1] calibration: gases.no2_s: Input should be greater"),
+        ("{ gases = { no3_s = 3 } }", "nodes[1] calibration: gases.no3_s: is not known here"),
+        ("{ nose = { x = 3 } }", "nodes[1] calibration: nose: its profile has no such part"),
+        ("{ gases = { scl = 5 } }", "gases.scl: wiring belongs to the profile"),
+    ):
+        with pytest.raises(seeds.SeedError, match=re.escape(said)):
+            seeds.loads(with_calibration(text), "x")
+
+
 def test_settings_of_a_board() -> None:
     seed = seeds.load()
     made = seeds.settings(seed, "bligny-1", host="127.0.0.1", port=1883, report_interval_s=5)
@@ -93,8 +118,10 @@ def test_settings_of_a_board() -> None:
     assert made["broker"] == {"host": "127.0.0.1", "port": 1883}
     assert made["report_interval_s"] == 5
     assert made["health_interval_s"] == 900
-    assert made["parts"]["sound"] == {"i2s": 0, "sck": 5, "ws": 6, "sd": 7}
-    assert set(made["parts"]) == {"sound", "climate", "lamp"}
+    assert made["parts"]["sound"] == {"i2s": 0, "sck": 5, "ws": 6, "sd": 7, "eq": "ics43434"}
+    parts = "climate particulates gases sound radar light energy tilt lamp"
+    assert set(made["parts"]) == set(parts.split())
+    assert "radar" not in seeds.settings(seed, "umbria-1", host="x", port=1)["parts"]
     with pytest.raises(KeyError):
         seeds.settings(seed, "nobody", host="x", port=1)
 

@@ -12,14 +12,14 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESCCM
 from lampione_hil import firmware
 from lampione_hil.virtual import VirtualBench, VirtualBoard
-from lampione_protocol import codec, schema, seal, topics
+from lampione_protocol import codec, names, schema, seal, topics
 from lampione_protocol.errors import ProtocolError
 from paho.mqtt.enums import CallbackAPIVersion
 
 from tests.brokers import Broker, wait_until
 
 SHARD = "test"
-FIELDS = {number: fields for number, _, fields in schema.MESSAGES}
+FIELDS = {number: fields for number, _, fields in names.ALL_MESSAGES}
 Identity = tuple[bytes, int, int]
 KEY = bytes(range(32))
 

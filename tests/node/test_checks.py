@@ -1,5 +1,6 @@
 """What no sensor tells alone: when each finding begins, when it ends, and what is no finding."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -163,7 +164,7 @@ say([[second - start // 1000] + rest for second, *rest in post.events])
 )
 
 
-def looks(seen: list[tuple[int, int | None, int | None, int | None]], start: int = 0) -> Any:
+def looks(seen: Sequence[tuple[int, int | None, int | None, int | None]], start: int = 0) -> Any:
     (said,) = micro.run(LOOKS, start, seen)
     return said
 

@@ -4,12 +4,12 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from cryptography.hazmat.primitives.ciphers.aead import AESCCM
+from lampione_hil import outbox
 from lampione_hil.interpreter import NoInterpreterError
 from lampione_hil.virtual import SteadyAir, Tone, VirtualBench, VirtualBoard, World
-from lampione_protocol import codec, schema, seal
+from lampione_protocol import schema
 
-from tests.node.controller import FIELDS, KEY, named, node_files
+from tests.node.controller import KEY, node_files
 
 PARTS = {
     "lamp": {"pin": 5},
@@ -32,18 +32,7 @@ def bench() -> Iterator[VirtualBench]:
 
 def frames(board: VirtualBoard, kind: int) -> list[dict[str, Any]]:
     """Return the messages of a kind in a board's outbox, its power off."""
-    found = []
-    for path in sorted(board.list_files("/outbox")):
-        data = board.read_file(path)
-        while data:
-            frame, data = data[1 : data[0] + 1], data[data[0] + 5 :]
-            header = frame[: seal.UP_HEADER]
-            cipher = AESCCM(seal.up_key(KEY, frame[1:5]), seal.TAG_BYTES)
-            name = board.name.encode()
-            text = cipher.decrypt(header + bytes(3), frame[seal.UP_HEADER :], header + name)
-            if frame[0] & 31 == kind:
-                found.append(named(kind, codec.decode(FIELDS[kind], text, 0, len(text))))
-    return found
+    return [values for found, values in outbox.messages(board, KEY) if found == kind]
 
 
 def board(

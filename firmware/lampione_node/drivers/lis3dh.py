@@ -79,6 +79,7 @@ class Lis3dh:
         self._view = memoryview(self._samples)
         self._sums = array("i", [0] * 7)
         self._steady = False  # sums[4:7] hold the last mean
+        self._turn = 0
         self.watch = Watch(_FRESH_MS, _SAME)
 
     async def measure(self):
@@ -110,12 +111,16 @@ class Lis3dh:
         sums = self._sums
         scan(self._samples, count, sums)
         peak = root(sums[3]) if self._steady else 0
-        raw = (sums[0], sums[1], sums[2], sums[3])
         norm = 0
+        still = True
         for i in range(3):
             sums[4 + i] = mean = (2 * sums[i] + count) // (2 * count)
+            still = still and mean * count == sums[i]
             norm += mean * mean
         self._steady = _LEAST_2 <= norm <= _MOST_2
+        # Blocks of one value are compared by it, since their lengths differ; others live.
+        self._turn ^= 1
+        raw = (sums[4], sums[5], sums[6]) if still else self._turn
         if self.watch.seen(raw, self._steady):
             return sums[4], sums[5], sums[6], peak
         return None

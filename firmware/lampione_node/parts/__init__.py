@@ -23,8 +23,18 @@ def build(name: str, machine, part, post, air):
     """
     if name == "climate":
         from .climate import Climate as Part
+    elif name == "particulates":
+        from .particulates import Particulates as Part
+    elif name == "gases":
+        from .gases import Gases as Part
     elif name == "sound":
         from .sound import Sound as Part
+    elif name == "light":
+        from .ambient import Ambient as Part
+    elif name == "energy":
+        from .energy import Energy as Part
+    elif name == "tilt":
+        from .tilt import Tilt as Part
     else:
         raise ValueError(name)
     return Part(machine, part, post, air)

@@ -20,9 +20,11 @@ class Climate:
     period_s = 30
 
     def __init__(self, machine, part, _post, air) -> None:  # type: ignore[no-untyped-def]
-        from ..drivers.sht45 import Sht45
-
-        self._driver = Sht45(i2c(machine, part))
+        if part.get("kind") == "bme280":
+            from ..drivers.bme280 import Bme280 as Driver
+        else:
+            from ..drivers.sht45 import Sht45 as Driver
+        self._driver = Driver(i2c(machine, part))
         self._air = air
         self._temperature = Mean(_EVERY_MS)
         self._humidity = Mean(_EVERY_MS)

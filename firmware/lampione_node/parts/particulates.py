@@ -70,6 +70,7 @@ class Particulates:
         self._raw = [Mean(_EVERY_MS) for _ in range(3)]
         self._hour_ms = ticks_ms()
         self.raw = [None] * 3
+        self.cleans = hasattr(self._driver, "clean")
         self.states = [health.WARMING]
 
     async def run(self, check_in) -> None:  # type: ignore[no-untyped-def]
@@ -86,9 +87,8 @@ class Particulates:
             await asyncio.sleep_ms(max(0, _EVERY_MS - ticks_diff(ticks_ms(), began_ms)))
 
     async def clean(self) -> bool:
-        """Start a fan cleaning; return whether the part has taken the command."""
-        clean = getattr(self._driver, "clean", None)
-        return bool(clean) and await clean()
+        """Start a fan cleaning, where the part `cleans`; return whether it took the command."""
+        return await self._driver.clean()
 
     def fill(self, values: list, duration_ms: int) -> None:
         """Put the corrected means into a Report."""

@@ -18,6 +18,7 @@ shows a third to a fifth of its height (drivers/lis3dh.py): 500 mg stand for som
 """
 
 import asyncio
+from time import ticks_ms
 
 from micropython import const
 
@@ -80,7 +81,12 @@ def upright(vector) -> list:
 
 
 class Tilt:
-    """Tilt and shocks of the pole."""
+    """Tilt and shocks of the pole.
+
+    Attributes:
+        steps: the last interval's tilt in half degrees, None: unknown.
+        impact_ms: ticks of the last IMPACT, None: there was none.
+    """
 
     sensor = 8
     period_s = 10
@@ -98,7 +104,7 @@ class Tilt:
         self._impact = part.get("impact_mg", 500)
         self._peak = self._left = self._calm = 0
         self._tilted = False
-        self._tilt = None
+        self.steps = self.impact_ms = None
         self.states = [health.WARMING]
 
     async def run(self, check_in) -> None:  # type: ignore[no-untyped-def]
@@ -127,6 +133,7 @@ class Tilt:
             self._peak = max(self._peak, peak)
             if not self._left or peak < self._impact:
                 self._post.event(IMPACT, WARNING, self._peak)
+                self.impact_ms = ticks_ms()
                 self._peak = 0
                 self._calm = _QUIET
         elif self._calm:
@@ -139,9 +146,9 @@ class Tilt:
         """Judge the interval; a Report has nothing of it."""
         state = self._driver.watch.state()
         now = [mean.take(duration_ms) for mean in self._means]
-        self._tilt = None
+        self.steps = None
         if self._reference and None not in now:
-            self._tilt = tilt = angle(now, self._reference)
+            self.steps = tilt = angle(now, self._reference)
             if tilt >= self._limit and not self._tilted:
                 self._tilted = True
                 self._post.event(TILTED, WARNING, tilt)
@@ -153,4 +160,4 @@ class Tilt:
 
     def fill_health(self, values: list) -> None:
         """Put the last interval's tilt into a Health."""
-        values[_TILT] = self._tilt
+        values[_TILT] = self.steps

@@ -14,6 +14,7 @@ from lampione_hil.virtual.devices.base import UartDevice
 Value = float | Callable[[float], float]
 
 GENERAL = 0xF8
+STANDBY_W = 0.5
 _GAP_S = 0.05  # a new frame begins after it; the standard's 4 ms no computer's clock keeps
 _START_S = 1.0  # after power-up
 _ILLEGAL_FUNCTION, _ILLEGAL_ADDRESS, _ILLEGAL_DATA = 1, 2, 3
@@ -52,7 +53,7 @@ def crc16(data: bytes) -> bytes:
 
 
 class Pzem(UartDevice):
-    """The part with `load` behind it.
+    """The part with `load` behind it: of a lamp of `rated_w` it follows the board's PWM.
 
     Faults: "stuck" repeats the last measurement, "crc" sends wrong checksums, "silent" nothing,
     "half" ends in the middle of an answer, "exception" answers with error 4 (slave), "implausible"
@@ -62,8 +63,9 @@ class Pzem(UartDevice):
     name = "pzem"
     baud = 9600
 
-    def __init__(self, load: Load | None = None, address: int = 1) -> None:
+    def __init__(self, load: Load | None = None, address: int = 1, rated_w: float = 0.0) -> None:
         self.load = load or Load()
+        self.rated_w = rated_w
         self.address = address
         self.threshold_w = 23_000
         self.energy_wh = 0.0
@@ -75,6 +77,11 @@ class Pzem(UartDevice):
         self._brownout = False
         self._last: bytes | None = None
         self._dice = random.Random(4)  # noqa: S311 - noise, not a key
+
+    def dim(self, level: float) -> None:
+        """See Part. A driver takes half a watt by itself, and in proportion above that."""
+        if self.rated_w:
+            self.load.power_w = STANDBY_W + self.rated_w * level
 
     def draw(self, load: Load) -> None:
         """Hang another load on it; the energy goes on."""

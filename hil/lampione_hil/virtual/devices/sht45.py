@@ -17,6 +17,7 @@ _MEASURE = {
     0x1E: (1.1, 0.020),
     0x15: (0.11, 0.020),
 }
+_FAULTS = ("stuck", "crc", "silent", "implausible")
 _SERIAL, _RESET = 0x89, 0x94
 _COMMAND_S = 0.001  # soft reset and serial number
 _HEATER_C_PER_W = 300.0  # about 60 °C at 200 mW after a second
@@ -40,7 +41,8 @@ def saturation_hpa(temperature_c: float) -> float:
 class Sht45(I2CDevice):
     """The part in `air`. Not acknowledged: anything while it measures, a read of nothing.
 
-    Faults: "stuck" repeats the last reading, "crc" sends wrong checksums.
+    Faults: "stuck" repeats the last reading, "crc" sends wrong checksums, "silent" acknowledges
+    nothing, "implausible" is at 120 °C.
     """
 
     name = "sht45"
@@ -61,13 +63,13 @@ class Sht45(I2CDevice):
 
     def fault(self, kind: str) -> None:
         """See I2CDevice."""
-        if kind not in ("", "stuck", "crc"):
-            raise ValueError(f"sht45 has no fault {kind!r}: stuck, crc")
+        if kind not in ("", *_FAULTS):
+            raise ValueError(f"sht45 has no fault {kind!r}: {', '.join(_FAULTS)}")
         self._fault = kind
 
     def write(self, data: bytes, now_s: float) -> bool:
         """See I2CDevice."""
-        if now_s < self._busy_until_s:
+        if now_s < self._busy_until_s or self._fault == "silent":
             return False
         if not data:
             return True
@@ -101,6 +103,8 @@ class Sht45(I2CDevice):
         if self._fault == "stuck" and self._last is not None:
             return self._last
         temperature_c, humidity_percent = self.air.now()
+        if self._fault == "implausible":
+            temperature_c = 120.0
         if heater_ws:
             warm_c = temperature_c + heater_ws * _HEATER_C_PER_W
             humidity_percent *= saturation_hpa(temperature_c) / saturation_hpa(warm_c)
