@@ -1,0 +1,372 @@
+"""Vehicles out of a radar's readings of its strongest target, and the counts of any estimator.
+
+A target's radial speed, added up, says how much nearer it came, whatever it did: its range is known
+but for one number. Geometry gives that number: with the right one the speed along the road (radial
+speed · range / distance along the road) runs straight over time, with a wrong one it bends. So
+each track is fitted once, at its end, and gives its speed at 15 m before the pole: the angle of
+the mounting is corrected there, and nowhere else. What stays far is hidden traffic or a fan: it
+does not bend and does not count. A radar of this kind tells nothing of lengths, and headways only
+as far as no vehicle hides another, so neither is given.
+
+Inside: ms, speeds in 0.1 km/h, lengths in cm (0.1 km/h for 1 ms is 1/360 cm).
+"""
+
+from array import array
+from time import ticks_add, ticks_diff, ticks_ms
+
+from micropython import const
+
+_BINS = const(24)  # of 5 km/h
+_ENOUGH = const(100)  # vehicles for a V85 that means something
+_FEW = const(3)  # the schema's rule: no speeds of fewer vehicles
+
+_SECTION_CM = const(1500)
+_CAR_CM = const(450)  # who drives away shows its end: the front is so much farther
+_TRACKS = const(4)
+_POINTS = const(24)  # of a track, three numbers each; even
+_GAP_MS = const(1600)  # a track lives so long without a reading,
+_LAST_GAP_MS = const(300)  # or so long where it ends: about to pass the pole
+_GATE = const(15)
+_LOOSE_MS = const(100)  # what a gap adds to the gate, at most
+_WAIT_MS = const(20)  # of a gap weigh as 0.1 km/h where two tracks could be meant
+_NEW = const(20)  # nothing slower begins a track: signs and leaves sway
+_SLOW = const(80)  # a person; and what is faster, a vehicle
+_STEP_CM = const(100)  # what a person must have gone
+_LEAST_CM = const(800)  # and what a vehicle
+_MOST_CM = const(9000)  # a radar sees no farther: what goes on is a machine
+_LONGEST_MS = const(200000)
+_STEADY = const(12)  # which keeps its speed
+_FORGET_MS = const(600000)
+_STIFF = const(300)  # (0.1 km/h of noise / 0.5 m/s² of acceleration)², in the fit's units
+_SAME_MS = const(1200)  # nobody follows closer: another corner of the same vehicle
+_PRESENT_MS = const(2000)
+
+
+def cosine(degrees: int) -> int:
+    """Return the cosine of 0 to 60 degrees in 1/4096, right within 0.2 % (after Bhaskara)."""
+    square = degrees * degrees
+    return (32400 - 4 * square) * 4096 // (32400 + square)
+
+
+def _root(n, x):
+    # Newton, from a guess of 1 or more
+    while True:
+        y = (x + n // x) >> 1
+        if -2 < y - x < 2:
+            return y or 1
+        x = y
+
+
+class _Track:
+    def __init__(self):
+        self.points = array("H", [0] * (3 * _POINTS))  # 10 ms, speed, cm; means of `each` readings
+        self._sums = array("i", (0, 0, 0))
+        self.n = 0  # of points; 0: the track is free
+        self.count = 0
+
+    def begin(self, away, ms, speed):
+        self.away = away
+        self.first_ms = self.ms = ms
+        self.speed = self.top = speed
+        self.way = self.n = self.count = self._k = 0
+        self._each = 1
+        self._sums[0] = self._sums[1] = self._sums[2] = 0
+
+    def add(self, gap, speed):
+        self.way += (speed + self.speed) * gap >> 1  # 1/360 cm
+        self.ms = ticks_add(self.ms, gap)
+        self.speed = speed
+        if speed > self.top:
+            self.top = speed
+        self.count += 1
+        s = self._sums
+        s[0] += ticks_diff(self.ms, self.first_ms) // 10
+        s[1] += speed
+        s[2] += self.way // 360
+        self._k += 1
+        if self._k == self._each:
+            self.keep()
+
+    def keep(self):
+        k = self._k
+        if not k:
+            return
+        p = self.points
+        i = 3 * self.n
+        for j in range(3):
+            p[i + j] = self._sums[j] // k
+            self._sums[j] = 0
+        self._k = 0
+        self.n += 1
+        if self.n == _POINTS:
+            self.n = _POINTS >> 1
+            self._each *= 2
+            for i in range(3 * self.n):
+                j = i + i // 3 * 3
+                p[i] = (p[j] + p[j + 3]) >> 1
+
+    def steady(self):
+        for i in range(1, 3 * self.n, 3):
+            if abs(self.points[i] - self.speed) > _STEADY:
+                return False
+        return True
+
+
+class Traffic:
+    """Counts vehicles and the time that somebody walks.
+
+    Args:
+        angle_deg: between the road and the line of sight to the section 15 m before the pole, in
+            the lane toward the radar: atan(√(lateral distance² + height²) / 15 m).
+        away_deg: the same of the lane away from it; 0: no other.
+
+    Attributes:
+        aside: distance from the radar to the lane toward and to that away, where they are
+            nearest, cm.
+        crossed_ms: when the front of the last vehicle each way was at the section.
+    """
+
+    def __init__(self, angle_deg: int = 25, away_deg: int = 0):
+        self._tracks = [_Track() for _ in range(_TRACKS)]
+        self.aside = []
+        for degrees in (angle_deg, away_deg or angle_deg):
+            c = cosine(degrees)
+            self.aside.append(_root((4096 - c) * (4096 + c), 4096) * _SECTION_CM // c)
+        self._fit = array("i", [0] * (3 * _POINTS))  # cm along the road, speed along it, weight
+        self._line = array("i", (0, 0, 0))  # middle 10 ms, speed there, its change in 1/1024
+        self.crossed_ms = [ticks_add(ticks_ms(), -_FORGET_MS)] * 2
+        self._speeds = [0, 0]
+        self._hum = 0  # a machine's line
+        self._hum_ms = self._present_ms = self._hour_ms = self._beam_to_ms = ticks_ms()
+        self._counts = [0, 0]  # toward, away, of the interval
+        self._sum = self._max = self._present = 0
+        self._hour = [0, 0]
+        self._bins = array("H", [0] * _BINS)
+        self._beam_ms = 0
+
+    # Readings
+
+    def take(self, ms, speed: int, _magnitude=0) -> None:
+        """Take a reading: time.ticks_ms, radial speed in 0.1 km/h, + toward."""
+        signed = speed
+        away = speed < 0
+        if away:
+            speed = -speed
+        self.tick(ms)
+        best = free = None
+        least = 1 << 20
+        for t in self._tracks:
+            if not t.n:
+                free = t
+            elif t.away == away:
+                gap = ticks_diff(ms, t.ms)
+                loose = gap if gap < _LOOSE_MS else _LOOSE_MS
+                slack = _GATE + loose // 28  # 1 m/s²
+                steep = t.speed if away else speed
+                change = speed - t.speed if away else t.speed - speed
+                # Near the pole the angle takes speed fast.
+                if -slack <= change <= slack + loose * (steep * steep // 300) // 1000:
+                    cost = abs(change) + gap // _WAIT_MS
+                    if cost < least:
+                        least = cost
+                        best = t
+        if best is None:
+            if speed < _NEW:
+                return
+            if self._hum and abs(signed - self._hum) <= _STEADY:
+                self._hum_ms = ms
+                return
+            best = free
+            if best is None:
+                best = self._tracks[0]
+                for t in self._tracks:
+                    if t.count < best.count:
+                        best = t
+            best.begin(away, ms, speed)
+        t = best
+        t.add(ticks_diff(ms, t.ms), speed)
+        way = t.way // 360
+        if way > _MOST_CM or ticks_diff(ms, t.first_ms) > _LONGEST_MS:
+            if t.steady():
+                self._hum = signed
+                self._hum_ms = ms
+            t.n = 0
+        elif way > _STEP_CM and t.top <= _SLOW:
+            self.present(ms)
+
+    def tick(self, ms) -> None:
+        """End what has gone. To be called now and then where nothing moves."""
+        for t in self._tracks:
+            if t.n:
+                gap = ticks_diff(ms, t.ms)
+                if gap > _GAP_MS or (gap > _LAST_GAP_MS and t.speed * 10 < t.top * 9):
+                    self._end(t)
+        if self._hum and ticks_diff(ms, self._hum_ms) > _FORGET_MS:
+            self._hum = 0
+
+    def _end(self, t):
+        t.keep()
+        n = t.n
+        t.n = 0
+        away = t.away
+        if n < 4 or t.count < 6 or t.way < _LEAST_CM * 360:
+            return
+        # How near it came, at most and at least; the last are for what never did.
+        near, most = (600, 1800) if away else (200, 1250)
+        best = least = 1 << 29
+        while near < 2500:
+            cost = self._cost(t, n, near)
+            if cost < least:
+                least = cost
+                best = near
+            near += near // 5
+        if best > most:
+            return
+        if away and best > 1000:
+            # the last one again, from behind another?
+            gone = self._speeds[1] * ticks_diff(t.first_ms, self.crossed_ms[1]) // 360
+            gone += _SECTION_CM - _CAR_CM
+            if (
+                600 < gone < 8000
+                and self._cost(t, n, gone) < 2 * (least + n)
+                and abs(self._line[1] - self._speeds[1]) * 8 < self._speeds[1]
+            ):
+                return
+        self._cost(t, n, best)
+        middle, speed, change = self._line
+        at = self._crossing(t, n, speed)
+        speed += change * (at - middle) >> 10
+        ms = ticks_add(t.first_ms, 10 * at)
+        if speed < _SLOW or abs(ticks_diff(ms, self.crossed_ms[away])) < _SAME_MS:
+            return
+        self.crossed_ms[away] = ms
+        self._speeds[away] = speed
+        self.count(not away, speed)
+        seen = ticks_diff(t.ms, self._beam_to_ms)
+        if seen > 0:  # two at once occupy the beam once
+            self._beam_to_ms = t.ms
+            self._beam_ms += min(seen, ticks_diff(t.ms, t.first_ms))
+
+    def _crossing(self, t, n, speed):
+        # when its front was at the section, in 10 ms from the track's begin
+        fit = self._fit
+        p = t.points
+        section = _SECTION_CM - _CAR_CM if t.away else _SECTION_CM
+        for i in range(3, 3 * n, 3):
+            before = fit[i - 3]
+            if (before < section) != (fit[i] < section):
+                return p[i - 3] + (p[i] - p[i - 3]) * (section - before) // (fit[i] - before)
+        i = 3 * n - 3
+        if abs(fit[0] - section) < abs(fit[i] - section):
+            i = 0
+        late = (section - fit[i]) * 36 // (speed or 1)
+        return p[i] + (late if t.away else -late)
+
+    def _cost(self, t, n, near):
+        # of the track if it came as near as `near` cm to the pole, along the road
+        p = t.points
+        fit = self._fit
+        square = self.aside[t.away]
+        square *= square
+        base = _root(near * near + square, 2 * near)
+        way = t.way // 360
+        x = near
+        sw = st = sv = 0
+        for i in range(0, 3 * n, 3):
+            r = base + (p[i + 2] if t.away else way - p[i + 2])
+            x = _root(r * r - square, x)
+            v = p[i + 1] * r // x
+            # cos^16: beside the pole a body shows another corner each moment
+            w = x * 1024 // r
+            w = w * w >> 10
+            w = w * w >> 10
+            w = w * w >> 10
+            w = w * w >> 14
+            fit[i] = x
+            fit[i + 1] = v
+            fit[i + 2] = w
+            sw += w
+            st += w * p[i]
+            sv += w * v
+        sw = sw or 1
+        middle = (st + (sw >> 1)) // sw
+        mean = (sv + (sw >> 1)) // sw
+        stt = _STIFF
+        stv = 0
+        for i in range(0, 3 * n, 3):
+            dt = p[i] - middle
+            w = fit[i + 2]
+            stt += dt * dt * w >> 6
+            stv += dt * (fit[i + 1] - mean) * w >> 4
+        change = (stv << 8) // stt
+        cost = change * change * _STIFF >> 20
+        for i in range(0, 3 * n, 3):
+            off = fit[i + 1] - mean - (change * (p[i] - middle) >> 10)
+            cost += off * off * fit[i + 2] >> 6
+        self._line[0] = middle
+        self._line[1] = mean
+        self._line[2] = change
+        return cost
+
+    # Counts
+
+    def count(self, toward: bool, speed: int) -> None:
+        """Count a vehicle; speed at the section, along the road, in 0.1 km/h."""
+        way = 0 if toward else 1
+        self._counts[way] += 1
+        self._hour[way] += 1
+        self._sum += speed
+        if speed > self._max:
+            self._max = speed
+        self._bins[min(speed // 50, _BINS - 1)] += 1
+
+    def present(self, ms) -> None:
+        """Say, again and again, that somebody walks at this moment (ticks)."""
+        gap = ticks_diff(ms, self._present_ms)
+        self._present_ms = ms
+        if 0 < gap < _PRESENT_MS:
+            self._present += gap
+
+    def interval(self, duration_ms: int) -> tuple:
+        """Return (toward, away, mean km/h, max km/h, presence %) since the last call.
+
+        Mean and maximum are None for fewer than three vehicles.
+        """
+        toward, away = self._counts
+        n = toward + away
+        mean = top = None
+        if n >= _FEW:
+            mean = (self._sum + 5 * n) // (10 * n)
+            top = (self._max + 5) // 10
+        share = min(100, self._present * 100 // max(1, duration_ms))
+        self._counts[0] = self._counts[1] = self._sum = self._max = self._present = 0
+        return toward, away, mean, top, share
+
+    def hour(self, hour) -> None:
+        """Add what was counted since the last call to an Hour, with V85 and occupancy."""
+        now_ms = ticks_ms()
+        n = self._hour[0] + self._hour[1]
+        hour.toward += self._hour[0]
+        hour.away += self._hour[1]
+        hour.v85 = v85(self._bins, n)
+        hour.v85_too_few = int(n < _ENOUGH)
+        for i in range(_BINS):
+            hour.speeds[i] += self._bins[i]
+            self._bins[i] = 0
+        duration_s = max(1, ticks_diff(now_ms, self._hour_ms) // 1000)
+        hour.occupancy = min(100, self._beam_ms // 10 // duration_s)
+        self._hour_ms = now_ms
+        self._hour[0] = self._hour[1] = self._beam_ms = 0
+
+
+def v85(bins, n: int):
+    """Return the speed in km/h that 85 % of n vehicles keep below, evenly spread in bins of 5."""
+    if not n:
+        return None
+    left = 85 * n
+    for i in range(len(bins)):
+        inside = 100 * bins[i]
+        if left <= inside:
+            return 5 * i + (5 * left + (inside >> 1)) // inside
+        left -= inside
+    return None
