@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
+from lampione import seeds
 from lampione_hil import interpreter
-from lampione_hil.firmware import ESP32, compile_tree
 
 from benchmarks import memory, sample
 from benchmarks.row import Row, Rows
@@ -32,13 +32,9 @@ print(cost(lambda: sealer.seal(schema.REPORT, 1234, buf, 43)) - empty)
 """
 
 
-def _mpy_bytes() -> dict[str, int]:
-    """Return the compiled size of every module that a full profile imports, as it ships."""
-    return {
-        path.removeprefix("/lib/").removesuffix(".mpy").replace("/", "."): len(data)
-        for path, data in compile_tree(march=ESP32).items()
-        if path.endswith(".mpy")
-    }
+def _street() -> dict[str, dict[str, int | str]]:
+    """Return the parts of Milan's fullest profile."""
+    return seeds.load().profiles["street"].parts.settings()
 
 
 def rows() -> Rows:
@@ -50,12 +46,14 @@ def rows() -> Rows:
     encode, seal = map(int, interpreter.run(["-c", script], path=PATH).split())
     yield Row("encode_alloc_bytes", encode, "B", goal="0")
     yield Row("seal_alloc_bytes", seal, "B")
-    sizes = _mpy_bytes()
-    yield Row("node_mpy_kb", sum(sizes.values()) / 1000, "kB", goal="<= 25")
+    small = memory.imported(memory.SMALL)
+    yield Row("node_mpy_kb", sum(small.values()) / 1000, "kB", "sound, climate, lamp", goal="<= 25")
+    street = memory.imported(_street())
+    yield Row("node_mpy_street_kb", sum(street.values()) / 1000, "kB", "all parts", goal="<= 45")
     settled, later = memory.growth_bytes(120)
     yield Row("node_growth_bytes", later - settled, "B", "two virtual hours", goal="0")
-    start, settled, later = memory.over_tls(120)
-    yield Row("node_free_kb", memory.free_kb(start, later), "kB", goal=">= 40")
+    start, settled, later, code = memory.over_tls(120)
+    yield Row("node_free_kb", memory.free_kb(start, later, code), "kB", goal=">= 40")
     yield Row("node_tls_growth_bytes", later - settled, "B", "120 reports over TLS", goal="0")
-    for name, size in sizes.items():
+    for name, size in street.items():
         yield Row(f"mpy {name}", size, "B")

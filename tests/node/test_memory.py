@@ -26,14 +26,16 @@ def test_no_growth_without_a_network() -> None:
 
 
 def test_enough_is_free_with_tls_up() -> None:
-    start, settled, later = memory.over_tls(12)
+    start, settled, later, code = memory.over_tls(12)
     assert later - settled <= 10 * NOISE_BYTES  # a frame may be on its way
     assert later - start > 80_000, "the node was not there"
-    assert memory.free_kb(start, later) >= FREE_KB
+    assert code > 25_000, "its modules were not told"
+    assert memory.free_kb(start, later, code) >= FREE_KB
 
 
 def test_the_count_knows_what_is_used() -> None:
     """Two bytes here are one there; a buffer's are counted whole."""
-    free = memory.free_kb(50_000, 150_000)
-    assert memory.free_kb(50_000, 170_000) == pytest.approx(free - 10)
+    free = memory.free_kb(50_000, 150_000, 30_000)
+    assert memory.free_kb(50_000, 170_000, 30_000) == pytest.approx(free - 10)
+    assert memory.free_kb(50_000, 150_000, 40_000) == pytest.approx(free - 5)
     assert free < memory.PROMPT_KB - memory.WIFI_KB - memory.TLS_KB - 50
