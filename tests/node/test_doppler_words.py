@@ -36,11 +36,13 @@ for wave in waves:
 background = array("i", [600 << 16] * 256)
 excess = bytearray(256)
 found = array("H", [0] * 12)
+slow = array("H", [0] * 64)
 for shift, spectrum in spectra:
     level = array("H", spectrum)
     peaks.judge(1, 0, level, background, excess, shift)
     count = peaks.find(4, 0, level, background, excess, found)
-    print(json.dumps([list(background), list(excess), count, list(found)]))
+    over = peaks.linger(6, 0, 20, excess, slow)
+    print(json.dumps([list(background), list(excess), count, list(found), over, list(slow)]))
 """
 
 PEAKS = machine("peaks")
@@ -100,12 +102,14 @@ def test_the_same_words_as_micropython_on_this_machine(tmp_path: Path) -> None:
         assert [samples.tolist(), state.tolist(), spread] == json.loads(next(lines))
     background, excess = array("i", [600 << 16] * 256), bytearray(256)
     found = array("H", [0] * 12)
+    slow = array("H", [0] * 64)
     peaks = 0
     for shift, spectrum in spectra():
         level = array("H", spectrum)
         PEAKS["judge"](1, 0, level, background, excess, shift)
         count = PEAKS["find"](4, 0, level, background, excess, found)
-        made = [background.tolist(), list(excess), count, found.tolist()]
+        over = PEAKS["linger"](6, 0, 20, excess, slow)
+        made = [background.tolist(), list(excess), count, found.tolist(), over, slow.tolist()]
         assert made == json.loads(next(lines))
         peaks += count or 0
     assert peaks > 10

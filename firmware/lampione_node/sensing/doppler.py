@@ -69,7 +69,8 @@ class Doppler:
     """Counts vehicles.
 
     Args:
-        traffic: its count(toward, speed in 0.1 km/h) and present(ms) are called.
+        traffic: its count(toward, speed in 0.1 km/h) is called for a vehicle, and its present(ms)
+            again and again while somebody walks.
         carrier_mhz: 24125 for a CDM324, 10525 for an HB100.
         toward_cm, away_cm: distance of the module from the middle of each lane, slant.
 
@@ -81,7 +82,7 @@ class Doppler:
         self._traffic = traffic
         self._step = _STEP // carrier_mhz
         self._aside = away_cm, toward_cm
-        self._peaks = Peaks()
+        self._peaks = Peaks(max(3, carrier_mhz // 4000))
         self._tracks = Tracks(self._ended)
         self._queue = []
         self._fitting = None
@@ -94,12 +95,11 @@ class Doppler:
         peaks = self._peaks
         if not peaks.take(words):
             return
-        sure = 0
         for second in (0, 1):
             count = peaks.look(second)
-            sure = self._tracks.take(peaks.frame, peaks.found, count)
+            self._tracks.take(peaks.frame, peaks.found, count)
         self._ms = peaks.frame * 64 // 3
-        if sure:
+        if peaks.walker:
             self._traffic.present(now_ms)
         if self._queue or self._fitting:
             self._work()

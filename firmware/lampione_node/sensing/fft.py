@@ -1,6 +1,6 @@
 """Spectra of a real signal in 32-bit integers: 512 points, two frames in one complex transform.
 
-Radix 2, decimation in time, twiddles of 14 bits, halved at every stage. Words are kept with _BIAS
+Radix 2, decimation in time, twiddles of 14 bits, halved at every stage. Words are kept with 2^20
 added: what is never negative needs no sign extension, whether loads extend it or not.
 
 Ranges. `load` wants samples below 2^15 in size. Windowed they are below 2^16 in each part, so
@@ -18,9 +18,6 @@ import micropython
 from micropython import const
 
 POINTS = const(512)
-HOP = const(256)
-LINES = const(256)
-_BIAS = const(1048576)
 _TWO_COS = const(2198857673145)  # 2 cos(2 pi / 512) * 2^40
 
 

@@ -15,6 +15,7 @@ BUFFER_BYTES = const(4096)  # 512 stereo frames of the ADC, 21.3 ms
 
 _LEVEL = const(544)  # of a power of 1 from samples that are not shifted
 _LEARN = const(64)  # frames before the background is believed: 1.4 s
+_LINGERS = const(3584)  # 2.6 dB; noise alone has 0.4 dB, five times that once in days
 _SLOWEST_SHIFT = const(9)  # 512 frames, 11 s
 
 
@@ -126,6 +127,30 @@ def find(k: int, e: int, level: ptr16, background: ptr32, excess: ptr8, out: ptr
     return count
 
 
+@micropython.viper
+def linger(k: int, e: int, last: int, excess: ptr8, slow: ptr16) -> int:  # noqa: F821
+    """Return by how much the slow mean of a line from k to `last` tops that of all of them to 55.
+
+    Called as linger(first, 0, ...). Means over 1.4 s, in 256ths of a level's step; an excess counts
+    no more than 11 dB. They find a walker too weak to be a peak; a sign sways slower, a vehicle
+    does not stay in a line.
+    """
+    top = 0
+    total = 0
+    count = 56 - k
+    while k < 56:
+        e = int(excess[k])
+        if e > 60:
+            e = 60
+        e = int(slow[k]) + ((e << 8) - int(slow[k]) >> 6)
+        slow[k] = e
+        total += e
+        if e > top and k < last:
+            top = e
+        k += 1
+    return top - total // count
+
+
 class Peaks:
     """The peaks of each frame of a stream of samples. `take` and `look` allocate nothing.
 
@@ -133,9 +158,14 @@ class Peaks:
         found: array('H'), three words a peak: Doppler shift in 32nds of a line (0.732 Hz), excess
             over the background and level in steps of 0.188 dB; the strongest first.
         frame: number of the last frame.
+        walker: something moves at walking speed, be it too weak for a peak.
+
+    Args:
+        walk: the line of 0.87 m/s.
     """
 
-    def __init__(self):
+    def __init__(self, walk=6):
+        self._walk = walk
         self._table = fft.cosine()
         self._samples = array("i", [0] * 768)
         self._words = array("i", [0] * 1024)
@@ -144,6 +174,8 @@ class Peaks:
         self._background = array("i", [0] * 256)
         self._excess = bytearray(256)
         self.found = array("H", [0] * 12)
+        self._slow = array("H", [0] * 64)
+        self.walker = False
         self._at = 256
         self._base = 0
         self.frame = -1
@@ -188,6 +220,9 @@ class Peaks:
         while shift < _SLOWEST_SHIFT and age >> shift > 2:
             shift += 1
         judge(1, 0, level, self._background, self._excess, shift)
+        walk = self._walk
+        over = linger(walk, 0, 3 * walk + 2, self._excess, self._slow)
+        self.walker = over > _LINGERS and age >= _LEARN
         if age < _LEARN:
             return 0
         return find(4, 0, level, self._background, self._excess, self.found)

@@ -75,8 +75,7 @@ class Tracks:
         return bool(self._tracks)
 
     def take(self, frame, found, count):
-        """Take the peaks of a frame; return how many tracks are sure."""
-        sure = 0
+        """Take the peaks of a frame."""
         free = (1 << count) - 1
         for track in self._tracks:
             at = track.at + track.slope
@@ -107,8 +106,6 @@ class Tracks:
             track.last = frame
             track.excess += found[3 * which + 1]
             track.put(frame, found[3 * which])
-            if track.hits >= _SURE:
-                sure += 1
         for i in range(len(self._tracks) - 1, -1, -1):
             track = self._tracks[i]
             if (
@@ -122,4 +119,3 @@ class Tracks:
         for i in range(count):
             if free >> i & 1 and len(self._tracks) < _MOST:
                 self._tracks.append(_Track(frame, found[3 * i], found[3 * i + 1]))
-        return sure
