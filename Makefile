@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 TYPINGS := $(VENV)/typings/.installed
 ORACLES := $(patsubst tests/oracles/%.txt,$(VENV)/oracles/%/.installed,$(wildcard tests/oracles/*.txt))
 
-.PHONY: help demo test check soak bench docs screens setup clean
+.PHONY: help demo test check soak bench faults docs screens setup clean
 .DEFAULT_GOAL := help
 
 help: ## say what can be made
@@ -48,6 +48,9 @@ soak: $(STAMP) $(ORACLES) ## the long forms (hours)
 
 bench: $(STAMP) ## what is fast, as ratios in one run
 	$(BIN)/python -m benchmarks
+
+faults: $(STAMP) ## break every part of a node in every way, print what happened
+	$(BIN)/python -m tools.fault_table
 
 docs: $(STAMP) ## write the generated parts of docs/ anew
 	$(BIN)/python -m tools.protocol_docs --write

@@ -7,6 +7,7 @@ meanwhile. --write puts the table into docs/faults.md.
 """
 
 import argparse
+import dataclasses
 import json
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -19,8 +20,10 @@ from lampione_hil.board import BenchError
 from lampione_hil.virtual import SteadyAir, Tone, VirtualBench
 from lampione_hil.virtual.devices.bme280 import Bme280
 from lampione_hil.virtual.devices.ld2415h import Ld2415h
+from lampione_hil.virtual.devices.lis3dh import Lis3dh
 from lampione_hil.virtual.devices.pms5003 import Pms5003
 from lampione_hil.virtual.devices.sds011 import Sds011
+from lampione_hil.virtual.devices.veml7700 import Light, Veml7700
 from lampione_hil.virtual.lamppost import ENERGY_UART, RADAR_UART, lamppost
 from lampione_hil.virtual.traffic import TrafficStreet
 from lampione_hil.virtual.world import World
@@ -101,15 +104,17 @@ def _busy() -> TrafficStreet:
 
 
 def _usual() -> World:
-    return lamppost(1, traffic=_busy())
+    world = lamppost(1, traffic=_busy())
+    # By day: in the dark a light sensor that is stuck is none.
+    i2c = [Veml7700(Light(3000)) if part.name == "veml7700" else part for part in world.i2c]
+    return dataclasses.replace(world, i2c=i2c)
 
 
 def _alternates() -> World:
-    world = lamppost(2, air=SteadyAir(18.0))
     return World(
         street=None,
         air=None,
-        i2c=[*world.i2c, Bme280(SteadyAir(18.0, 55.0))],
+        i2c=[Bme280(SteadyAir(18.0, 55.0)), Veml7700(Light(3000)), Lis3dh()],
         uarts={ENERGY_UART: Pms5003(), RADAR_UART: Ld2415h(_busy())},
     )
 

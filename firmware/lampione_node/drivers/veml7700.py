@@ -7,8 +7,8 @@ curve; it begins 7.5 % above the uncorrected value, so 1,000 to 1,075 lx are nev
 The part has no checksum: its settings are read back before each value, and the value is read
 twice. Where they are lost (brown-out) they are written again, which takes two integration times.
 Silence and damage show when the last value is 35 s old. The same count 60 times, ten minutes at
-one every 10 s, is stuck; fewer than 50 counts in the finest range are darkness, and may stay. More
-than 25,000 lx uncorrected, brighter than the sun, is implausible.
+one every 10 s, is stuck; fewer than 1000 counts in the finest range (4 lx), a lamp's steady light
+by night, may stay. More than 25,000 lx uncorrected, brighter than the sun, is implausible.
 """
 
 import asyncio
@@ -32,7 +32,7 @@ _RANGES = (
 _FINEST = const(2)
 _LOW = const(1000)  # fewer counts: the next finer range has 32,000 at most
 _HIGH = const(50000)
-_DARK = const(50)
+_DARK = const(1000)
 _MOST_LX = const(25000)
 
 _FRESH_MS = const(35000)

@@ -29,6 +29,8 @@ def build(name: str, machine, part, post, air):
         from .gases import Gases as Part
     elif name == "sound":
         from .sound import Sound as Part
+    elif name == "radar":
+        from .radar import Radar as Part
     elif name == "light":
         from .ambient import Ambient as Part
     elif name == "energy":
