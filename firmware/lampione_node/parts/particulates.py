@@ -70,7 +70,8 @@ class Particulates:
         self._raw = [Mean(_EVERY_MS) for _ in range(3)]
         self._hour_ms = ticks_ms()
         self.raw = [None] * 3
-        self.cleans = hasattr(self._driver, "clean")
+        self._clean = getattr(self._driver, "clean", None)
+        self.cleans = self._clean is not None
         self.states = [health.WARMING]
 
     async def run(self, check_in) -> None:  # type: ignore[no-untyped-def]
@@ -88,7 +89,7 @@ class Particulates:
 
     async def clean(self) -> bool:
         """Start a fan cleaning, where the part `cleans`; return whether it took the command."""
-        return await self._driver.clean()
+        return await self._clean()
 
     def fill(self, values: list, duration_ms: int) -> None:
         """Put the corrected means into a Report."""
