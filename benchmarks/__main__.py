@@ -12,6 +12,7 @@ GROUPS = {
     "decoding": "a batch of reports decoded, a seal opened",
     "device": "allocations, code size and free memory of the node, under MicroPython",
     "stages": "the node's signal stages: time beside plain Python, bytes of code on a board",
+    "doppler": "vehicles that a bare Doppler module counts, its stages' time and code",
     "ingest": "messages stored a second beside the usual script and the broker's limit",
 }
 

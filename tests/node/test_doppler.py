@@ -115,7 +115,7 @@ def test_another_carrier_is_a_number() -> None:
 
 
 @pytest.mark.parametrize("minutes", [6, pytest.param(24 * 60, marks=pytest.mark.soak)])
-@pytest.mark.timeout(3600)
+@pytest.mark.timeout(10800)
 def test_an_empty_street_has_no_vehicle(minutes: int) -> None:
     """Rain, a swaying sign, a lamp's hum, and a fan in the last part."""
     there = TrafficStreet(
@@ -126,7 +126,7 @@ def test_an_empty_street_has_no_vehicle(minutes: int) -> None:
 
 
 @pytest.mark.parametrize("minutes", [5, pytest.param(24 * 60, marks=pytest.mark.soak)])
-@pytest.mark.timeout(3600)
+@pytest.mark.timeout(10800)
 def test_walkers_are_a_presence_and_no_vehicles(minutes: int) -> None:
     there = TrafficStreet(6, per_hour=0, walkers_per_hour=60)
     *counts, (presence, _) = listen(DopplerSignal(there), 0, minutes * 60)
