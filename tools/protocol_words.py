@@ -196,7 +196,7 @@ CODES = {
 }
 
 EVENT_ARGUMENTS = {
-    "boot": "the reset cause as the chip says it",
+    "boot": "why, as the reset cause of Hello",
     "clock set": "seconds since the start",
     "task restarted": "restarts since the start",
     "sensor state": "sensor × 16 + state",

@@ -5,7 +5,9 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from lampione.api import Event
 from lampione.cli import present
+from lampione.cli.event_words import told
 from lampione.cli.fleet import describe
 
 from tests.controller.nodes import NOW, node
@@ -31,6 +33,37 @@ from tests.controller.nodes import NOW, node
 )
 def test_values(message: str, field: str, found: Any, text: str) -> None:
     assert present.value(message, field, found) == text
+
+
+@pytest.mark.parametrize(
+    ("code", "severity", "argument", "text"),
+    [
+        ("sensor state", "warning", 5 << 4 | 5, "radar silent"),
+        ("sensor state", "info", 0, "particulates ok"),
+        ("sensor state", "info", 15 << 4 | 15, "code 15 code 15"),
+        ("lamp failure", "warning", 0, "lamp failure (0 W)"),
+        ("lamp failure", "info", 61, "lamp failure ended"),
+        ("wind", "warning", 1, "wind"),
+        ("wind", "info", 0, "wind ended"),
+        ("impact", "warning", 1250, "impact (1.25 g)"),
+        ("tilted", "warning", 11, "tilted (5.5 °)"),
+        ("noise peak", "warning", 1034, "noise peak (103.4 dB)"),
+        ("boot", "info", 2, "boot (watchdog)"),
+        ("refused frames", "warning", 3_000_017, "17 frames refused (seal)"),
+        ("task restarted", "warning", 4, "task restarted (4)"),
+        ("code 77", "error", None, "code 77"),
+    ],
+)
+def test_events_are_told(code: str, severity: str, argument: int | None, text: str) -> None:
+    event: Event = {
+        "node": "a",
+        "at": NOW,
+        "received": NOW,
+        "code": code,
+        "severity": severity,
+        "argument": argument,
+    }
+    assert told(event) == text
 
 
 def test_a_report_is_stale_after_three_of_its_durations() -> None:
@@ -69,4 +102,4 @@ def test_everything_known_of_a_node_is_described() -> None:
     assert report["no2"] == "–"
     assert set(report) == set(present.FIELDS["report"])
     assert dict(told["hello, never"])["boot"] == "–"
-    assert told["event, 1m ago"] == [("info", "boot (3)")]
+    assert told["events"] == [("1m ago", "boot (deep sleep)")]

@@ -10,6 +10,7 @@ from typing import Any
 
 from lampione.cli import present
 from lampione.cli.errors import OK, CliError
+from lampione.cli.event_words import told
 from lampione.cli.output import Printer
 from lampione.cli.values import age
 from lampione.core.client import Client, NoCore
@@ -150,12 +151,15 @@ def describe(detail: present.Row, now: float) -> Iterator[tuple[str, Facts]]:
             )
         ],
     )
-    for event in detail.get("events", ())[:5]:
-        argument = "" if event["argument"] is None else f" ({event['argument']})"
-        yield (
-            f"event, {age(now - event['received'])} ago",
-            [(event["severity"], f"{event['code']}{argument}")],
+    lines = [
+        (
+            f"{age(now - event['received'])} ago",
+            told(event) if event["severity"] == "info" else f"{event['severity']}: {told(event)}",
         )
+        for event in detail.get("events", ())[:10]
+    ]
+    if lines:
+        yield "events", lines
 
 
 def history(options: argparse.Namespace) -> int:
