@@ -24,6 +24,7 @@ from lampione_hil.virtual.devices.lis3dh import Lis3dh
 from lampione_hil.virtual.devices.pms5003 import Pms5003
 from lampione_hil.virtual.devices.sds011 import Sds011
 from lampione_hil.virtual.devices.veml7700 import Light, Veml7700
+from lampione_hil.virtual.doppler import DopplerLoop, DopplerSignal
 from lampione_hil.virtual.lamppost import ENERGY_UART, RADAR_UART, lamppost
 from lampione_hil.virtual.traffic import TrafficStreet
 from lampione_hil.virtual.world import World
@@ -176,6 +177,12 @@ LAMPPOSTS = (
         {"climate": I2C, "sound": {"i2s": 0, "sck": 5, "ws": 6, "sd": 7}},
         lambda: World(street=Tone(1000, 70)),
         (Part("microphone", ("sound",), 15, 15),),
+    ),
+    Lamppost(
+        "bare radar",
+        {"climate": I2C, "radar": {"kind": "doppler", "i2s": 1, "sck": 11, "ws": 12, "sd": 13}},
+        lambda: World(street=None, doppler=DopplerLoop(DopplerSignal(_busy()), 0, 20)),
+        (Part("doppler", ("radar",), 15, 15),),
     ),
 )
 
