@@ -17,9 +17,11 @@ class Doppler(Protocol):
     @property
     def rate_hz(self) -> int:
         """Frames a second."""
+        ...
 
     def samples(self, folder: Path) -> Path:
         """Return the file of one round: frames of two 32-bit little-endian words."""
+        ...
 
 
 @dataclass

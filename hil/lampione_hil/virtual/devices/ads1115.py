@@ -48,14 +48,14 @@ class Ads1115(FaultyI2CDevice):
     def __init__(self, inputs: Voltages, address: int = 0x48) -> None:
         self.inputs = inputs
         self.address = address
-        self._registers = list(_RESET)
+        self._registers: list[int] = list(_RESET)
         self._held: dict[int, int] = {}
         super().__init__()
 
     def power_up(self, now_s: float) -> None:
         """See Part."""
         del now_s
-        self._registers = list(_RESET)
+        self._registers = [*_RESET]
         self._pointer = 0
         self._done_s: float | None = None  # of the running single conversion
 

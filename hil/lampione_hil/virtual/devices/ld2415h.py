@@ -32,7 +32,7 @@ class Ld2415h(UartDevice):
 
     def __init__(self, movement: Movement | None = None) -> None:
         self.movement: Movement = movement or Steady()
-        self.settings = list(FACTORY)
+        self.settings: list[int] = [*FACTORY]
         self._fault = ""
         self._typed = b""
         self._next_s: float | None = None
