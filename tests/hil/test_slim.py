@@ -105,7 +105,7 @@ def test_private_attributes_and_arguments_get_short_names() -> None:
     assert "width" not in text  # an argument that nobody names
     assert "_step" in text  # tracebacks say it
     assert "limit=7" in text  # named in a call
-    assert "_shared" in text  # another module's, too
+    assert "_shared" not in text + found["node.low"]  # another module's, too: the same everywhere
     assert "sensor = 3" in text  # a class's
     names: dict[str, Any] = {}
     exec(found["node.low"], names)
@@ -161,8 +161,8 @@ def test_for_debugging_nothing_is_cut() -> None:
         shipped, whole = compile_tree(), compile_tree(debug=True)
     except CompileError as error:
         pytest.skip(str(error))
-    assert set(shipped) < set(whole)
+    assert len(shipped) < 0.7 * len(whole)
     assert "/lib/lampione_protocol/names.mpy" not in shipped
     assert b"parse_up" in whole["/lib/lampione_protocol/seal.mpy"]
-    assert b"parse_up" not in shipped["/lib/lampione_protocol/seal.mpy"]
+    assert b"parse_up" not in b"".join(shipped.values())
     assert sum(map(len, shipped.values())) < 0.85 * sum(map(len, whole.values()))

@@ -89,7 +89,8 @@ def test_without_a_network_it_goes_on_alone(bench: VirtualBench) -> None:
 
 def test_a_module_that_does_not_load_costs_no_light(bench: VirtualBench) -> None:
     files = node_files("broken", KEY, 1, lamp=LAMP)
-    files["/lib/lampione_node/report.mpy"] = b"M\0\0\0"
+    assert "/lib/lampione_node/node.mpy" in files
+    files["/lib/lampione_node/node.mpy"] = b"M\0\0\0"
     board = bench.board("broken", files)
     board.power_on()
     board.wait_console("starting again in 60 s")
