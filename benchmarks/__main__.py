@@ -13,6 +13,7 @@ GROUPS = {
     "device": "allocations, code size and free memory of the node, under MicroPython",
     "stages": "the node's signal stages: time beside plain Python, bytes of code on a board",
     "doppler": "vehicles that a bare Doppler module counts, its stages' time and code",
+    "traffic": "vehicles that the node counts behind a radar, beside who drove there",
     "ingest": "messages stored a second beside the usual script and the broker's limit",
 }
 

@@ -1,6 +1,6 @@
 """A radar with a UART: what the node counts of a simulated street, beside who drove there.
 
-`python -m benchmarks.traffic SEED MINUTES [STEP_KMH]` prints one street in detail.
+`python -m benchmarks.traffic SEED MINUTES [ops243 | ld2415h]` prints one street in detail.
 """
 
 import json
@@ -26,11 +26,8 @@ from benchmarks.row import Row, Rows
 ROOT = Path(__file__).parent.parent
 TUNING = tuple(range(100, 110))  # looked at while the estimator was written
 SCORING = tuple(range(9100, 9108))  # never
-COARSE_KMH = 1.0  # steps of an LD2415H
-FINE_KMH = 0.44  # of an OPS243-A at 20,000 samples a second
 MINUTES = 20
 
-_RATE_HZ = 20
 _NOISE_KMH = 0.2  # sigma of a reading, before its rounding
 _LEAST_KMH = 1.0  # the radar tells nothing slower
 _EDGE_S = 15.0  # of the street's begin and end, not scored: half a drive past is seen
@@ -45,8 +42,7 @@ class Told(Traffic):
     def count(self, toward, speed):
         super().count(toward, speed)
         print(json.dumps([self.crossed_ms[0 if toward else 1], toward, speed]))
-angles = [int(a) for a in sys.argv[1:3]]
-traffic = Told(*angles)
+traffic = Told(*[int(a) for a in sys.argv[1:]])
 ms = 0
 for line in sys.stdin:
     ms, speed, magnitude = [int(word) for word in line.split()]
@@ -57,6 +53,20 @@ for line in sys.stdin:
 traffic.tick(ms + 10000)
 print(json.dumps(traffic.interval(ms)))
 """
+
+
+@dataclass(frozen=True)
+class Part:
+    """What a radar's readings are like: it tells the strongest target only."""
+
+    name: str
+    step_kmh: float
+    period_ms: int
+
+
+PLAIN = Part("20 Hz, 1 km/h", 1.0, 50)
+LD2415H = Part("LD2415H", 1.0, 91)  # 11 lines a second
+OPS243 = Part("OPS243-A", 0.44, 112)  # 1024 samples at 20,000 a second, and their processing
 
 
 @dataclass(frozen=True)
@@ -140,23 +150,24 @@ def angle_deg(lane_m: float, height_m: float) -> int:
 
 
 def readings(
-    place: TrafficStreet, seconds: float, step_kmh: float
+    place: TrafficStreet, seconds: float, part: Part = PLAIN, first_s: float = 0
 ) -> Iterator[tuple[int, int, int]]:
-    """Yield (ms, speed in 0.1 km/h, magnitude) of the strongest target, 20 times a second.
+    """Yield (ms from `first_s` on, speed in 0.1 km/h, magnitude) of the strongest target.
 
-    A speed of 0 once a second where there is none: time goes on.
+    A speed of 0 about once a second where there is none: time goes on.
     """
     draw = random.Random(place.seed)
     silent = 0
-    for n in range(int(seconds * _RATE_HZ)):
-        ms = 1000 * n // _RATE_HZ
-        found = strongest(place.targets(ms / 1000))
+    for ms in range(0, int(seconds * 1000), part.period_ms):
+        found = strongest(place.targets(first_s + ms / 1000))
         kmh = 0.0
         if found is not None:
-            kmh = round((found[0] * 3.6 + draw.gauss(0, _NOISE_KMH)) / step_kmh) * step_kmh
+            kmh = found[0] * 3.6 + draw.gauss(0, _NOISE_KMH)
+            kmh = round(kmh / part.step_kmh) * part.step_kmh
         if found is None or abs(kmh) < _LEAST_KMH:
-            silent += 1
-            if silent % _RATE_HZ == 0:
+            silent += part.period_ms
+            if silent >= 1000:
+                silent = 0
                 yield ms, 0, 0
         else:
             silent = 0
@@ -164,18 +175,20 @@ def readings(
 
 
 def count(
-    place: TrafficStreet, seconds: float, step_kmh: float
+    place: TrafficStreet, seconds: float, part: Part = PLAIN, first_s: float = 0
 ) -> tuple[list[Counted], list[float]]:
     """Return what a node under MicroPython counts, and its Traffic.interval()."""
-    view = place.view
-    angles = [str(angle_deg(lane_m, view.height_m)) for lane_m in (place.near_m, place.far_m)]
-    text = "".join(
-        f"{ms} {speed} {magnitude}\n" for ms, speed, magnitude in readings(place, seconds, step_kmh)
-    )
+    height_m = place.view.height_m
+    settings = [
+        angle_deg(place.near_m, height_m),
+        angle_deg(place.far_m, height_m),
+        part.period_ms,
+    ]
+    stream = readings(place, seconds, part, first_s)
     printed = interpreter.run(
-        ["-c", NODE, *angles],
+        ["-c", NODE, *map(str, settings)],
         path=(ROOT / "firmware", ROOT / "protocol"),
-        stdin=text.encode(),
+        stdin="".join(f"{ms} {speed} {magnitude}\n" for ms, speed, magnitude in stream).encode(),
         timeout_s=600,
     )
     *counted, interval = [json.loads(line) for line in printed.splitlines()]
@@ -202,9 +215,9 @@ def match(
     return [(vehicles[i], counted[j]) for i, j in pairs.items()]
 
 
-def score(place: TrafficStreet, seconds: float, step_kmh: float = COARSE_KMH) -> Outcome:
+def score(place: TrafficStreet, seconds: float, part: Part = PLAIN) -> Outcome:
     """Run a street past the node and compare."""
-    counted, _ = count(place, seconds, step_kmh)
+    counted, _ = count(place, seconds, part)
     vehicles = place.vehicles(-_EDGE_S, seconds + _EDGE_S)
 
     def inside(at_s: float) -> bool:
@@ -238,39 +251,38 @@ def score(place: TrafficStreet, seconds: float, step_kmh: float = COARSE_KMH) ->
     )
 
 
-def total(seeds: tuple[int, ...], seconds: float, step_kmh: float = COARSE_KMH) -> Outcome:
+def total(seeds: tuple[int, ...], seconds: float, part: Part = PLAIN) -> Outcome:
     """Score a street of each seed."""
     outcome = Outcome()
     for seed in seeds:
-        outcome.add(score(street(seed), seconds, step_kmh))
+        outcome.add(score(street(seed), seconds, part))
     return outcome
 
 
 def rows() -> Rows:
     """Recall, precision, error of speed; about two minutes."""
     print(f"tuning seeds: {TUNING}, scoring seeds: {SCORING}", file=sys.stderr)
-    for name, seeds, step_kmh in (
-        ("tuned_", TUNING, COARSE_KMH),
-        ("", SCORING, COARSE_KMH),
-        ("fine_", SCORING, FINE_KMH),
+    for name, seeds, part in (
+        ("tuned", TUNING, PLAIN),
+        ("radar", SCORING, PLAIN),
+        ("ops243", SCORING, OPS243),
+        ("ld2415h", SCORING, LD2415H),
     ):
-        found = total(seeds, MINUTES * 60, step_kmh)
-        where = f"seeds {seeds[0]}-{seeds[-1]}, steps of {step_kmh:g} km/h"
-        goals = ("", "", "", "") if name == "tuned_" else (">= 0.92", ">= 0.95", "", "<= 0.8")
-        yield Row(f"{name}recall", found.recall, "", where, goal=goals[0])
-        yield Row(
-            f"{name}precision", found.precision, "", f"{found.vehicles} vehicles", None, goals[1]
-        )
-        yield Row(f"{name}direction", found.direction, "")
-        yield Row(f"{name}speed_mae", found.mae_kmh, "km/h", goal=goals[3])
-        yield Row(f"{name}speed_bias", found.bias_kmh, "km/h")
+        found = total(seeds, MINUTES * 60, part)
+        of = f"{part.name}, seeds {seeds[0]}-{seeds[-1]}"
+        yield Row(f"{name}_recall", found.recall, "", of, goal=">= 0.92")
+        yield Row(f"{name}_precision", found.precision, "", of, goal=">= 0.95")
+        yield Row(f"{name}_direction", found.direction, "", of)
+        yield Row(f"{name}_speed_mae", found.mae_kmh, "km/h", of, goal="<= 0.8")
+        yield Row(f"{name}_speed_bias", found.bias_kmh, "km/h", of)
+        yield Row(f"{name}_vehicles", found.vehicles, "", of)
 
 
 def main() -> int:
     """Print one street."""
     seed, minutes = int(sys.argv[1]), float(sys.argv[2])
-    step_kmh = float(sys.argv[3]) if len(sys.argv) > 3 else COARSE_KMH
-    found = score(street(seed), minutes * 60, step_kmh)
+    part = {"ops243": OPS243, "ld2415h": LD2415H}.get("".join(sys.argv[3:]), PLAIN)
+    found = score(street(seed), minutes * 60, part)
     for vehicle, one in found.pairs:
         off = one.kmh - vehicle.speed_mps * 3.6
         if abs(off) > 2 and not isinstance(vehicle, Stopper):

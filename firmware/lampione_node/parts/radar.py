@@ -15,6 +15,8 @@ from ..sensing.traffic import Traffic
 
 _VEHICLES = const(17)
 _PRESENCE = const(21)
+_OPS243_MS = const(112)  # 1024 samples at 20,000 a second, and their processing
+_LD2415H_MS = const(91)  # 11 lines a second
 _SHARE = const(75)  # of an interval that the radar must have watched, in percent
 
 
@@ -30,7 +32,8 @@ class Radar:
 
     def __init__(self, machine, part, _post, _air) -> None:  # type: ignore[no-untyped-def]
         kind = part.get("kind", "ops243")
-        self.traffic = Traffic(part.get("angle_deg", 25), part.get("away_deg", 0))
+        period_ms = _OPS243_MS if kind == "ops243" else _LD2415H_MS
+        self.traffic = Traffic(part.get("angle_deg", 25), part.get("away_deg", 0), period_ms)
         self._driver = self._adc = self._doppler = self._words = None
         if kind == "doppler":
             from ..drivers.if_adc import BUFFER_BYTES, IfAdc, open_i2s

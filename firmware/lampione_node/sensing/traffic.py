@@ -25,14 +25,18 @@ _CAR_CM = const(450)  # who drives away shows its end: the front is so much fart
 _TRACKS = const(4)
 _POINTS = const(24)  # of a track, three numbers each; even
 _GAP_MS = const(1600)  # a track lives so long without a reading,
-_LAST_GAP_MS = const(300)  # or so long where it ends: about to pass the pole
+_LAST_GAP = const(6)  # or so many periods where it ends: about to pass the pole
 _GATE = const(15)
-_LOOSE_MS = const(100)  # what a gap adds to the gate, at most
 _WAIT_MS = const(20)  # of a gap weigh as 0.1 km/h where two tracks could be meant
 _NEW = const(20)  # nothing slower begins a track: signs and leaves sway
-_SLOW = const(80)  # a person; and what is faster, a vehicle
+_WALK = const(80)  # a person's fastest, and a vehicle's slowest,
+_DRIVE = const(100)  # which the angle has made slower
+_SHORT_CM = const(1000)
 _STEP_CM = const(100)  # what a person must have gone
-_LEAST_CM = const(800)  # and what a vehicle
+_SEEN_MS = const(450)  # of which there are readings
+_LEAST_CM = const(600)  # and what a vehicle
+_SLOW_LEAST_CM = const(1500)  # that is not
+_FAST = const(200)
 _MOST_CM = const(9000)  # a radar sees no farther: what goes on is a machine
 _LONGEST_MS = const(200000)
 _STEADY = const(12)  # which keeps its speed
@@ -119,6 +123,7 @@ class Traffic:
         angle_deg: between the road and the line of sight to the section 15 m before the pole, in
             the lane toward the radar: atan(√(lateral distance² + height²) / 15 m).
         away_deg: the same of the lane away from it; 0: no other.
+        period_ms: how often the radar tells a speed that there is.
 
     Attributes:
         aside: distance from the radar to the lane toward and to that away, where they are
@@ -126,7 +131,8 @@ class Traffic:
         crossed_ms: when the front of the last vehicle each way was at the section.
     """
 
-    def __init__(self, angle_deg: int = 25, away_deg: int = 0):
+    def __init__(self, angle_deg: int = 25, away_deg: int = 0, period_ms: int = 50):
+        self._period_ms = period_ms
         self._tracks = [_Track() for _ in range(_TRACKS)]
         self.aside = []
         for degrees in (angle_deg, away_deg or angle_deg):
@@ -153,6 +159,9 @@ class Traffic:
         if away:
             speed = -speed
         self.tick(ms)
+        if self._hum and abs(signed - self._hum) <= _STEADY:
+            self._hum_ms = ms
+            return
         best = free = None
         least = 1 << 20
         for t in self._tracks:
@@ -160,7 +169,7 @@ class Traffic:
                 free = t
             elif t.away == away:
                 gap = ticks_diff(ms, t.ms)
-                loose = gap if gap < _LOOSE_MS else _LOOSE_MS
+                loose = min(gap, self._period_ms)  # a longer gap is no reason to believe more
                 slack = _GATE + loose // 28  # 1 m/s²
                 steep = t.speed if away else speed
                 change = speed - t.speed if away else t.speed - speed
@@ -172,9 +181,6 @@ class Traffic:
                         best = t
         if best is None:
             if speed < _NEW:
-                return
-            if self._hum and abs(signed - self._hum) <= _STEADY:
-                self._hum_ms = ms
                 return
             best = free
             if best is None:
@@ -191,7 +197,7 @@ class Traffic:
                 self._hum = signed
                 self._hum_ms = ms
             t.n = 0
-        elif way > _STEP_CM and t.top <= _SLOW:
+        elif way > _STEP_CM and t.top <= _WALK:
             self.present(ms)
 
     def tick(self, ms) -> None:
@@ -199,7 +205,9 @@ class Traffic:
         for t in self._tracks:
             if t.n:
                 gap = ticks_diff(ms, t.ms)
-                if gap > _GAP_MS or (gap > _LAST_GAP_MS and t.speed * 10 < t.top * 9):
+                if gap > _GAP_MS or (
+                    not t.away and gap > _LAST_GAP * self._period_ms and t.speed * 10 < t.top * 9
+                ):
                     self._end(t)
         if self._hum and ticks_diff(ms, self._hum_ms) > _FORGET_MS:
             self._hum = 0
@@ -207,9 +215,15 @@ class Traffic:
     def _end(self, t):
         t.keep()
         n = t.n
+        steady = t.steady()  # nobody keeps it all the way to the pole
         t.n = 0
         away = t.away
-        if n < 4 or t.count < 6 or t.way < _LEAST_CM * 360:
+        least = _LEAST_CM if t.top > _FAST else _SLOW_LEAST_CM
+        if steady or n < 4 or t.count * self._period_ms < _SEEN_MS or t.way < least * 360:
+            return
+        # Drops of rain may seem to be one that moves, but with more and longer gaps.
+        gaps = 3 if t.way < _SHORT_CM * 360 else 5
+        if ticks_diff(t.ms, t.first_ms) * 2 > t.count * self._period_ms * gaps:
             return
         # How near it came, at most and at least; the last are for what never did.
         near, most = (600, 1800) if away else (200, 1250)
@@ -237,7 +251,7 @@ class Traffic:
         at = self._crossing(t, n, speed)
         speed += change * (at - middle) >> 10
         ms = ticks_add(t.first_ms, 10 * at)
-        if speed < _SLOW or abs(ticks_diff(ms, self.crossed_ms[away])) < _SAME_MS:
+        if speed < _DRIVE or abs(ticks_diff(ms, self.crossed_ms[away])) < _SAME_MS:
             return
         self.crossed_ms[away] = ms
         self._speeds[away] = speed
