@@ -176,9 +176,11 @@ PARTS = (traffic.PLAIN, traffic.OPS243, traffic.LD2415H)
 def test_two_hours_of_an_empty_street(name: str) -> None:
     """All the disturbances together; each alone for a quarter of an hour."""
     place = TrafficStreet(71, per_hour=0, **EMPTY[name])
-    told, interval = traffic.count(place, 7200 if name == "all" else 900)
+    seconds = 7200 if name == "all" else 900
+    told, interval = traffic.count(place, seconds)
     assert told == []
-    assert interval[4] <= 2  # a fan is known for what it is only after 90 m
+    # A fan as slow as a walker is known for what it is after 90 m.
+    assert interval[4] / 100 * seconds <= 80
 
 
 @pytest.mark.soak
