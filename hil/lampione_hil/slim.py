@@ -59,18 +59,24 @@ def slim(
 
 
 def _share_fields(tree: ast.Module) -> None:
-    """Write every tuple of fields as numbers of the distinct ones."""
+    """Write every tuple of fields as numbers of the distinct ones.
+
+    In lists, since a board keeps a module's constant tuples, texts and bytes beside what is made
+    of them, each text in a tuple as an object of its own, but not the code that makes a list.
+    """
     distinct: dict[tuple[object, ...], int] = {}
     for node in tree.body:
         if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]).endswith("_FIELDS"):
             fields = [(0, *field[_READ]) for field in ast.literal_eval(node.value)]
-            numbers = bytes(distinct.setdefault(field, len(distinct)) for field in fields)
-            node.value = ast.parse(f"_fields({numbers!r})", mode="eval").body
+            numbers = [distinct.setdefault(field, len(distinct)) for field in fields]
+            node.value = ast.parse(f"_fields({numbers})", mode="eval").body
+    columns = ", ".join(str([*column]) for column in zip(*distinct, strict=True))
     shared = (
-        f"_DISTINCT = {tuple(distinct)!r}\n"
-        "def _fields(numbers):\n    return tuple([_DISTINCT[n] for n in numbers])"
+        f"_distinct = list(zip({columns}))\n"
+        "def _fields(numbers):\n    return tuple([_distinct[n] for n in numbers])"
     )
     tree.body[:0] = ast.parse(shared).body
+    tree.body += ast.parse("del _distinct, _fields").body
 
 
 def _value(node: ast.expr, known: Mapping[str, Constant]) -> Constant | None:

@@ -6,7 +6,8 @@ those after it; `period_s`, how often its task checks in; `run(check_in)`; and
 it has more to say it also has `fill_health(values)`, `fill_raw(values)` and `fill_hour(hour)`.
 """
 
-NAMES = ("climate", "particulates", "gases", "sound", "radar", "light", "energy", "tilt")
+# A list: of a constant tuple's texts a board would hold copies.
+NAMES = ["climate", "particulates", "gases", "sound", "radar", "light", "energy", "tilt"]
 
 
 def build(name: str, machine, part, post, air):
