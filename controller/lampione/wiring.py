@@ -3,6 +3,7 @@
 Whole numbers and short words only. `firmware/lampione_node/parts/` says what each setting does.
 """
 
+import math
 from typing import Annotated, Literal, NamedTuple, Self
 
 from lampione_protocol.names import SENSORS
@@ -71,7 +72,7 @@ class Sound(Table):
     sd: int
     eq: Literal["ics43434", "inmp441"] | None = None
     offset_cdb: int = Field(default=0, ge=-3000, le=3000)
-    peak_db: int = Field(default=100, ge=0, le=120)
+    peak_db: Literal[0] | Annotated[int, Field(ge=75, le=120)] = 100
 
 
 class Climate(I2c):
@@ -110,9 +111,12 @@ class Gases(I2c):
 
 
 class Geometry(Table):
-    """How a radar looks at the street."""
+    """How a radar looks at the street: angles between the road and the line of sight to the
+    section 15 m before the pole, in the lane toward the radar and in the other (0: the same).
+    """
 
-    angle_deg: int = Field(default=0, ge=0, le=60)
+    angle_deg: int = Field(default=25, ge=5, le=60)
+    away_deg: int = Field(default=0, ge=0, le=60)
 
 
 class RadarUart(Uart, Geometry):
@@ -125,6 +129,7 @@ class RadarIf(Geometry):
     """Traffic by a bare Doppler module on an I2S converter."""
 
     kind: Literal["doppler"]
+    mhz: int = Field(default=24125, ge=10000, le=25000)
     i2s: int
     sck: int
     ws: int
@@ -138,13 +143,20 @@ class Energy(Uart):
 
 
 class Tilt(I2c):
-    """Tilt and shocks: gravity as installed, in mg."""
+    """Tilt and shocks: gravity as installed, in mg, all three or none."""
 
     ref_x: int | None = Field(default=None, ge=-2000, le=2000)
     ref_y: int | None = Field(default=None, ge=-2000, le=2000)
     ref_z: int | None = Field(default=None, ge=-2000, le=2000)
     tilt_deg: int = Field(default=5, ge=1, le=45)
     impact_mg: int = Field(default=500, ge=100, le=2000)
+
+    @model_validator(mode="after")
+    def _gravity(self) -> Self:
+        given = [ref for ref in (self.ref_x, self.ref_y, self.ref_z) if ref is not None]
+        if given and (len(given) < 3 or not 700 <= math.hypot(*given) <= 1300):
+            raise ValueError("ref_x, ref_y and ref_z: all three, together about 1000 mg")
+        return self
 
 
 class Lamp(Table):

@@ -58,7 +58,7 @@ def post_hour(post, parts, air, start: int, duration_s: int, clock: int) -> None
         values[_TOWARD] = counts.toward
         values[_TOWARD + 1] = counts.away
         values[_V85] = None if hidden else counts.v85
-        values[_OCCUPANCY] = counts.occupancy
+        values[_OCCUPANCY] = None if hidden else counts.occupancy
     for number in range(PARTS):
         first = number * BINS_A_PART
         bins = counts.levels

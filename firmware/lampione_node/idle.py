@@ -3,6 +3,10 @@
 import asyncio
 from time import ticks_diff, ticks_ms, ticks_us
 
+from micropython import const
+
+_LEAST_MS = const(10_000)
+
 
 class Idle:
     """Measures the event loop's waits, from now on."""
@@ -21,10 +25,15 @@ class Idle:
         self._idle_ms += self._idle_us // 1000
         self._idle_us %= 1000
 
-    def take_percent(self) -> int:
-        """Return the share since the last call, 0 to 100; to be asked at least once a week."""
+    def take_percent(self) -> "int | None":
+        """Return the share since the last call, 0 to 100; to be asked at least once a week.
+
+        None within 10 s of it: too little to tell.
+        """
         now = ticks_ms()
         all_ms = ticks_diff(now, self._since_ms)
+        if all_ms < _LEAST_MS:
+            return None
         share = self._idle_ms * 25 // (all_ms // 4 + 1)
         self._since_ms = now
         self._idle_ms = 0

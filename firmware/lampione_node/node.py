@@ -11,6 +11,7 @@ from micropython import const
 from .burn import BurnHours
 from .clock import Clock
 from .commands import Commands
+from .drivers import health
 from .identity import Identity, read_key
 from .outbox import Outbox
 from .parts import NAMES, build
@@ -173,7 +174,7 @@ class Node:
 
     def _on_clean(self) -> bool:
         dust = self._dust
-        if not dust or not dust.cleans:
+        if not dust or not dust.cleans or dust.states[0] in (health.SILENT, health.ABSENT):
             return False
         self._cleaning = asyncio.create_task(dust.clean())
         return True

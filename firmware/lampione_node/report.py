@@ -33,6 +33,7 @@ _H_STATES = const(15)  # the first of nine sensors
 _SENSORS = const(9)
 _H_IDLE = const(24)
 _ABSENT = const(6)
+_STALE = const(2)
 
 FAULT_SENSOR = const(8)
 FAULT_CLOCK = const(16)
@@ -111,7 +112,12 @@ class Reporter:
             self._restarts = restarts
             faults |= FAULT_RESTARTED
         for part in self._parts:
-            part.fill(values, real_ms)
+            try:
+                part.fill(values, real_ms)
+            except Exception as error:  # the others are reported
+                print("lampione: sensor", part.sensor, repr(error))
+                for i in range(len(part.states)):
+                    part.states[i] = _STALE
             sensor = part.sensor
             for state in part.states:
                 if state:
@@ -189,7 +195,7 @@ class Reporter:
         clock = self._post.clock
         quality = clock.quality()
         start = clock.now()
-        hour = start
+        hour = seen = start
         began_ms = health_ms = ticks_ms()
         self.health()
         while True:
@@ -203,14 +209,13 @@ class Reporter:
             quality = clock.quality()
             if (
                 bool(was_set) != bool(quality)
-                or not -_DRIFT_MS < (now - start) * 1000 - real_ms < _DRIFT_MS
+                or not -_DRIFT_MS < (now - seen) * 1000 - real_ms < _DRIFT_MS
             ):
                 # The clock was set or moved: what was measured till now keeps the old time.
                 if real_ms >= 1000:
                     self.report(start, min((real_ms + 500) // 1000, _LONGEST_S), was_set, real_ms)
                 self.hour(hour, start + real_ms // 1000, was_set)
-                hour = now
-                start = now
+                hour = start = seen = now
                 began_ms = ms
             elif now >= end:
                 end = now - now % self._interval_s
@@ -219,6 +224,7 @@ class Reporter:
                     duration_s = _LONGEST_S
                 self.report(end - duration_s, duration_s, quality, real_ms)
                 start = end
+                seen = now
                 began_ms = ms
                 if start // _HOUR_S != hour // _HOUR_S:
                     self.hour(hour, start, quality)

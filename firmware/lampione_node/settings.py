@@ -74,7 +74,9 @@ def check(given) -> tuple:
     parts = given["parts"]
     for name in list(parts):
         pins = parts[name]
-        if type(pins) is not dict or not all(type(pin) in (int, str) for pin in pins.values()):
+        if type(pins) is not dict or not all(
+            type(pins[key]) is (str if key in ("kind", "eq") else int) for key in pins
+        ):
             faults.append("parts." + name + ": not pins")
             del parts[name]
     return given, faults

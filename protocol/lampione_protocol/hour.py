@@ -9,7 +9,7 @@ hour's start, its number and the counts; then twelve bins:
     parts 0 to 7   96 bins of 1 dB from 24 dB, of LAF sampled every 125 ms (28,800 an hour);
                    the first holds what is lower too, the last what is higher
     parts 8 and 9  24 bins of 5 km/h from 0, of vehicles; the last holds what is faster; unknown
-                   in an hour with fewer than three vehicles, as is V85
+                   in an hour with fewer than three vehicles, as are V85 and occupancy
 """
 
 BINS_A_PART = 12

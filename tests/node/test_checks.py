@@ -71,9 +71,18 @@ def test_a_lamp_without_power_is_told_after_three_minutes_and_when_it_is_mended(
     ]
 
 
+def test_a_lamp_switched_on_within_an_interval_has_not_failed() -> None:
+    dusk = [lamp(0, 0.5), lamp(100, 1.5), lamp(100, 60)]
+    (said,) = micro.run(REPORTS.replace("values[1] = 60", "values[1] = 300"), 60, dusk * 3)
+    assert said == []
+    dead = [lamp(0, 0.5), lamp(100, 0.5), lamp(100, 0.5), lamp(100, 0.5)]
+    (said,) = micro.run(REPORTS.replace("values[1] = 60", "values[1] = 300"), 60, dead)
+    assert [event[1:] for event in said] == [[LAMP_FAILURE, WARNING, 0]]
+
+
 def test_a_lamp_of_known_power_that_takes_a_sixth_of_it_has_failed() -> None:
-    assert reports([lamp(50, 8)] * 4, rated_w=100) == [[180, LAMP_FAILURE, WARNING, 8]]
-    assert reports([lamp(50, 14)] * 4, rated_w=100) == []
+    assert reports([lamp(50, 8)] * 5, rated_w=100) == [[240, LAMP_FAILURE, WARNING, 8]]
+    assert reports([lamp(50, 14)] * 5, rated_w=100) == []
 
 
 @pytest.mark.parametrize(
@@ -92,11 +101,11 @@ def test_what_is_no_finding_of_the_lamp(minutes: list[list[tuple[int, Any]]]) ->
 
 
 def test_a_lamp_that_burns_although_it_is_off_or_by_day() -> None:
-    expected = [[15 * 60, DAY_BURNING, WARNING, 40]]
-    assert reports([lamp(0, 40, 0)] * 16) == expected
-    assert reports([lamp(100, 40, 3000)] * 16) == expected
-    ended = reports([lamp(100, 40, 3000)] * 16 + [lamp(100, 40, 5)] * 16)
-    assert ended == [*expected, [31 * 60, DAY_BURNING, INFO, 40]]
+    expected = [[16 * 60, DAY_BURNING, WARNING, 40]]
+    assert reports([lamp(0, 40, 0)] * 17) == expected
+    assert reports([lamp(100, 40, 3000)] * 17) == expected
+    ended = reports([lamp(100, 40, 3000)] * 17 + [lamp(100, 40, 5)] * 16)
+    assert ended == [*expected, [32 * 60, DAY_BURNING, INFO, 40]]
 
 
 def test_a_light_sensor_that_sees_no_day_or_no_night() -> None:
@@ -139,12 +148,14 @@ say([[finding.step(holds, seconds), finding.active] for holds, seconds in steps]
         steps,
     )
     active = False
-    held = 0
+    held = times = 0
     for (holds, seconds), (changed, now) in zip(steps, said, strict=True):
         before = active
-        held = held + seconds if holds is not None and holds is not active else 0
-        if held and held >= (ends_s if active else begins_s):
-            active, held = not active, 0
+        contrary = holds is not None and holds is not active
+        held, times = (held + seconds, times + 1) if contrary else (0, 0)
+        needs_s = ends_s if active else begins_s
+        if contrary and held >= needs_s and (not needs_s or times >= 2):
+            active, held, times = not active, 0, 0
         assert (changed, now) == (active is not before, active)
 
 
@@ -156,7 +167,8 @@ lamp, energy, tilt = Thing(), Thing(), Thing()
 checks = Checks(post, lamp, energy, tilt)
 start, looks = given()
 now[0] = start
-for lamp.level_percent, energy.power_dw, tilt.steps, tilt.impact_ms in looks:
+for n, (lamp.level_percent, energy.power_dw, tilt.steps, tilt.impact_ms) in enumerate(looks):
+    tilt.fills = n // 6  # an interval is a minute
     checks.look()
     now[0] += 10000
 say([[second - start // 1000] + rest for second, *rest in post.events])
@@ -186,7 +198,11 @@ def test_an_impact_that_moves_the_post_is_more_than_an_impact() -> None:
     def stand(steps: int, impact_ms: int | None, times: int) -> list[tuple[int, int, int, Any]]:
         return [(100, 600, steps, impact_ms)] * times
 
-    knocked = stand(2, None, 6) + stand(9, 55_000, 20)
-    assert looks(knocked) == [[120, KNOCKED, ERROR, 7]]
-    assert looks(stand(2, None, 6) + stand(3, 55_000, 20)) == []  # it swayed and stood again
+    # Half a minute after a knock the interval's mean has half of it, a minute later all.
+    knocked = stand(2, None, 9) + stand(2, 85_000, 3) + stand(5, 85_000, 6) + stand(9, 85_000, 9)
+    assert looks(knocked) == [[180, KNOCKED, ERROR, 7]]
+    swayed = stand(2, None, 9) + stand(2, 85_000, 3) + stand(5, 85_000, 6) + stand(3, 85_000, 9)
+    assert looks(swayed) == []
     assert looks(stand(2, None, 6) + stand(9, None, 20)) == []  # slowly: `tilted` tells that
+    twice = knocked + stand(9, 265_000, 6) + stand(14, 265_000, 12)
+    assert looks(twice) == [[180, KNOCKED, ERROR, 7], [360, KNOCKED, ERROR, 5]]

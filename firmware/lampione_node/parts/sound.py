@@ -11,7 +11,7 @@ from time import ticks_diff, ticks_ms
 from micropython import const
 
 from ..drivers import health
-from ..post import INFO, NOISE_PEAK, WIND
+from ..post import INFO, NOISE_PEAK, WARNING, WIND
 
 _LAEQ = const(10)
 _SOUND_VALID = const(16)
@@ -97,7 +97,7 @@ class Sound:
                 windy = over >= _WINDY and found[9] >= _WINDY_STEP
             if windy != self._windy:
                 self._windy = windy
-                self._post.event(WIND, INFO, int(windy))
+                self._post.event(WIND, WARNING if windy else INFO, int(windy))
 
     def fill_hour(self, hour) -> None:  # type: ignore[no-untyped-def]
         """Hand over how often each level was there since the last call."""

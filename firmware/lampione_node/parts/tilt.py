@@ -84,7 +84,7 @@ class Tilt:
     """Tilt and shocks of the pole.
 
     Attributes:
-        steps: the last interval's tilt in half degrees, None: unknown.
+        steps: the last interval's tilt in half degrees, None: unknown. fills: intervals so far.
         impact_ms: ticks of the last IMPACT, None: there was none.
     """
 
@@ -105,6 +105,7 @@ class Tilt:
         self._peak = self._left = self._calm = 0
         self._tilted = False
         self.steps = self.impact_ms = None
+        self.fills = 0
         self.states = [health.WARMING]
 
     async def run(self, check_in) -> None:  # type: ignore[no-untyped-def]
@@ -144,6 +145,7 @@ class Tilt:
 
     def fill(self, _values: list, duration_ms: int) -> None:
         """Judge the interval; a Report has nothing of it."""
+        self.fills += 1
         state = self._driver.watch.state()
         now = [mean.take(duration_ms) for mean in self._means]
         self.steps = None

@@ -11,7 +11,7 @@ day burning        5 W or more although the level is 0, or in 500 lx or more    
 lamp cycling       out by itself three times in ten minutes; not once in ten         at once
 light disagrees    24 h never above 50 lx, or never below; until it saw both         at once
 traffic disagrees  ten vehicles or more, but LA10 less than 2 dB above LA90         10, 10 min
-knocked            upright within 2 degrees before an impact, not a minute after     at once
+knocked            stands 2 degrees otherwise, an interval after an impact            at once
 """
 
 import asyncio
@@ -42,6 +42,7 @@ _LEVEL = const(23)
 _POWER = const(25)
 _WATT = const(2)
 
+_STEPS = const(2)  # one long interval alone proves nothing
 _LOOK_MS = const(10_000)
 _MINUTE_S = const(60)
 _FAILURE_S = const(180)
@@ -53,7 +54,7 @@ _CYCLING_S = const(600)
 _LIT_DW = const(20)  # 2 W: above a driver's stand-by
 _DAYLIGHT = const(10_000)  # 500 lx
 _NIGHT = const(1000)  # 50 lx: dawn and dusk lie between the two in a quarter of an hour
-_KNOCK_MS = const(60_000)
+_AFTER = const(2)  # the first interval that ends after an impact has both sides of it in it
 _KNOCK_STEPS = const(4)  # 2 degrees
 
 
@@ -61,23 +62,26 @@ class Finding:
     """A condition with hysteresis in time.
 
     Args:
-        begins_s, ends_s: how long it must hold, or be away, without a break.
+        begins_s, ends_s: how long it must hold, or be away, without a break and for two steps at
+            least; 0: at once.
     """
 
     def __init__(self, begins_s: int, ends_s: int):
         self._needs_s = ends_s, begins_s
         self.active = False
-        self._held_s = 0
+        self._held_s = self._steps = 0
 
     def step(self, holds, seconds: int) -> bool:
         """Take `holds` (None: unknown) of the last `seconds`; return whether `active` changed."""
         if holds is None or holds == self.active:
-            self._held_s = 0
+            self._held_s = self._steps = 0
             return False
         self._held_s += seconds
-        if self._held_s < self._needs_s[bool(holds)]:
+        self._steps += 1
+        needs_s = self._needs_s[bool(holds)]
+        if self._held_s < needs_s or (needs_s and self._steps < _STEPS):
             return False
-        self._held_s = 0
+        self._held_s = self._steps = 0
         self.active = holds
         return True
 
@@ -89,8 +93,8 @@ class Checks:
         post: takes the Events.
         lamp: its level is compared with the power; None: no lamp.
         energy: the energy meter's part, or None; `power_dw` in 0.1 W, None while unknown.
-        tilt: the tilt sensor's part, or None; `steps` (half degrees or None), `impact_ms` (ticks of
-            the last impact, or None).
+        tilt: the tilt sensor's part, or None; `steps` (half degrees in the last interval, or
+            None), `fills` (intervals so far), `impact_ms` (ticks of the last impact, or None).
         rated_w: the lamp's power at 100 %, 0: unknown.
     """
 
@@ -109,8 +113,8 @@ class Checks:
         self._light_s = 0
         self._outs = []  # ticks of when it went out by itself
         self._was_lit = None
-        self._was_level = None
-        self._upright = self._knock_ms = self._impact_ms = None
+        self._was_level = self._level = None
+        self._upright = self._knock_fills = self._impact_ms = None
 
     def _tell(self, finding, holds, seconds: int, code: int, argument: int) -> None:
         if finding.step(holds, seconds):
@@ -124,7 +128,11 @@ class Checks:
         light = values[_AMBIENT]
         watts = 0 if power is None else power // _WATT
         failed = burns = None
-        if power is not None and level is not None:
+        # The power is the interval's mean, the level that of its end: they belong together only
+        # where the level stood.
+        stood = level == self._level
+        self._level = level
+        if power is not None and level is not None and stood:
             asked = self._rated_w * level // 100 // 4 or 2
             failed = level >= 20 and power < asked * _WATT
             burns = power >= 5 * _WATT and (level == 0 or (light or 0) >= _DAYLIGHT)
@@ -191,14 +199,15 @@ class Checks:
         tilt = self._tilt
         impact_ms = tilt.impact_ms
         if impact_ms != self._impact_ms:
-            self._impact_ms = self._knock_ms = impact_ms
+            self._impact_ms = impact_ms
+            self._knock_fills = tilt.fills
         steps = tilt.steps
         if steps is None:
             return
-        if self._knock_ms is None:
+        if self._knock_fills is None:
             self._upright = steps
-        elif ticks_diff(ticks_ms(), self._knock_ms) > _KNOCK_MS:
-            self._knock_ms = None
+        elif tilt.fills - self._knock_fills >= _AFTER:
+            self._knock_fills = None
             if self._upright is not None and abs(steps - self._upright) >= _KNOCK_STEPS:
                 self._post.event(KNOCKED, ERROR, abs(steps - self._upright))
             self._upright = steps
