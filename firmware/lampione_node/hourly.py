@@ -25,7 +25,7 @@ class Hour:
     """An hour's counts, as the parts fill them in.
 
     levels: 96 bins of 1 dB from 24 dB, of LAF every 125 ms. speeds: 24 bins of 5 km/h from 0.
-    toward, away: vehicles. v85: km/h, or None. occupancy: percent, or None.
+    toward, away: vehicles, or None. v85: km/h, or None. occupancy: percent, or None.
     """
 
     def __init__(self):
@@ -49,7 +49,7 @@ def post_hour(post, parts, air, start: int, duration_s: int, clock: int) -> None
         raw = raw or hasattr(part, "fill_raw")
         if hasattr(part, "fill_hour"):
             part.fill_hour(counts)
-    hidden = counts.toward + counts.away < _FEW
+    hidden = counts.toward is None or counts.toward + counts.away < _FEW
     values = [None] * len(HOUR_FIELDS)
     values[_START] = start
     values[_CLOCK] = clock

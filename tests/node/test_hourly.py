@@ -91,7 +91,7 @@ def run(
     bench: VirtualBench,
     seconds: int,
     steps: list[tuple[int, int]],
-    counts: tuple[int, int] = (20, 10),
+    counts: tuple[int | None, int | None] = (20, 10),
 ) -> dict[int, list[list[Any]]]:
     """Return {type: [values]} of all that was said."""
     files = firmware.compile_tree(debug=True)
@@ -158,5 +158,14 @@ def test_speeds_of_two_vehicles_are_nobodys_business(bench: VirtualBench) -> Non
     said = run(bench, 70, [(5, NINE + 3590)], counts=(1, 1))
     parts = [values for values in said[HOUR] if values[0] == NINE + 3590]
     assert all(values[2:5] == [1, 1, None] for values in parts)
+    assert all(values[18] is None for values in parts)
     assert parts[8][6:18] == parts[9][6:18] == [None] * 12
     assert parts[7][6:18] == [0] * 11 + [2]
+
+
+def test_an_hour_that_no_radar_watched_is_no_empty_street(bench: VirtualBench) -> None:
+    said = run(bench, 70, [(5, NINE + 3590)], counts=(None, None))
+    parts = [values for values in said[HOUR] if values[0] == NINE + 3590]
+    assert all(values[2:5] == [None, None, None] for values in parts)
+    assert all(values[18] is None for values in parts)
+    assert parts[8][6:18] == parts[9][6:18] == [None] * 12

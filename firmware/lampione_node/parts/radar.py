@@ -23,8 +23,8 @@ _SHARE = const(75)  # of an interval that the radar must have watched, in percen
 class Radar:
     """Vehicles each way, their speeds, and whether somebody walks.
 
-    Where the radar watched for less than three quarters of an interval nothing is said of it; of
-    such an hour the counts only.
+    Where the radar watched for less than three quarters of an interval, or of an hour, nothing is
+    said of it.
     """
 
     sensor = 5
@@ -33,7 +33,8 @@ class Radar:
     def __init__(self, machine, part, _post, _air) -> None:  # type: ignore[no-untyped-def]
         kind = part.get("kind", "ops243")
         period_ms = _OPS243_MS if kind == "ops243" else _LD2415H_MS
-        self.traffic = Traffic(part.get("angle_deg", 25), part.get("away_deg", 0), period_ms)
+        angle = max(5, min(60, part.get("angle_deg", 25)))
+        self.traffic = Traffic(angle, max(0, min(60, part.get("away_deg", 0))), period_ms)
         self._driver = self._adc = self._doppler = self._words = None
         if kind == "doppler":
             from ..drivers.if_adc import BUFFER_BYTES, IfAdc, open_i2s
@@ -63,6 +64,7 @@ class Radar:
 
     async def run(self, check_in) -> None:  # type: ignore[no-untyped-def]
         """Watch, for the supervisor."""
+        self._seen_ms = ticks_ms()
         while True:
             check_in()
             good = await (self._frames() if self._doppler else self._readings())
@@ -103,8 +105,8 @@ class Radar:
     def fill_hour(self, hour) -> None:  # type: ignore[no-untyped-def]
         """Put the hour's traffic into an Hour and begin the next."""
         self.traffic.hour(hour)
-        if self._good_hour_ms // 100 < self._hour_ms // 10000 * _SHARE:
-            hour.v85 = hour.occupancy = None
+        if self._good_hour_ms // 100 * 100 < self._hour_ms // 100 * _SHARE or not self._hour_ms:
+            hour.toward = hour.away = hour.v85 = hour.occupancy = None
         elif self._doppler:
             hour.occupancy = None  # its tracks are not told
         self._good_hour_ms = self._hour_ms = 0
