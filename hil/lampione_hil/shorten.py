@@ -16,6 +16,11 @@ from lampione_hil.scopes import Names, Scope
 
 _Function = ast.FunctionDef | ast.AsyncFunctionDef
 
+# Code says a name by its number in the file, in one byte up to 127; names that are also texts of up
+# to ten characters are one.
+_ONE_BYTE = 120
+_TEXT = 10
+
 
 def shorten(trees: Mapping[str, ast.Module], scripts: Iterable[ast.Module]) -> None:
     """Give all modules of a program short names; what `scripts` spell is left alone."""
@@ -34,6 +39,30 @@ def shorten(trees: Mapping[str, ast.Module], scripts: Iterable[ast.Module]) -> N
         fixed = {word for word in called if word}
     for found in names.values():
         _arguments(found, fixed)
+
+
+def front(tree: ast.Module) -> None:
+    """Give the names that a module's functions use most the numbers that take one byte.
+
+    The compiler counts names as it finds them, in the module's own statements first, so a list
+    of them is the first: code that is made and thrown away when the module is loaded.
+    """
+    names = Names("", tree)
+    count: Counter[str] = Counter()
+    for use in names.uses:
+        if use.scope.kind != "module" and use.scope.find(use.name) is names.top:
+            count[use.name] += 1
+    count.update({use.name: 1 for use in names.uses if use.field == "arg"})
+    for function in tree.body:
+        for node in ast.walk(function):
+            if isinstance(node, ast.Attribute):
+                count[node.attr] += 1
+            elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+                count[node.value] += 1
+    if len(count) > _ONE_BYTE:
+        often = [word for word, uses in count.most_common() if uses > 2 and len(word) <= _TEXT]
+        words: list[ast.expr] = [ast.Constant(word) for word in often[:_ONE_BYTE]]
+        tree.body.insert(0, ast.Expr(ast.List(words, ast.Load())))
 
 
 def _fixed(node: ast.AST) -> Iterator[str]:

@@ -17,7 +17,7 @@ import ast
 from collections.abc import Iterator, Mapping
 
 from lampione_hil.link import link
-from lampione_hil.shorten import shorten
+from lampione_hil.shorten import front, shorten
 
 Constant = int | str | bytes
 _SCHEMA = "lampione_protocol.schema"
@@ -46,6 +46,8 @@ def slim(
     constants = {name: _constants(tree) for name, tree in trees.items()}
     for name, tree in trees.items():
         _put_constants(name, tree, constants)
+    for tree in trees.values():
+        _drop_annotations(tree)
     while True:
         mentioned = {word for tree in (*trees.values(), *starts) for word in _words(tree)}
         if not sum([_prune(tree, mentioned) for tree in trees.values()]):
@@ -55,6 +57,9 @@ def slim(
     if linked:
         trees = link(trees, starts)
     shorten(trees, starts)
+    if linked:
+        for tree in trees.values():
+            front(tree)
     return {name: ast.unparse(tree) for name, tree in trees.items()}
 
 
@@ -77,6 +82,16 @@ def _share_fields(tree: ast.Module) -> None:
     )
     tree.body[:0] = ast.parse(shared).body
     tree.body += ast.parse("del _distinct, _fields").body
+
+
+def _drop_annotations(tree: ast.Module) -> None:
+    """Take out what says a type, but for viper, to which it means something."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and not node.decorator_list:
+            node.returns = None
+            for inside in ast.walk(node.args):
+                if isinstance(inside, ast.arg):
+                    inside.annotation = None
 
 
 def _value(node: ast.expr, known: Mapping[str, Constant]) -> Constant | None:

@@ -113,6 +113,28 @@ def test_private_attributes_and_arguments_get_short_names() -> None:
     assert names["main"](1) == (2, 3, 7, 7)
 
 
+def test_types_are_left_out_but_for_viper() -> None:
+    found = cut(
+        "def main(n: int) -> int:",
+        "    @micropython.viper",
+        "    def fast(n: int, buf: ptr8) -> int:",
+        "        return n",
+        "    return fast(n, b'')",
+    )
+    assert "def main(n):" in found["node.app"]
+    assert "def fast(n: int, a: ptr8) -> int:" in found["node.app"]
+
+
+def test_what_functions_say_most_often_comes_first_in_a_large_module() -> None:
+    lines = [f"    a.name{n}.rarely_{n}(a.often.common)" for n in range(130)]
+    text = "\n".join(["def main(a):", *lines])
+    found = slim({"node": "", "node.app": text}, MAIN, linked=True)["node.app"]
+    assert found.startswith("['common', 'often']\n\ndef main(a):\n")
+    small = "\n".join(["def main(a):", *lines[:50]])
+    found = slim({"node": "", "node.app": small}, MAIN, linked=True)["node.app"]
+    assert found.startswith("def main(a):")
+
+
 def test_a_field_keeps_what_the_codec_reads_and_is_shared() -> None:
     text = (
         "A_FIELDS = (('level', 'i', 7, 0, 100, 1, '%', 1), ('spare', 'x', 1, 0, 0, 1, '', 1))\n"
