@@ -25,7 +25,7 @@ from benchmarks.row import Row, Rows
 
 ROOT = Path(__file__).parent.parent
 TUNING = tuple(range(100, 110))  # looked at while the estimator was written
-SCORING = tuple(range(9100, 9108))  # never
+SCORING = tuple(range(9300, 9312))  # never: first run when it was finished
 MINUTES = 20
 
 _NOISE_KMH = 0.2  # sigma of a reading, before its rounding

@@ -4,9 +4,11 @@ A target's radial speed, added up, says how much nearer it came, whatever it did
 but for one number. Geometry gives that number: with the right one the speed along the road (radial
 speed · range / distance along the road) runs straight over time, with a wrong one it bends. So
 each track is fitted once, at its end, and gives its speed at 15 m before the pole: the angle of
-the mounting is corrected there, and nowhere else. What stays far is hidden traffic or a fan: it
-does not bend and does not count. A radar of this kind tells nothing of lengths, and headways only
-as far as no vehicle hides another, so neither is given.
+the mounting is corrected there, and nowhere else. What keeps its radial speed all the way is a
+machine, and a line that does so for 90 m is left out for as long as it is heard. What is slow is
+somebody on foot. Drops of rain, and signs that sway, make no track that lasts.
+
+No lengths, hence no classes: a CW radar shows none. No headways: a vehicle may hide the next.
 
 Inside: ms, speeds in 0.1 km/h, lengths in cm (0.1 km/h for 1 ms is 1/360 cm).
 """
@@ -26,17 +28,21 @@ _TRACKS = const(4)
 _POINTS = const(24)  # of a track, three numbers each; even
 _GAP_MS = const(1600)  # a track lives so long without a reading,
 _LAST_GAP = const(6)  # or so many periods where it ends: about to pass the pole
-_GATE = const(15)
+_GATE = const(15)  # a reading belongs to a track that is so near
 _WAIT_MS = const(20)  # of a gap weigh as 0.1 km/h where two tracks could be meant
 _NEW = const(20)  # nothing slower begins a track: signs and leaves sway
-_WALK = const(80)  # a person's fastest, and a vehicle's slowest,
-_DRIVE = const(100)  # which the angle has made slower
+_WALK = const(80)  # who is never faster is on foot,
+_STEP_CM = const(100)  # when gone so far
+_DRIVE = const(100)  # who is slower at the section does not drive
+_LEAST_CM = const(600)  # what must be seen of a vehicle's way,
+_SLOW_LEAST_CM = const(1500)  # of one that is never faster
+_FAST = const(200)  # than this,
+_SEEN_MS = const(450)  # and how long, in readings
 _SHORT_CM = const(1000)
-_STEP_CM = const(100)  # what a person must have gone
-_SEEN_MS = const(450)  # of which there are readings
-_LEAST_CM = const(600)  # and what a vehicle
-_SLOW_LEAST_CM = const(1500)  # that is not
-_FAST = const(200)
+# How near to the pole, along the road, a track may end or begin: at least, at most.
+_NEAREST_CM = const(200)
+_NEAREST_AWAY_CM = const(600)  # the corners of a car's side show first, and mislead
+_FARTHEST_CM = const(2500)
 _MOST_CM = const(9000)  # a radar sees no farther: what goes on is a machine
 _LONGEST_MS = const(200000)
 _STEADY = const(12)  # which keeps its speed
@@ -141,7 +147,6 @@ class Traffic:
         self._fit = array("i", [0] * (3 * _POINTS))  # cm along the road, speed along it, weight
         self._line = array("i", (0, 0, 0))  # middle 10 ms, speed there, its change in 1/1024
         self.crossed_ms = [ticks_add(ticks_ms(), -_FORGET_MS)] * 2
-        self._speeds = [0, 0]
         self._hum = 0  # a machine's line
         self._hum_ms = self._present_ms = self._hour_ms = self._beam_to_ms = ticks_ms()
         self._counts = [0, 0]  # toward, away, of the interval
@@ -225,27 +230,14 @@ class Traffic:
         gaps = 3 if t.way < _SHORT_CM * 360 else 5
         if ticks_diff(t.ms, t.first_ms) * 2 > t.count * self._period_ms * gaps:
             return
-        # How near it came, at most and at least; the last are for what never did.
-        near, most = (600, 1800) if away else (200, 1250)
+        near = _NEAREST_AWAY_CM if away else _NEAREST_CM
         best = least = 1 << 29
-        while near < 2500:
+        while near < _FARTHEST_CM:
             cost = self._cost(t, n, near)
             if cost < least:
                 least = cost
                 best = near
             near += near // 5
-        if best > most:
-            return
-        if away and best > 1000:
-            # the last one again, from behind another?
-            gone = self._speeds[1] * ticks_diff(t.first_ms, self.crossed_ms[1]) // 360
-            gone += _SECTION_CM - _CAR_CM
-            if (
-                600 < gone < 8000
-                and self._cost(t, n, gone) < 2 * (least + n)
-                and abs(self._line[1] - self._speeds[1]) * 8 < self._speeds[1]
-            ):
-                return
         self._cost(t, n, best)
         middle, speed, change = self._line
         at = self._crossing(t, n, speed)
@@ -254,7 +246,6 @@ class Traffic:
         if speed < _DRIVE or abs(ticks_diff(ms, self.crossed_ms[away])) < _SAME_MS:
             return
         self.crossed_ms[away] = ms
-        self._speeds[away] = speed
         self.count(not away, speed)
         seen = ticks_diff(t.ms, self._beam_to_ms)
         if seen > 0:  # two at once occupy the beam once
