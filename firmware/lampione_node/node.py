@@ -80,6 +80,7 @@ class Node:
             supervisor.add("lamp", self._run_lamp, 20)
         elif "lamp" in parts:
             self._faults |= _FAULT_LAMP
+        settings["parts"] = None  # pins and words that nobody needs again
         energy = by_name.get("energy")
         checks = None
         if energy or "light" in by_name or "radar" in by_name or "tilt" in by_name:
