@@ -7,7 +7,7 @@ from tools import fault_table
 from tools.fault_table import KINDS, LAMPPOSTS, Lamppost
 
 # The others, and what takes minutes to show (stuck), stand in the long form.
-QUICK = ("unplugged", "crc", "implausible")
+QUICK = ("unplugged", "implausible")
 
 
 def check(post: Lamppost, faults: tuple[str, ...]) -> None:
