@@ -30,7 +30,19 @@ TYPICAL: dict[str, dict[str, Value]] = {
         "reset_cause": 0,
         "config_version": 3,
         "clock": 0,
+        "config_state": 1,
     },
+    "Config": {"version": 3, "offset": 50, "data": b"streetlight"},
+    "Setup": {
+        "op": 11,
+        "version": 3,
+        "size": 412,
+        "digest": bytes.fromhex("0123456789abcdef"),
+        "expires": 205_070_460,
+        "challenge": bytes(4),
+        "trial": 600,
+    },
+    "Group": {"time": 205_070_400, "level": 80, "hold": 60},
     "Report": {
         "start": 205_070_400,
         "duration_s": 60,
@@ -212,7 +224,9 @@ def sealed() -> list[str]:
             header = first + RANDOM
             key = _key(b"lampione hello")
             lines += ["", "hello sealed", f"name {name}", *common, f"random {RANDOM.hex()}"]
-        elif name in ("Command", "Watermark"):
+        elif name == "Group":
+            continue  # sealed as up frames are, under another key
+        elif name in ("Command", "Watermark", "Config", "Setup"):
             header = first + EPOCH + SESSION + COUNTER.to_bytes(4, "big")
             key = _key(b"lampione down" + EPOCH)
             lines += ["", f"down {name}", f"name {name}", *common, f"epoch {EPOCH.hex()}"]

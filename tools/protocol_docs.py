@@ -95,16 +95,19 @@ Every message travels sealed: AES-128-CCM (RFC 3610) with a nonce of 13 bytes (L
 | up | version and type 1, epoch 4, boot 2, seq 3 | {up} | K_up of the epoch |
 | hello | version and type 1, random 9 | {hello} | K_hello |
 | down | version and type 1, epoch 4, session 4, counter 4 | {down} | K_down of the epoch |
+| group | version and type 1, epoch 4, member 2, seq 3 | {up} | K_wave of the group |
 
 Then the encrypted message, then the tag. Version and type share the first byte:
 `version << 5 | type`.
 
 - **Nonce:** the header, filled up with zeros to 13 bytes.
-- **Associated data:** the header, then the node's id in UTF-8. A frame of one node is refused under
-  another's name.
+- **Associated data:** the header, then the node's id in UTF-8, of a group's frame the group's name.
+  A frame of one node is refused under another's name.
 - **Keys:** each node has one secret of {key} bytes, K_node, made when it is flashed. The first 16
   bytes of HMAC-SHA256(K_node, label) are K_up for the label `lampione up` + epoch, K_down for
-  `lampione down` + epoch, K_hello for `lampione hello`.
+  `lampione down` + epoch, K_hello for `lampione hello`. A group has a secret of 16 bytes that comes
+  with its nodes' configs; K_wave is drawn from it for `lampione wave`. Whoever takes a node apart
+  can raise the light of its group, for minutes, and nothing else.
 - **Epoch:** 4 random bytes that the node draws anew at *every* boot. It cannot know whether its
   flash is an old image of itself, whose boot and sequence counters were used before; with a key of
   its own for each boot no nonce repeats whatever happens to the flash. It stands in every frame so
@@ -117,9 +120,10 @@ Then the encrypted message, then the tag. Version and type share the first byte:
   no nonce. It goes from 0 to {counter_max}.
 
 A receiver checks, in this order: length, version, length again, epoch (down), tag, message; then,
-down, that a command's counter is higher than the last accepted one, which is on flash before the
-command is carried out. What fails is counted and goes no further; the text of a frame whose tag
-does not fit is wiped.
+down, that the counter of a Command or a Setup is higher than the last accepted one, which is on
+flash before it is carried out; of a group, that its time is less than a minute ago and its number
+higher than the sender's last. What fails is counted and goes no further; the text of a frame
+whose tag does not fit is wiped.
 
 ## Topics
 
@@ -130,9 +134,10 @@ Over MQTT 3.1.1 with QoS 1, a frame a message:
 | `lampione/v1/<shard>/<node>/up` | node | hello and up frames |
 | `lampione/v1/<shard>/<node>/down` | controller | down frames |
 | `lampione/v1/<shard>/<node>/state` | node | `online`, repeated; `offline` as its last will |
+| `lampione/v1/<shard>/<group>/wave` | node | group frames, with QoS 0: they are of the moment |
 
-Only `state` is retained. Shard and node are 1 to 24 of `a-z`, `0-9` and `-`. A PUBACK is no proof
-that anything is stored: the node keeps each frame until a Watermark covers it.
+Only `state` is retained. Shard, node and group are 1 to 24 of `a-z`, `0-9` and `-`. A PUBACK is
+no proof that anything is stored: the node keeps each frame until a Watermark covers it.
 
 ## Serial lines
 
@@ -182,8 +187,10 @@ def direction(name: str) -> tuple[str, int]:
     """Return a message's direction and the bytes of its header."""
     if name == "Hello":
         return "hello", seal.HELLO_HEADER
-    if name in ("Command", "Watermark"):
+    if name in ("Command", "Watermark", "Config", "Setup"):
         return "down", seal.DOWN_HEADER
+    if name == "Group":
+        return "group", seal.UP_HEADER
     return "up", seal.UP_HEADER
 
 

@@ -20,6 +20,9 @@ MESSAGES = {
     "Result": "What became of a command.",
     "Watermark": "Every frame with this number or a lower one is in the store.",
     "Log": "A line of text about the node itself, for people.",
+    "Config": "A piece of a config that a Setup has offered; the whole is checked by its digest.",
+    "Setup": "What is to become of a config. Obeyed as a Command is, and answered by a Result.",
+    "Group": "From node to node: somebody walks here. It can only raise light, for minutes.",
 }
 
 _TIME = "when, by the node's clock"
@@ -43,6 +46,7 @@ FIELDS = {
         "reset_cause": "why it started",
         "config_version": "version of its configuration",
         "clock": _CLOCK,
+        "config_state": "what has become of that configuration",
         "spare": "ones",
     },
     "Report": {
@@ -147,7 +151,8 @@ FIELDS = {
         "ask": "`hello`: to be sent back as `answer`; else zeros",
         "level": "`level`: the lamp's level",
         "ramp": "`level`: how long it takes to get there",
-        "for_s": "`level`, `identify`: how long it lasts",
+        "for_s": "`level`, `identify`, `emergency`, `maintenance`: how long it lasts; of "
+        "`maintenance` 0 ends it",
         "time": "`time`: what time it is",
         "time_ms": "`time`: and the milliseconds of it",
         "first_seq": "`fetch`: number of the first frame wanted",
@@ -162,7 +167,8 @@ FIELDS = {
         "outcome": "what became of it",
         "reason": "why it was refused",
         "level": "the lamp's level now",
-        "value": "`read`: seconds left of an override; `fetch`: number of a frame",
+        "value": "`read`: seconds left of an override; `fetch`: number of a frame; `offer`: bytes "
+        "of the config that are here",
         "spare": "ones",
     },
     "Watermark": {
@@ -175,6 +181,28 @@ FIELDS = {
         "level": "how important it is",
         "spare": "ones",
         "text": "UTF-8, 27 bytes at most; its length in one byte before it",
+    },
+    "Config": {
+        "version": "that the Setup named",
+        "offset": "place of the first byte in the config",
+        "spare": "ones",
+        "data": "25 bytes at most; their count in one byte before them",
+    },
+    "Setup": {
+        "op": "`offer`, `apply`, `confirm` or `revert`",
+        "version": "of the config",
+        "size": "its length",
+        "digest": "first bytes of its SHA-256",
+        "expires": "not to be obeyed later than this, by a node whose clock is set",
+        "challenge": "that of the node's latest Hello, where its clock is unset; else zeros",
+        "trial": "`apply`: it goes back by itself unless it is confirmed within so long",
+        "spare": "ones",
+    },
+    "Group": {
+        "time": "when somebody was seen; what is older than a minute is not followed",
+        "level": "the least level asked for",
+        "hold": "for how long",
+        "spare": "ones",
     },
 }
 
@@ -189,6 +217,7 @@ CODES = {
     "outcome": "An outcome",
     "reason": "A refusal",
     "code": "An event",
+    "config_state": "A configuration",
     "valid": "Sensors, by bit (lowest first)",
     "profile": "Sensors, by bit (lowest first)",
     "faults": "Faults, by bit (lowest first)",
@@ -215,4 +244,11 @@ EVENT_ARGUMENTS = {
     "light disagrees": "illuminance in lx: for a day the sensor saw no day, or no night",
     "traffic disagrees": "vehicles of an interval that the microphone does not hear",
     "knocked": "half degrees by which an impact has moved the lamppost",
+    "lamp changed": "level in percent + 128 × reason (the lamp's level, above) + 2048 × author: of "
+    "an order the low 18 bits of its counter, of a group the sender's member number, of a program "
+    "plan × 32 + step (31: before the first), else 0",
+    "config on trial": "its version",
+    "config confirmed": "its version",
+    "config reverted": "the version that runs now",
+    "config damaged": "its version",
 }

@@ -52,9 +52,7 @@ def current() -> Lock:
             ],
         },
         "reserved": {
-            "Config": schema.CONFIG,
             "Image": schema.IMAGE,
-            "Group": schema.GROUP,
             "Bench": schema.BENCH,
         },
         "names": {key: list(v) for key, v in {**names.CODES, **names.FLAGS}.items()}

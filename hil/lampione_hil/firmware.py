@@ -1,7 +1,7 @@
 """The firmware as it lies on a board: two short sources and a tree of compiled modules.
 
 /main.py  /boot.py                              as source
-/lib/lampione_node/**.mpy  /lib/lampione_protocol/**.mpy   compiled by mpy-cross
+/lib/lampione_{node,protocol,light}/**.mpy   compiled by mpy-cross
 
 What ships is cut and linked to few modules (see `slim`, `link`) and compiled without assertions and
 line numbers, since the board's memory is short: its tracebacks name functions, not lines.
@@ -51,7 +51,7 @@ def host_march() -> str:
 def sources() -> tuple[Path, Path]:
     """Return the folders `firmware` and `protocol`, from the checkout or the installed package.
 
-    `protocol` is the folder that holds `lampione_protocol`.
+    `protocol` is the folder that holds `lampione_protocol` and `lampione_light`.
     """
     import lampione_protocol
 
@@ -74,7 +74,7 @@ def compile_tree(
 
     Args:
         firmware: holds main.py, boot.py and packages; None: ours.
-        protocol: holds lampione_protocol; None: ours. Of it only that package is taken.
+        protocol: holds lampione_protocol and lampione_light; None: ours.
         march: mpy-cross' architecture, `ESP32` for a board; None: this computer's.
         cache: folder of what was compiled before; None: `lampione-mpy` in the user's cache.
         debug: everything as it is written, with assertions and line numbers.
@@ -90,7 +90,7 @@ def compile_tree(
             scripts[name] = (firmware / name).read_text("utf-8")
     files: dict[str, str] = {}  # {path inside /lib: source}
     packages = [folder for folder in sorted(firmware.iterdir()) if folder.is_dir()]
-    for package in (*packages, protocol / "lampione_protocol"):
+    for package in (*packages, protocol / "lampione_protocol", protocol / "lampione_light"):
         for path in _modules(package):
             files[path.relative_to(package.parent).as_posix()] = path.read_text("utf-8")
     if not debug:

@@ -24,7 +24,25 @@ RESET_CAUSES = ("power", "hard", "watchdog", "deep sleep", "soft", "brown-out")
 HARDWARE = ("virtual", "esp32", "esp32-s3")
 SEVERITIES = ("info", "warning", "error", "critical")
 LOG_LEVELS = ("debug", "info", "warning", "error")
-OPS = ("read", "level", "resume", "identify", "reboot", "time", "hello", "fetch", "clean")
+OPS = (
+    "read",
+    "level",
+    "resume",
+    "identify",
+    "reboot",
+    "time",
+    "hello",
+    "fetch",
+    "clean",
+    "emergency",
+    "maintenance",
+    "offer",
+    "apply",
+    "confirm",
+    "revert",
+)
+"""From "offer" on they are a Setup's."""
+CONFIG_STATES = ("confirmed", "trial", "damaged")
 OUTCOMES = ("accepted", "done", "refused")
 REFUSALS = (
     "none",
@@ -36,6 +54,10 @@ REFUSALS = (
     "not held",
     "busy",
     "challenge too old",
+    "locked",
+    "config damaged",
+    "config not here",
+    "flash",
 )
 REFUSED = ("truncated", "version", "epoch", "seal", "replay", "unknown type", "malformed")
 """Why a frame was refused, in the argument of "refused frames"."""
@@ -59,6 +81,11 @@ EVENTS = (
     "light disagrees",
     "traffic disagrees",
     "knocked",
+    "lamp changed",
+    "config on trial",
+    "config confirmed",
+    "config reverted",
+    "config damaged",
 )
 FAULTS = (
     "settings damaged",
@@ -82,9 +109,13 @@ CODES = {
     "outcome": OUTCOMES,
     "reason": REFUSALS,
     "code": EVENTS,
+    "config_state": CONFIG_STATES,
 }
 FLAGS = {"valid": SENSORS, "profile": SENSORS, "faults": FAULTS}
 
-ALL_MESSAGES = (
-    MESSAGES[:3] + ((HOUR, "Hour", HOUR_FIELDS),) + MESSAGES[3:] + ((RAW, "Raw", RAW_FIELDS),)
+ALL_MESSAGES = tuple(
+    sorted(
+        MESSAGES + ((HOUR, "Hour", HOUR_FIELDS), (RAW, "Raw", RAW_FIELDS)),
+        key=lambda message: message[0],
+    )
 )

@@ -28,7 +28,7 @@ Times are whole seconds since 2020-01-01T00:00:00Z, without leap seconds.
 """
 
 WIRE_VERSION = 1  # refused when it differs; three bits
-REVISION = 2  # of this schema; grows with every field added
+REVISION = 3  # of this schema; grows with every field added
 EPOCH_2020 = 1577836800  # Unix time of the wire's zero
 
 HELLO = 1
@@ -40,12 +40,13 @@ COMMAND = 6
 RESULT = 7
 WATERMARK = 8
 LOG = 9
-# Numbers kept for what comes: a receiver skips and counts what it does not know.
 CONFIG = 10
-IMAGE = 11
 GROUP = 12
-BENCH = 13
 RAW = 14
+SETUP = 15
+# Numbers kept for what comes: a receiver skips and counts what it does not know.
+IMAGE = 11
+BENCH = 13
 
 HELLO_FIELDS = (
     ("epoch", "y", 32, 0, 0, 1, "", 1),
@@ -62,7 +63,8 @@ HELLO_FIELDS = (
     ("reset_cause", "e", 4, 0, 14, 1, "", 1),
     ("config_version", "i", 16, 0, 65534, 1, "", 1),
     ("clock", "c", 2, 0, 3, 1, "", 1),
-    ("spare", "x", 9, 0, 0, 1, "", 1),
+    ("config_state", "e", 2, 0, 2, 1, "", 3),
+    ("spare", "x", 7, 0, 0, 1, "", 1),
 )
 
 REPORT_FIELDS = (
@@ -175,6 +177,34 @@ LOG_FIELDS = (
     ("text", "t", 216, 0, 0, 1, "", 1),
 )
 
+# A piece of a config (lampione_light.layout), down; which config a Setup has said before.
+CONFIG_FIELDS = (
+    ("version", "i", 16, 0, 65534, 1, "", 3),
+    ("offset", "i", 13, 0, 8190, 1, "B", 3),
+    ("spare", "x", 3, 0, 0, 1, "", 3),
+    ("data", "t", 200, 0, 0, 1, "", 3),
+)
+
+# What is to become of a config, down: a command, with a command's counter.
+SETUP_FIELDS = (
+    ("op", "c", 6, 0, 63, 1, "", 3),
+    ("version", "i", 16, 0, 65534, 1, "", 3),
+    ("size", "i", 13, 0, 8190, 1, "B", 3),
+    ("digest", "y", 64, 0, 0, 1, "", 3),
+    ("expires", "i", 31, 0, 2147483646, 1, "s", 3),
+    ("challenge", "y", 32, 0, 0, 1, "", 3),
+    ("trial", "i", 12, 0, 4094, 1, "s", 3),
+    ("spare", "x", 10, 0, 0, 1, "", 3),
+)
+
+# From node to node of a group: somebody walks here, more light please. It can only raise.
+GROUP_FIELDS = (
+    ("time", "i", 31, 0, 2147483646, 1, "s", 3),
+    ("level", "i", 7, 0, 100, 1, "%", 3),
+    ("hold", "i", 9, 1, 510, 1, "s", 3),
+    ("spare", "x", 9, 0, 0, 1, "", 3),
+)
+
 MESSAGES = (
     (HELLO, "Hello", HELLO_FIELDS),
     (REPORT, "Report", REPORT_FIELDS),
@@ -184,4 +214,7 @@ MESSAGES = (
     (RESULT, "Result", RESULT_FIELDS),
     (WATERMARK, "Watermark", WATERMARK_FIELDS),
     (LOG, "Log", LOG_FIELDS),
+    (CONFIG, "Config", CONFIG_FIELDS),
+    (SETUP, "Setup", SETUP_FIELDS),
+    (GROUP, "Group", GROUP_FIELDS),
 )

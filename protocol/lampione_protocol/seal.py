@@ -3,10 +3,12 @@
     up     [version 3 | type 5][epoch 4][boot 2][seq 3]        text, tag 8     key K_up(epoch)
     hello  [version 3 | type 5][random 9]                      text, tag 8     key K_hello
     down   [version 3 | type 5][epoch 4][session 4][counter 4] text, tag 8     key K_down(epoch)
+    group  [version 3 | type 5][epoch 4][member 2][seq 3]      text, tag 8     key K_wave
 
 The nonce is the header, filled with zeros to 13 bytes; associated data are the header and the
 node's id. Each node has one secret of 32 bytes, K_node; every key is drawn from it by
-HMAC-SHA256, so no two directions, epochs or nodes share one.
+HMAC-SHA256, so no two directions, epochs or nodes share one. A group of nodes has a secret of 16
+bytes, and K_wave is drawn from that: whoever steals a node can raise its group's light, no more.
 
 No nonce repeats: a node draws its epoch at random at *every* boot, since it cannot know whether
 its flash is an old image of itself; within an epoch `seq` rises. Downwards `session` is drawn at
@@ -59,6 +61,11 @@ def hello_key(node_key: bytes) -> bytes:
     return hmac_sha256(node_key, b"lampione hello")[:16]
 
 
+def wave_key(group_key: bytes) -> bytes:
+    """Return K_wave, 16 bytes, of a group's secret."""
+    return hmac_sha256(group_key, b"lampione wave")[:16]
+
+
 def first_byte(message_type: int) -> int:
     """Return a frame's first byte."""
     return WIRE_VERSION << 5 | message_type
@@ -89,6 +96,9 @@ class UpSealer:
         node: the node's id.
         epoch: 4 bytes.
         boot: 0 to 65534.
+
+    A group's frame has the same shape: with K_wave, the group's name, the sender's epoch and its
+    member number.
     """
 
     def __init__(self, ccm, node: bytes, epoch: bytes, boot: int):  # type: ignore[no-untyped-def]

@@ -1,13 +1,15 @@
-"""Topics: `lampione/v1/<shard>/<node>/up`, `/down` and `/state`.
+"""Topics: `lampione/v1/<shard>/<node>/up`, `/down` and `/state`, `.../<group>/wave`.
 
 A shard is a share of the fleet that one session of the controller reads. `/state` is the only
-topic that is retained: "online" by the node, which repeats it, "offline" as its last will.
+topic that is retained: "online" by the node, which repeats it, "offline" as its last will. On
+`/wave` the nodes of a group talk to each other, controller or not.
 """
 
 ROOT = "lampione/v1"
 UP = "up"
 DOWN = "down"
 STATE = "state"
+WAVE = "wave"
 ONLINE = b"online"
 OFFLINE = b"offline"
 NAME_MAX = 24
@@ -36,6 +38,6 @@ def parse(name: str) -> "tuple[str, str, str] | None":
     parts = name.split("/")
     if len(parts) != 5 or parts[0] + "/" + parts[1] != ROOT:
         return None
-    if not is_name(parts[2]) or not is_name(parts[3]) or parts[4] not in (UP, DOWN, STATE):
+    if not is_name(parts[2]) or not is_name(parts[3]) or parts[4] not in (UP, DOWN, STATE, WAVE):
         return None
     return parts[2], parts[3], parts[4]

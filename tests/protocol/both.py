@@ -79,7 +79,8 @@ def blocks(text: str) -> list:
 def _message(block: list) -> "str | None":
     given = dict(block)
     fields = fields_of(given["message"])
-    values = [from_text(given[field[0]]) for field in fields if field[1] != "x"]
+    # A vector may be older than a field: what was spare then reads unknown now.
+    values = [from_text(given.get(field[0], "-")) for field in fields if field[1] != "x"]
     wire = bytes.fromhex(given["wire"])
     spared = []
     for field in fields:

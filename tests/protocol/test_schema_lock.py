@@ -133,7 +133,7 @@ INCOMPATIBLE: dict[str, tuple[Change, str]] = {
         lambda lock: lock["messages"].update(New={"number": 32, "fields": [NEW]}),
         "not from 1 to 31",
     ),
-    "kept number dropped": (lambda lock: lock["reserved"].pop("Group"), "kept for it is gone"),
+    "kept number dropped": (lambda lock: lock["reserved"].pop("Bench"), "kept for it is gone"),
     "name inserted": (lambda lock: lock["names"]["op"].insert(2, "dance"), "names of op"),
     "name removed": (lambda lock: lock["names"]["op"].pop(), "names of op"),
     "name changed": (lambda lock: lock["names"]["valid"].__setitem__(0, "dust"), "names of valid"),

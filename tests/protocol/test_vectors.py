@@ -37,7 +37,11 @@ def test_every_message_has_vectors() -> None:
         assert {"unknown", "low", "high", "typical"} <= set(names)
         assert all(dict(block)["message"] == name for block in both.blocks(text))
     sealed = (ROOT / "protocol" / "vectors" / "sealed.txt").read_text()
-    assert {dict(b)["name"] for b in both.blocks(sealed)} >= {n for _, n, _ in ALL_MESSAGES}
+    assert {dict(b)["name"] for b in both.blocks(sealed)} >= {
+        n
+        for _, n, _ in ALL_MESSAGES
+        if n != "Group"  # sealed as up frames are, with another key
+    }
 
 
 @pytest.mark.parametrize("name", ["report", "sealed", "rfc3610", "hmac", "stream"])

@@ -1,0 +1,181 @@
+"""The lamp's level: a function of time, config, what was sensed, and orders. Nothing else.
+
+Computed anew whenever it is asked for, so a power cut cannot leave a wrong level behind. What
+counts, first to last:
+
+    maintenance    an order: dark while somebody works on the lamp; it cannot be overruled
+    emergency      an order: as much light as the post allows
+    fault          of the control: the design level in the dark; where nothing says whether it is
+                   dark, always
+    override       an order: somebody's level, 0 included
+    day            dark, when the sun, the photocell or either says so
+    program        the plan's level, less where the traffic allows, more where somebody walks
+
+An order always ends. Only maintenance, an override and the day make a street dark: any other level
+is `minimum` percent or more. Where nothing tells day from night it is night, at the design level:
+by fault when the clock is unset, by design when no config says more.
+
+Levels are 0.01 %. Constant light output lowers the program's levels while the lamp is young; the
+post's power budget and the heat lower every level, but none below the minimum.
+"""
+
+from lampione_light.program import Program
+
+# Why the level is what it is: the wire's numbers. Orders are named by them.
+DESIGN = 0
+PROGRAM = 1
+SENSOR = 2  # somebody walks here, or the traffic is low
+OVERRIDE = 3
+FAULT = 4
+GROUP = 5  # somebody walks nearby
+EMERGENCY = 6
+MAINTENANCE = 7
+
+FULL = 10000
+
+# An order: [kind, level, ramp ms, length ms, elapsed ms, level when it began, author]
+KIND = 0
+LEVEL = 1
+RAMP = 2
+LENGTH = 3
+ELAPSED = 4
+START = 5
+AUTHOR = 6
+
+
+class Sensed:
+    """What was sensed.
+
+    Attributes:
+        dark: what the photocell says; None: nothing.
+        reduction: lighting classes that the traffic allows to go down, 0 to 2 (traffic).
+        fault: of the control, or of its config.
+        burn_h: hours that the lamp has burnt; None: unknown.
+        celsius: the temperature of what heats up; None: unknown.
+    """
+
+    def __init__(self) -> None:
+        self.dark: "bool | None" = None
+        self.burn_h: "int | None" = None
+        self.celsius: "int | None" = None
+        self.reduction = 0
+        self.fault = False
+
+
+def between(start: int, end: int, part: int, whole: int) -> int:
+    """Return what lies `part` of `whole` on the way; both may be a million seconds in ms."""
+    while whole > 65535:  # the product of level and part stays below 2^30
+        whole >>= 1
+        part >>= 1
+    return start + (end - start) * part // whole
+
+
+def moved(order: list) -> int:
+    """Return where an order's own level is now: on its ramp, or there."""
+    if order[ELAPSED] < order[RAMP]:
+        return between(order[START], order[LEVEL], order[ELAPSED], order[RAMP])
+    return order[LEVEL]
+
+
+def lasts(order: list) -> bool:
+    """Say whether an order is still in force; one that only raises also has to come down again."""
+    length = order[LENGTH]
+    if order[KIND] in (SENSOR, GROUP):
+        length += order[RAMP]
+    return order[ELAPSED] < length
+
+
+def raised(base: int, order: list) -> int:
+    """Return a level with somebody walking: up by a ramp, and down by one at the end."""
+    target, ramp, length, elapsed = order[LEVEL], order[RAMP], order[LENGTH], order[ELAPSED]
+    if target <= base or not lasts(order):
+        return base
+    down = elapsed - length
+    if elapsed < ramp:
+        target = between(base, target, elapsed, ramp)
+    if down >= 0:
+        target = between(target, base, down, ramp)
+    return target
+
+
+def upkeep_percent(rows: list, burn_h: "int | None") -> int:
+    """Return the share of full output that gives constant light, on a line between the rows."""
+    if burn_h is None or not rows:
+        return 100
+    hours, percent = rows[0][0] * 10, rows[0][1]
+    for next_hours, next_percent in rows:
+        next_hours *= 10
+        if burn_h < next_hours:
+            if burn_h <= hours:
+                break
+            return percent + (next_percent - percent) * (burn_h - hours) // (next_hours - hours)
+        hours, percent = next_hours, next_percent
+    return percent
+
+
+def limit(program: Program, celsius: "int | None") -> int:
+    """Return the highest level that the post's power budget and the heat allow."""
+    _, _, _, rated_w, budget_w, _, _, _, _, _, hot_c, hottest_c, hot_percent = program.lamp
+    most = FULL
+    if rated_w and 0 < budget_w < rated_w:
+        most = budget_w * FULL // rated_w
+    if celsius is not None and celsius > hot_c:
+        share = hot_percent
+        if celsius < hottest_c:
+            share = 100 - (100 - hot_percent) * (celsius - hot_c) // (hottest_c - hot_c)
+        most = most * min(share, 100) // 100
+    return most
+
+
+def level_at(program: Program, now: "int | None", sensed: Sensed, orders: list) -> tuple:
+    """Return (level, reason, author).
+
+    Args:
+        program: program.Program.
+        now: seconds since 2020-01-01 UTC; None while the clock is unset.
+        sensed: at this instant.
+        orders: lists as above, each kind at most once; those that are over count no more.
+
+    The author is the order's, of a program's level plan << 5 | step, otherwise 0.
+    """
+    by_kind = {}
+    for order in orders:
+        if lasts(order):
+            by_kind[order[KIND]] = order
+    design, minimum, maximum = program.lamp[:3]
+    least = max(1, min(minimum, 100)) * 100
+    most = limit(program, sensed.celsius)
+    order = by_kind.get(MAINTENANCE)
+    if order:
+        return moved(order), MAINTENANCE, order[AUTHOR]
+    order = by_kind.get(EMERGENCY)
+    if order:
+        return max(least, min(moved(order), most)), EMERGENCY, order[AUTHOR]
+    most = min(most, maximum * 100)
+    full = max(least, min(design * 100, most))
+    night = program.is_night(now, sensed.dark)
+    if sensed.fault:
+        return (0 if night is False else full), FAULT, 0
+    order = by_kind.get(OVERRIDE)
+    if order:
+        level = moved(order)
+        return level and max(least, min(level, most)), OVERRIDE, order[AUTHOR]
+    if night is False:
+        return 0, PROGRAM, 0
+    if now is None:
+        return full, FAULT, 0
+    if night is None:
+        return full, DESIGN, 0
+    level, author = program.at(now)
+    reason = PROGRAM
+    if sensed.reduction:
+        level = level * min(program.traffic[sensed.reduction], 100) // 100
+        reason = SENSOR
+    for kind in (SENSOR, GROUP):
+        order = by_kind.get(kind)
+        if order:
+            higher = raised(level, order)
+            if higher > level:
+                level, reason, author = higher, kind, order[AUTHOR]
+    level = level * upkeep_percent(program.upkeep, sensed.burn_h) // 100
+    return max(least, min(level, most)), reason, author
