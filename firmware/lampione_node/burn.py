@@ -1,4 +1,4 @@
-"""How long the lamp has burnt: counted in minutes, kept on flash once an hour."""
+"""How long the lamp has burnt, and what it took: counted in minutes and Wh, kept once an hour."""
 
 from time import ticks_diff, ticks_ms
 
@@ -6,31 +6,43 @@ from micropython import const
 
 _SAVE_MIN = const(60)
 _LIT_DW = const(20)  # 2 W: above a driver's stand-by
+_WH = const(360_000)  # of W * 0.01 s
 
 
 class BurnHours:
-    """Counts into `state.burn_min`; a power cut costs an hour at most.
+    """Counts into `state`; a power cut costs an hour at most, and the flash a write an hour.
 
-    `energy`: the energy meter's part, which knows better than the level, or None.
+    Args:
+        state: its `burn_min` and `energy_wh` grow.
+        lamp: whose level counts where nobody measures.
+        energy: the energy meter's part, which knows better and counts the energy itself, or None.
+        rated_w: what the lamp takes at 100 %, 0: unknown.
     """
 
-    def __init__(self, state, lamp, energy):
+    def __init__(self, state, lamp, energy, rated_w=0):
         self._state = state
         self._lamp = lamp
         self._energy = energy
+        self._rated_w = rated_w
         self._saved_min = state.burn_min
-        self._ms = 0
+        self._ms = self._work = 0
         self._last_ms = ticks_ms()
 
     def step(self) -> None:
         """Take in the time since the last call, which is seconds ago."""
         state = self._state
         now = ticks_ms()
+        passed = ticks_diff(now, self._last_ms)
+        level = self._lamp.level_percent
         power = self._energy.power_dw if self._energy else None
-        if self._lamp.level_percent if power is None else power >= _LIT_DW:
-            self._ms += ticks_diff(now, self._last_ms)
+        if level if power is None else power >= _LIT_DW:
+            self._ms += passed
             state.burn_min += self._ms // 60_000
             self._ms %= 60_000
+            if not self._energy:
+                self._work += self._rated_w * level // 10 * passed // 100
+                state.energy_wh += self._work // _WH
+                self._work %= _WH
             if state.burn_min - self._saved_min >= _SAVE_MIN:
                 self._saved_min = state.burn_min
                 state.save()

@@ -8,6 +8,7 @@ import asyncio
 import os
 from time import ticks_add, ticks_diff, ticks_ms
 
+from lampione_light.level import EMERGENCY, FULL, MAINTENANCE, OVERRIDE
 from lampione_protocol.codec import decode
 from lampione_protocol.errors import ReplayError
 from lampione_protocol.schema import COMMAND_FIELDS, RESULT, RESULT_FIELDS
@@ -25,6 +26,8 @@ _TIME = const(5)
 _HELLO = const(6)
 _FETCH = const(7)
 _CLEAN = const(8)
+_EMERGENCY = const(9)
+_MAINTENANCE = const(10)
 _ACCEPTED = const(0)
 _DONE = const(1)
 _REFUSED = const(2)
@@ -37,12 +40,14 @@ _NO_PART = const(5)
 NOT_HELD = const(6)
 _BUSY = const(7)
 _TOO_OLD = const(8)
+_LOCKED = const(9)
 
 _CHALLENGE_MS = const(10000)  # an answer later than this says nothing about the time
 _IDENTIFY_S = const(5)
 _IDENTIFY_MAX_S = const(600)
 _STEP_S = const(2)  # a step of the clock from here on is an Event
 _CONTROLLER = const(3)  # the clock's quality
+_AUTHOR = const(0x3FFFF)  # of a counter, what an Event can carry
 
 
 class Commands:
@@ -51,7 +56,7 @@ class Commands:
     Args:
         post: for the results.
         state: whose `counter` is the last one accepted, on flash.
-        lamp: None when the profile has none.
+        lighting: None when the profile has no lamp.
 
     `challenge` is what the latest Hello said. Others do what this file cannot and are told by
     `on_hello(answer)`, `on_fetch(counter, first, last)` (returns False when busy), `on_health()`,
@@ -59,10 +64,10 @@ class Commands:
     the result that should be out before.
     """
 
-    def __init__(self, post, state, lamp) -> None:  # type: ignore[no-untyped-def]
+    def __init__(self, post, state, lighting) -> None:  # type: ignore[no-untyped-def]
         self._post = post
         self.state = state
-        self._lamp = lamp
+        self._lighting = lighting
         self.challenge = bytes(4)
         self._challenge_ms = 0
         self.on_hello = self.on_fetch = self.on_health = self.on_reboot = self.on_clean = None
@@ -86,9 +91,10 @@ class Commands:
         values[3] = op
         values[4] = outcome
         values[5] = reason
-        if self._lamp:
-            self._lamp.update()
-            values[6] = self._lamp.level_percent
+        if self._lighting:
+            lamp = self._lighting.lamp
+            lamp.update()
+            values[6] = lamp.level_percent
         values[7] = value
         return self._post.send(RESULT, RESULT_FIELDS, values)
 
@@ -123,11 +129,12 @@ class Commands:
         wait_ms = 0
         if reason:
             pass
-        elif op in (_LEVEL, _RESUME, _IDENTIFY):
-            reason, wait_ms = self._light(op, level, ramp or 0, for_s)
+        elif op in (_LEVEL, _RESUME, _IDENTIFY, _EMERGENCY, _MAINTENANCE):
+            author = counter & _AUTHOR
+            reason, wait_ms = self._light(op, level, (ramp or 0) * 100, for_s or 0, author)
         elif op == _READ:
             self.on_health()
-            value = self._lamp.override_left_ms() // 1000 if self._lamp else None
+            value = self._lighting.left_ms() // 1000 if self._lighting else None
         elif op == _TIME:
             if time is None or not self._set_clock(time, ms or 0):
                 reason = _RANGE
@@ -161,23 +168,34 @@ class Commands:
             self._post.event(CLOCK_SET, INFO, clock.uptime_s())
         return True
 
-    def _light(self, op: int, level, ramp: int, for_s) -> tuple:  # type: ignore[no-untyped-def]
+    def _light(self, op: int, level, ramp_ms: int, for_s: int, author: int) -> tuple:  # type: ignore[no-untyped-def]
         """Give the lamp an order; return (why not, ms until it is carried out)."""
-        lamp = self._lamp
+        lighting = self._lighting
         wait_ms = 0
-        if not lamp:
+        if not lighting:
             return _NO_PART, 0
+        if lighting.locked() and op != _MAINTENANCE:
+            return _LOCKED, 0
         if op == _LEVEL:
             if level is None or not for_s:  # an override without an end would outlive its reason
                 return _RANGE, 0
-            if not lamp.set_override(level, ramp * 100, for_s * 1000):
+            if not lighting.order(OVERRIDE, level * 100, ramp_ms, for_s * 1000, author):
                 return _BUSY, 0
-            wait_ms = min(ramp * 100, for_s * 1000)
+            wait_ms = min(ramp_ms, for_s * 1000)
         elif op == _RESUME:
-            lamp.resume()
+            lighting.end(OVERRIDE, EMERGENCY)
+        elif op == _EMERGENCY:
+            if not for_s:
+                return _RANGE, 0
+            lighting.order(EMERGENCY, FULL, 0, for_s * 1000, author)
+        elif op == _MAINTENANCE:
+            if for_s:
+                lighting.order(MAINTENANCE, 0, 0, for_s * 1000, author)
+            else:
+                lighting.end(MAINTENANCE)
         else:
             wait_ms = min(for_s or _IDENTIFY_S, _IDENTIFY_MAX_S) * 1000
-            lamp.identify(wait_ms)
+            lighting.lamp.identify(wait_ms)
         if self._pending:  # the order before this one will not be carried to its end
             self.result(self._pending[0], self._pending[1], _REFUSED, _BUSY)
             self._pending = None

@@ -6,17 +6,18 @@ import time
 
 import machine
 
-from .lamp import Lamp, open_pwm
+from .lamp import Lamp
 
 _LAMP_FILE = "/state/lamp"
 
 
 def _remembered() -> "list | None":
-    """Return [pin, design percent] of an earlier boot, or None."""
+    """Return [part, lamp's settings] of an earlier boot, or None."""
     try:
         with open(_LAMP_FILE) as file:
-            pin, percent = json.load(file)
-        return [pin, min(percent, 100)]
+            part, lamp = json.load(file)
+        lamp["design_percent"] = max(1, min(100, lamp["design_percent"]))
+        return [part, lamp]
     except Exception:
         return None
 
@@ -34,22 +35,28 @@ def _remember(known: list) -> None:
                 pass
 
 
+def _output(part: dict, lamp: dict):  # type: ignore[no-untyped-def]
+    from .drivers.dimmer import Dimmer as Output
+
+    return Output(machine, part, lamp, lamp["design_percent"] * 100)
+
+
 def light(settings: dict) -> "Lamp | None":
     """Bring the lamp to its design level, by the settings or, should they be damaged, by memory."""
-    given = settings["parts"].get("lamp")
-    percent = settings["lamp"]["design_percent"]
+    part = settings["parts"].get("lamp")
+    lamp = settings["lamp"]
     known = _remembered()
-    tries = [(given, percent)]
+    tries = [[part, lamp]]
     if known:
-        tries.append(({"pin": known[0]}, known[1] if given is None else percent))
-    for part, percent in tries:
+        tries.append([known[0], known[1] if part is None else lamp])
+    for part, lamp in tries:
         if part is not None:
             try:
-                lamp = Lamp(open_pwm(machine, part, percent), time.ticks_ms, percent)
+                lit = Lamp(_output(part, lamp), time.ticks_ms, lamp["design_percent"])
             except Exception as error:
                 print("lampione: lamp:", repr(error))
                 continue
-            if known != [part["pin"], percent]:
-                _remember([part["pin"], percent])
-            return lamp
+            if known != [part, lamp]:
+                _remember([part, lamp])
+            return lit
     return None

@@ -4,6 +4,7 @@ import asyncio
 import gc
 import os
 import sys
+from time import ticks_add, ticks_diff, ticks_ms
 
 import machine
 from micropython import const
@@ -15,13 +16,23 @@ from .drivers import health
 from .identity import Identity, read_key
 from .outbox import Outbox
 from .parts import NAMES, build
-from .post import BOOT, INFO, OVERRIDE_ENDED, SETTINGS_DAMAGED, TASK_RESTARTED, WARNING, Post
+from .post import (
+    BOOT,
+    INFO,
+    LAMP_CHANGED,
+    OVERRIDE_ENDED,
+    SETTINGS_DAMAGED,
+    TASK_RESTARTED,
+    WARNING,
+    Post,
+)
 from .report import (
     FAULT_CLOCK,
     FAULT_NETWORK,
     FAULT_OUTBOX,
     FAULT_SENSOR,
     Reporter,
+    degrees,
 )
 from .sensing.air import Air
 from .state import State
@@ -33,7 +44,11 @@ _WATCHDOG_MS = const(45000)  # longer than the longest period of a task
 _REBOOT_MS = const(3000)  # for the result of a reboot to go out
 _FAULT_SETTINGS = const(1)
 _FAULT_LAMP = const(4)
-_OVERRIDE = const(3)  # lamp's reason
+# The lamp's reasons
+_SENSOR = const(2)
+_OVERRIDE = const(3)
+_GROUP = const(5)
+_BOOSTS_MS = const(60000)  # who walks up and down fills no flash
 _RESETS = const(5)
 
 
@@ -47,7 +62,7 @@ def hardware() -> int:
 class Node:
     """Everything of one boot."""
 
-    def __init__(self, settings: dict, faults: list, lamp, key: bytes) -> None:  # type: ignore[no-untyped-def]
+    def __init__(self, settings: dict, faults: list, lamp, key: bytes, config=None) -> None:  # type: ignore[no-untyped-def]
         state = State("/state/numbers")
         state.start()
         self._lamp = lamp
@@ -57,7 +72,14 @@ class Node:
         identity = Identity(settings["node"], key, state.boot)
         outbox = Outbox("/outbox", settings["outbox_bytes"], state.acked)
         self._post = post = Post(identity.sealer, outbox, self._clock)
-        self._commands = Commands(post, state, lamp)
+        self._lighting = lighting = None
+        if lamp:
+            from .lighting import Lighting
+
+            self._lighting = lighting = Lighting(
+                lamp, self._clock, state, settings["node"].encode(), config, degrees
+            )
+        self._commands = Commands(post, state, lighting)
         self._supervisor = supervisor = Supervisor(
             machine.WDT(timeout=_WATCHDOG_MS), self._on_fault, self._clock.poll
         )
@@ -76,8 +98,11 @@ class Node:
                 except Exception as error:  # whatever a part lacks, the others serve
                     print("lampione:", name, repr(error))
                     self._faults |= FAULT_SENSOR
-        if lamp:
+        if lighting:
+            lighting.ambient = by_name.get("light")
+            lighting.radar = by_name.get("radar")
             supervisor.add("lamp", self._run_lamp, 20)
+            supervisor.add("lighting", lighting.run, 20)
         elif "lamp" in parts:
             self._faults |= _FAULT_LAMP
         settings["parts"] = None  # pins and words that nobody needs again
@@ -90,7 +115,7 @@ class Node:
             checks = Checks(post, lamp, energy, by_name.get("tilt"), rated_w)
             supervisor.add("checks", checks.run, 30)
         if lamp:
-            self._burn = BurnHours(state, lamp, energy)
+            self._burn = BurnHours(state, lamp, energy, settings["lamp"]["rated_w"])
         reporter = Reporter(
             post,
             sensors,
@@ -156,15 +181,26 @@ class Node:
 
     async def _run_lamp(self, check_in) -> None:  # type: ignore[no-untyped-def]
         lamp = self._lamp
-        was = lamp.reason
+        was = lamp.reason, lamp.author
+        boosted_ms = ticks_add(ticks_ms(), -_BOOSTS_MS)
         while True:
             check_in()
             await lamp.step()
             lamp.update()
             self._burn.step()
-            if was == _OVERRIDE and lamp.reason < _OVERRIDE:
+            now = lamp.reason, lamp.author
+            if now == was:
+                continue
+            if was[0] == _OVERRIDE and now[0] <= _GROUP:
                 self._post.event(OVERRIDE_ENDED, INFO, lamp.level_percent)
-            was = lamp.reason
+            boosts = was[0] in (_SENSOR, _GROUP) or now[0] in (_SENSOR, _GROUP)
+            if not boosts or ticks_diff(ticks_ms(), boosted_ms) >= _BOOSTS_MS:
+                if boosts:
+                    boosted_ms = ticks_ms()
+                self._post.event(
+                    LAMP_CHANGED, INFO, lamp.level_percent | now[0] << 7 | now[1] << 11
+                )
+            was = now
 
     async def _run_commands(self, check_in) -> None:  # type: ignore[no-untyped-def]
         while True:
@@ -193,7 +229,7 @@ class Node:
         machine.reset()
 
 
-def run(settings: dict, faults: list, lamp) -> None:  # type: ignore[no-untyped-def]
+def run(settings: dict, faults: list, lamp, config=None) -> None:  # type: ignore[no-untyped-def]
     """Run until Ctrl-C; return at once when this node has no name or no key."""
     if not settings["node"]:
         print("lampione: no name in /settings.json: the lamp burns, nothing else runs")
@@ -203,4 +239,4 @@ def run(settings: dict, faults: list, lamp) -> None:  # type: ignore[no-untyped-
     except (OSError, ValueError):
         print("lampione: no key of 32 bytes in /node.key: the lamp burns, nothing else runs")
         return
-    asyncio.run(Node(settings, faults, lamp, key).run())
+    asyncio.run(Node(settings, faults, lamp, key, config).run())

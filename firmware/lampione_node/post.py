@@ -33,6 +33,7 @@ LAMP_CYCLING = const(15)  # how often it went out and on in ten minutes
 LIGHT_DISAGREES = const(16)  # the ambient light in lx
 TRAFFIC_DISAGREES = const(17)  # vehicles that the radar counts and the microphone does not hear
 KNOCKED = const(18)  # half degrees by which an impact moved the post
+LAMP_CHANGED = const(19)  # level | reason << 7 | author << 11
 
 
 def fit(fields: tuple, values: list) -> None:

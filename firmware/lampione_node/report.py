@@ -165,6 +165,7 @@ class Reporter:
         values[0] = clock.now()
         values[1] = clock.quality()
         values[2] = _CORRECTIONS
+        values[3] = self._state.energy_wh // 10 or None  # where no meter knows better
         values[4] = self._state.burn_min // 60
         values[6] = degrees()
         values[7] = rssi

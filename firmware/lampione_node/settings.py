@@ -15,6 +15,9 @@ node "" 1 32
 shard "" 1 32
 lamp.design_percent 100 1 100
 lamp.rated_w 0 0 1000
+lamp.curve 0 0 1
+lamp.duty_low 0 0 1000
+lamp.duty_high 1000 0 1000
 wifi.ssid "" 1 32
 wifi.password "" 0 64
 broker.host "" 1 253

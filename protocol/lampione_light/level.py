@@ -13,7 +13,7 @@ counts, first to last:
 
 An order always ends. Only maintenance, an override and the day make a street dark: any other level
 is `minimum` percent or more. Where nothing tells day from night it is night, at the design level:
-by fault when the clock is unset, by design when no config says more.
+by fault when a node with a config has no time, by design when no config says more.
 
 Levels are 0.01 %. Constant light output lowers the program's levels while the lamp is young; the
 post's power budget and the heat lower every level, but none below the minimum.
@@ -162,9 +162,9 @@ def level_at(program: Program, now: "int | None", sensed: Sensed, orders: list) 
         return level and max(least, min(level, most)), OVERRIDE, order[AUTHOR]
     if night is False:
         return 0, PROGRAM, 0
-    if now is None:
+    if now is None and program.configured:
         return full, FAULT, 0
-    if night is None:
+    if now is None or night is None:
         return full, DESIGN, 0
     level, author = program.at(now)
     reason = PROGRAM

@@ -63,6 +63,7 @@ class Program:
 
     def __init__(self, blob: "bytes | bytearray | memoryview | None", node: bytes) -> None:
         found = dict(DEFAULTS)
+        self.configured = bool(blob)
         self._plans: dict = {}
         self._rules: list = []
         self.upkeep: list = []

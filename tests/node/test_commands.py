@@ -80,7 +80,7 @@ def test_what_cannot_be_done_is_refused_with_the_reason(controller: Controller, 
     for fields, reason in (
         ({"op": LEVEL, "level": 40, "for_s": None}, RANGE),
         ({"op": LEVEL, "level": None, "for_s": 5}, RANGE),
-        ({"op": 9}, UNKNOWN),
+        ({"op": 40}, UNKNOWN),
         ({"op": LEVEL, "level": 40, "for_s": 5, "challenge": bytes(4)}, NO_CHALLENGE),
         ({"op": TIME, "time": NOON, "challenge": b"\1\2\3\4"}, NO_CHALLENGE),
         ({"op": TIME, "time": 5}, RANGE),

@@ -29,6 +29,9 @@ GOOD: dict[str, Any] = {
 }
 
 
+LAMP = {"design_percent": 100, "rated_w": 0, "curve": 0, "duty_low": 0, "duty_high": 1000}
+
+
 def check(*cases: object) -> list[Any]:
     return micro.run(_CHECK, *cases)
 
@@ -39,7 +42,7 @@ def test_good_settings_come_with_their_defaults() -> None:
     assert made["broker"] == {**GOOD["broker"], "cert": "", "key": "", "password": ""}
     assert made["health_interval_s"] == 900
     assert made["outbox_bytes"] == 524_288
-    assert made["lamp"] == {"design_percent": 100, "rated_w": 0}
+    assert made["lamp"] == LAMP
     assert {k: made[k] for k in GOOD if k != "broker"} == {
         k: v for k, v in GOOD.items() if k != "broker"
     }
@@ -83,7 +86,7 @@ def test_a_mistake_is_named_and_costs_no_more_than_it_must(
     assert any(named in fault for fault in faults)
     assert (made["broker"] is not None) == online
     assert made["parts"] == GOOD["parts"]
-    assert made["lamp"] == {"design_percent": 100, "rated_w": 0}
+    assert made["lamp"] == LAMP
 
 
 @pytest.mark.parametrize("content", [None, b"", b"{", b"\x00\xff" * 99, b"[]", b"7", b'{"a":}'])
@@ -95,7 +98,7 @@ def test_a_missing_or_damaged_file(content: bytes | None, tmp_path: Path) -> Non
     assert faults
     assert made["broker"] is None
     assert made["wifi"] is None
-    assert made["lamp"] == {"design_percent": 100, "rated_w": 0}
+    assert made["lamp"] == LAMP
 
 
 def test_a_good_file_and_a_folder_in_its_place(tmp_path: Path) -> None:

@@ -25,6 +25,7 @@ class Ambient:
     def __init__(self, machine, part, _post, _air) -> None:  # type: ignore[no-untyped-def]
         self._driver = Veml7700(i2c(machine, part))
         self._mean = Mean(_EVERY_MS)
+        self._latest = None
         self.states = [health.WARMING]
 
     async def run(self, check_in) -> None:  # type: ignore[no-untyped-def]
@@ -34,7 +35,12 @@ class Ambient:
             found = await self._driver.measure()
             if found is not None:
                 self._mean.add(found)
+                self._latest = found
             await asyncio.sleep_ms(_EVERY_MS)
+
+    def latest(self):
+        """Return the illuminance in 1/20 lx of some seconds ago; None: unknown."""
+        return self._latest if self._driver.watch.fresh() else None
 
     def fill(self, values: list, duration_ms: int) -> None:
         """Put the mean into a Report."""

@@ -90,6 +90,10 @@ class Radar:
             self._doppler.restart()
         return good
 
+    def fresh(self) -> bool:
+        """Say whether the radar watches the street at this moment."""
+        return self._watch.fresh()
+
     def fill(self, values: list, duration_ms: int) -> None:
         """Put the interval's traffic into a Report and begin the next interval."""
         self.states[0] = self._watch.state()

@@ -150,6 +150,8 @@ class Traffic:
         self._hum = 0  # a machine's line
         self._hum_ms = self._present_ms = self._hour_ms = self._beam_to_ms = ticks_ms()
         self._counts = [0, 0]  # toward, away, of the interval
+        self.totals = [0, 0]  # toward, away, since the start
+        self.seen = 0  # grows as long as somebody walks
         self._sum = self._max = self._present = 0
         self._hour = [0, 0]
         self._bins = array("H", [0] * _BINS)
@@ -319,6 +321,7 @@ class Traffic:
         """Count a vehicle; speed at the section, along the road, in 0.1 km/h."""
         way = 0 if toward else 1
         self._counts[way] += 1
+        self.totals[way] += 1
         self._hour[way] += 1
         self._sum += speed
         if speed > self._max:
@@ -329,6 +332,7 @@ class Traffic:
         """Say, again and again, that somebody walks at this moment (ticks)."""
         gap = ticks_diff(ms, self._present_ms)
         self._present_ms = ms
+        self.seen = self.seen + 1 & 0xFFFF
         if 0 < gap < _PRESENT_MS:
             self._present += gap
 
