@@ -6,6 +6,7 @@ order is over: maintenance and emergency begin their time anew, an override wait
 """
 
 import asyncio
+import sys
 from struct import pack, unpack
 
 from lampione_light.level import (
@@ -25,9 +26,7 @@ from lampione_light.level import (
     lasts,
     level_at,
 )
-from lampione_light.program import Program
-from lampione_light.traffic import Reduction
-from lampione_light.twilight import Twilight
+from lampione_light.tonight import Tonight
 from micropython import const
 
 from . import kept
@@ -45,6 +44,35 @@ _REST_MS = const(10000)
 _LUX = const(20)  # steps of the light sensor
 _MINUTE = const(60)
 _CELL_S = const(10)
+
+
+class Frugal(Tonight):
+    """A program that is worked out anew each noon, and forgotten but for the night: 5 kB.
+
+    Raises ConfigError.
+    """
+
+    def __init__(self, config, name: bytes):  # type: ignore[no-untyped-def]
+        self._config = config
+        self._name = name
+        self.take(self._whole())
+
+    def _whole(self):  # type: ignore[no-untyped-def]
+        from lampione_light.program import Program
+
+        whole = Program(self._config, self._name)
+        for name in ("program", "layout", "civil", "sun"):
+            del sys.modules["lampione_light." + name]
+            delattr(sys.modules["lampione_light"], name)
+        return whole
+
+    def sun_day(self, now: int) -> tuple:
+        """See Tonight."""
+        return self._whole().sun_day(now)
+
+    def lighting_day(self, now: int) -> tuple:
+        """See Tonight."""
+        return self._whole().lighting_day(now)
 
 
 class Lighting:
@@ -86,18 +114,16 @@ class Lighting:
     def configure(self, config) -> None:  # type: ignore[no-untyped-def]
         """Follow a config from now on; one that is damaged is a fault of the control."""
         try:
-            program = Program(config, self._name)
+            program = Frugal(config, self._name)
             self.sensed.fault = False
         except ValueError:
             config = None
-            program = Program(None, self._name)
+            program = Frugal(None, self._name)
             self.sensed.fault = True
         if not config:
             program.lamp = (self.lamp.design_percent,) + program.lamp[1:]
         self._program = program
-        self._twilight = Twilight(program.dark_lx, program.bright_lx)
-        self._twilight.dark = self.sensed.dark
-        self._reduction = Reduction(program.traffic[0])
+        self._twilight = self._reduction = None
         self.sensed.reduction = 0
         self.lamp.order()
 
@@ -254,6 +280,11 @@ class Lighting:
             self.sensed.burn_h = self._state.burn_min // 60
             self.sensed.celsius = self._celsius()
         if self.ambient and self._second % _CELL_S == 0:
+            if not self._twilight:
+                from lampione_light.twilight import Twilight
+
+                self._twilight = Twilight(self._program.dark_lx, self._program.bright_lx)
+                self._twilight.dark = self.sensed.dark
             light = self.ambient.latest()
             self._twilight.step(None if light is None else light // _LUX, _CELL_S)
             self.sensed.dark = self._twilight.dark
@@ -269,12 +300,16 @@ class Lighting:
                 self.boost(SENSOR, min(level, 100) * 100, hold_s, ramp_ds * 100, 0)
                 if self.on_presence:
                     self.on_presence(level, hold_s)
-        if self._second == 0:
+        if self._second == 0 and self._program.traffic[0]:
+            if not self._reduction:
+                from lampione_light.traffic import Reduction
+
+                self._reduction = Reduction(self._program.traffic[0])
             toward, away = traffic.totals
-            counted = self._counted if self.radar.fresh() else None
-            if counted is None:
-                self._reduction.minute(None, None)
-            else:
-                self._reduction.minute(toward - counted[0], away - counted[1])
+            counted = self._counted
             self._counted = (toward, away) if self.radar.fresh() else None
+            if counted and self._counted:
+                self._reduction.minute(toward - counted[0], away - counted[1])
+            else:
+                self._reduction.minute(None, None)
             self.sensed.reduction = self._reduction.classes

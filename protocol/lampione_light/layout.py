@@ -15,7 +15,8 @@ FORMAT = 1
 SIZE_MAX = 4096  # of a whole config, in bytes
 
 SITE = 1  # latitude, longitude in 0.00001 degrees; UTC offset in minutes; summer time (civil)
-LAMP = 2  # see level
+LAMP = 2  # design, minimum, maximum percent; rated W, budget W (0: none); the driver's curve, end
+# points in 0.1 %; most delay s, dwell s; hot, hottest in degrees Celsius, percent when hottest
 UPKEEP = 3  # constant light output: (10 hours burnt, percent) each
 NIGHT = 4  # source; minutes after sunset and sunrise; lx below and above which it is dark, bright
 PLAN = 5  # its number; (anchor, minutes, level percent, ramp in s) each step

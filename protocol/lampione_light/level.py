@@ -4,22 +4,26 @@ Computed anew whenever it is asked for, so a power cut cannot leave a wrong leve
 counts, first to last:
 
     maintenance    an order: dark while somebody works on the lamp; it cannot be overruled
-    emergency      an order: as much light as the post allows
+    emergency      an order: its level, full-on as a rule, as far as the post allows, whatever the
+                   maximum says
     fault          of the control: the design level in the dark; where nothing says whether it is
                    dark, always
     override       an order: somebody's level, 0 included
-    day            dark, when the sun, the photocell or either says so
+    day            dark: what says so, sun, photocell or both, is the config's choice (program)
     program        the plan's level, less where the traffic allows, more where somebody walks
 
 An order always ends. Only maintenance, an override and the day make a street dark: any other level
-is `minimum` percent or more. Where nothing tells day from night it is night, at the design level:
-by fault when a node with a config has no time, by design when no config says more.
+is `minimum` percent or more, and 1 % or more whatever the config says. Where nothing tells day from
+night it is night, at the design level; a node with a config that has no time is so by fault, in
+the dark, and one without any config by design.
 
-Levels are 0.01 %. Constant light output lowers the program's levels while the lamp is young; the
-post's power budget and the heat lower every level, but none below the minimum.
+Levels are 0.01 %, 100 % at most. Constant light output lowers the program's levels, traffic and
+presence included, while the lamp is young. The maximum lowers every level but those of maintenance
+and emergency; the post's power budget and the heat lower every one; none goes below the minimum,
+but for an override of 0 and maintenance.
 """
 
-from lampione_light.program import Program
+from lampione_light.tonight import Tonight
 
 # Why the level is what it is: the wire's numbers. Orders are named by them.
 DESIGN = 0
@@ -98,8 +102,11 @@ def raised(base: int, order: list) -> int:
     return target
 
 
-def upkeep_percent(rows: list, burn_h: "int | None") -> int:
-    """Return the share of full output that gives constant light, on a line between the rows."""
+def upkeep_percent(rows: tuple, burn_h: "int | None") -> int:
+    """Return the share of full output that gives constant light, on a line between the rows.
+
+    Before the first row it is that row's, after the last that one's; rows are in order of hours.
+    """
     if burn_h is None or not rows:
         return 100
     hours, percent = rows[0][0] * 10, rows[0][1]
@@ -113,8 +120,11 @@ def upkeep_percent(rows: list, burn_h: "int | None") -> int:
     return percent
 
 
-def limit(program: Program, celsius: "int | None") -> int:
-    """Return the highest level that the post's power budget and the heat allow."""
+def limit(program: Tonight, celsius: "int | None") -> int:
+    """Return the highest level that the post's power budget and the heat allow.
+
+    Above `hot_c` the level falls on a line, to its share at `hottest_c` and beyond.
+    """
     _, _, _, rated_w, budget_w, _, _, _, _, _, hot_c, hottest_c, hot_percent = program.lamp
     most = FULL
     if rated_w and 0 < budget_w < rated_w:
@@ -127,11 +137,11 @@ def limit(program: Program, celsius: "int | None") -> int:
     return most
 
 
-def level_at(program: Program, now: "int | None", sensed: Sensed, orders: list) -> tuple:
+def level_at(program: Tonight, now: "int | None", sensed: Sensed, orders: list) -> tuple:
     """Return (level, reason, author).
 
     Args:
-        program: program.Program.
+        program: tonight.Tonight, as a rule a Program.
         now: seconds since 2020-01-01 UTC; None while the clock is unset.
         sensed: at this instant.
         orders: lists as above, each kind at most once; those that are over count no more.
@@ -147,7 +157,7 @@ def level_at(program: Program, now: "int | None", sensed: Sensed, orders: list) 
     most = limit(program, sensed.celsius)
     order = by_kind.get(MAINTENANCE)
     if order:
-        return moved(order), MAINTENANCE, order[AUTHOR]
+        return min(moved(order), most), MAINTENANCE, order[AUTHOR]
     order = by_kind.get(EMERGENCY)
     if order:
         return max(least, min(moved(order), most)), EMERGENCY, order[AUTHOR]
@@ -168,8 +178,8 @@ def level_at(program: Program, now: "int | None", sensed: Sensed, orders: list) 
         return full, DESIGN, 0
     level, author = program.at(now)
     reason = PROGRAM
-    if sensed.reduction:
-        level = level * min(program.traffic[sensed.reduction], 100) // 100
+    if sensed.reduction and program.traffic[sensed.reduction] < 100:
+        level = level * program.traffic[sensed.reduction] // 100
         reason = SENSOR
     for kind in (SENSOR, GROUP):
         order = by_kind.get(kind)

@@ -1,11 +1,22 @@
 """A lighting program: when it is night, and which level a night asks for at an instant.
 
-A night belongs to a lighting day, from one local noon to the next, named by its first date. The
-first rule that fits that date and its weekday chooses the plan, plan 0 without one. A plan's steps
-lie on the clock, or minutes after sunset or before and after sunrise. In order of their times they
-take effect; before the first of them the level is that of the first one written down. A step that
-lowers the level sooner than `dwell_s` after the last change waits, and is left out where the next
-step comes before it is its turn. A ramp begins with its step, from the level of that moment.
+It is night by the sun from sunset to sunrise, with the config's minutes after each. A night lies
+between two of the sun's own noons, wherever the place is in its zone: minutes that reach past a
+noon end there. No more than NIGHT_LOSS_MIN are taken from either end of a night, and none where
+nothing of it would be left. A photocell alone decides when it is told to, but DEEP_S after the
+night has begun until DEEP_S before it ends by the sun no photocell makes it day: one that says so
+is broken, or lit by a lamp. Without a place or a clock the photocell alone tells; without a
+photocell's word the sun alone.
+
+The calendar knows lighting days, from one local noon to the next, named by the first date. The
+first rule that fits that date and its weekday chooses the plan, plan 0 without one; a plan that is
+not there has no steps. A plan's steps lie on the clock, or minutes after sunset or sunrise, below 0
+before it; one whose anchor is not known, or does not happen that night, is left out. In order of
+their times they take effect, those before noon at noon; of some at one instant only the one written
+last. Before the first of them the level is that of the first one written down, without any the
+design level. A step to a lower level than the last one's waits until `dwell_s` after that one took
+effect, and is left out where the next step comes before it is its turn, or with it. A ramp begins
+with its step, from the level of that moment. At noon a new lighting day begins with a clean slate.
 
 Everything happens `delay_s` late, a part of the node's own, so that a district does not switch as
 one. Levels are 0.01 %.
@@ -16,7 +27,6 @@ from lampione_light.layout import (
     DEFAULTS,
     LAMP,
     NIGHT,
-    NOWHERE,
     PLAN,
     PRESENCE,
     RULES,
@@ -27,20 +37,18 @@ from lampione_light.layout import (
     rows,
     sections,
 )
+from lampione_light.tonight import BY_CELL, BY_EITHER, BY_SUN, DEEP_S, Tonight, on_ramp
 
-# What says that it is night
-BY_SUN = 0
-BY_CELL = 1
-BY_EITHER = 2
+__all__ = ["BY_CELL", "BY_EITHER", "BY_SUN", "CLOCK", "DEEP_S", "SUNRISE", "SUNSET", "Program"]
 
 # What a step's minutes count from
 CLOCK = 0
 SUNSET = 1
 SUNRISE = 2
 
+NIGHT_LOSS_MIN = 120
+
 _NOON_S = 43200
-_NO_STEP = 31
-_NO_DAY = -1 << 29
 
 
 def spread(node: bytes, most: int) -> int:
@@ -51,7 +59,7 @@ def spread(node: bytes, most: int) -> int:
     return found % (most + 1)
 
 
-class Program:
+class Program(Tonight):
     """What a config says of the light.
 
     Args:
@@ -66,33 +74,36 @@ class Program:
         self.configured = bool(blob)
         self._plans: dict = {}
         self._rules: list = []
-        self.upkeep: list = []
         for section, content in sections(blob) if blob else ():
             if section == PLAN and content:
                 self._plans[content[0]] = rows(PLAN, content[1:])
             elif section == RULES:
                 self._rules = rows(RULES, content)
             elif section == UPKEEP:
-                self.upkeep = rows(UPKEEP, content)
+                self.upkeep = tuple(sorted(rows(UPKEEP, content)))
             elif section in found:
                 found[section] = fields(section, content)
         self.lamp = found[LAMP]
         self.traffic = found[TRAFFIC]
         self.presence = found[PRESENCE]
-        self.latitude, self._longitude, self._offset_min, self._summer = found[SITE]
-        self.source, self._on_min, self._off_min, self.dark_lx, self.bright_lx = found[NIGHT]
-        self.placed = self.latitude != NOWHERE and abs(self.latitude) <= 9000000
+        self._latitude, self._longitude, self._offset_min, self._summer = found[SITE]
+        self.source, on_min, off_min, self.dark_lx, self.bright_lx = found[NIGHT]
+        self._on_s = min(on_min, NIGHT_LOSS_MIN) * 60
+        self._off_s = max(off_min, -NIGHT_LOSS_MIN) * 60
+        self.placed = abs(self._latitude) <= 9000000 and abs(self._longitude) <= 18000000
+        # The sun's day whose noon is nearest to a local noon: another by the date line.
+        self._east_s = self._longitude * 3 // 1250
+        self._shift = (self._east_s - self._offset_min * 60 + _NOON_S) // civil.DAY_S
         self.delay_s = spread(node, self.lamp[8])
         self._dwell_s = self.lamp[9]
-        self._day = _NO_DAY
-        self._on = self._off = 0
-        self._steps: list = []
 
     def day(self, now: int) -> int:
         """Return the lighting day of an instant."""
         now -= self.delay_s
         local = now + civil.offset_s(now, self._offset_min, self._summer)
-        return (local - _NOON_S) // civil.DAY_S
+        day = (local - _NOON_S) // civil.DAY_S
+        # Where the clock is changed at noon, the first noon counts.
+        return day + (now >= self.noon(day + 1)) - (now < self.noon(day))
 
     def plan(self, day: int) -> int:
         """Return the number of a lighting day's plan."""
@@ -116,16 +127,26 @@ class Program:
     def window(self, day: int) -> tuple:
         """Return (on, off) of a lighting day by the sun, without the delay; on == off: no night.
 
-        Where the sun stays down the night begins, or ends, at noon; where it has set and then
-        stays up the night ends at noon too: lit rather than dark. Only for a place that is known.
+        Where the sun stays down the night begins, or ends, at the sun's noon; where it has set and
+        then stays up the night ends at noon too: lit rather than dark. Only for a place that is
+        known.
         """
-        begins, what = sun.event(day, self.latitude, self._longitude, False)
+        return self._night(day + self._shift)[1:3]
+
+    def _night(self, day: int) -> tuple:
+        """Return (noon, on, off, next noon), of a day of the sun's own."""
+        noon = sun.noon(day, self._longitude)
+        end = sun.noon(day + 1, self._longitude)
+        sunset, what = sun.event(day, self._latitude, self._longitude, False)
         if what == sun.ALWAYS_UP:
-            return begins, begins
-        on = self.noon(day) if what else begins + self._on_min * 60
-        ends, what = sun.event(day + 1, self.latitude, self._longitude, True)
-        off = self.noon(day + 1) if what else ends + self._off_min * 60
-        return on, max(on, off)
+            return noon, noon, noon, end
+        on = noon if what else min(max(noon, sunset + self._on_s), end)
+        sunrise, up = sun.event(day + 1, self._latitude, self._longitude, True)
+        off = end if up else max(noon, min(sunrise + self._off_s, end))
+        if off <= on:
+            on = noon if what else sunset
+            off = end if up else max(on, sunrise)
+        return noon, on, off, end
 
     def steps(self, day: int) -> list:
         """Return [(when, which, ramp s, level), ...] of a lighting day in order, without the delay.
@@ -139,9 +160,10 @@ class Program:
             if anchor == CLOCK:
                 minutes %= 1440
                 when = civil.to_utc(day + (minutes < 720), minutes, self._offset_min, self._summer)
-            elif self.placed:
+            elif self.placed and anchor <= SUNRISE:
                 rises = anchor == SUNRISE
-                when, what = sun.event(day + rises, self.latitude, self._longitude, rises)
+                at_noon = day + self._shift
+                when, what = sun.event(at_noon + rises, self._latitude, self._longitude, rises)
                 when = None if what else when + minutes * 60
             if when is not None:
                 found.append((when, which, ramp_s, min(percent, 100) * 100))
@@ -163,52 +185,28 @@ class Program:
             when, which, ramp_s, target = steps[n]
             if found and target < found[-1][3]:
                 when = max(when, found[-1][0] + self._dwell_s)
-                if n + 1 < len(steps) and steps[n + 1][0] <= when:
-                    continue
+            if n + 1 < len(steps) and steps[n + 1][0] <= when:
+                continue
             if found:
-                level = _on_ramp(found[-1], when)
+                level = on_ramp(found[-1], when)
             found.append((when, which, ramp_s, target, level))
         return found
 
-    def _prepare(self, now: int) -> None:
-        day = self.day(now)
-        if day != self._day:
-            self._steps = self.effective(day)
-            if self.placed:
-                self._on, self._off = self.window(day)
-            self._day = day
+    def sun_day(self, now: int) -> tuple:
+        """See Tonight."""
+        day = (now + self._east_s - _NOON_S) // civil.DAY_S
+        # That was the mean sun, which is never 17 minutes off.
+        day += now >= sun.noon(day + 1, self._longitude)
+        day -= now < sun.noon(day, self._longitude)
+        return self._night(day)
 
-    def is_night(self, now: "int | None", dark: "bool | None") -> "bool | None":
-        """Say whether the lamp should be lit; None: nothing tells.
-
-        Args:
-            now: seconds since 2020-01-01 UTC, None while the clock is unset.
-            dark: what the photocell says, None when it says nothing.
-        """
-        if now is None or not self.placed or (self.source == BY_CELL and dark is not None):
-            return dark
-        self._prepare(now)
-        by_sun = self._on <= now - self.delay_s < self._off
-        return by_sun or (self.source == BY_EITHER and bool(dark))
-
-    def at(self, now: int) -> tuple:
-        """Return (level, author) that the plan asks for: plan << 5 | step in force, 31 for none."""
-        self._prepare(now)
-        now -= self.delay_s
-        plan = self.plan(self._day)
-        found = None
-        for step in self._steps:
-            if step[0] > now:
-                break
-            found = step
-        if found:
-            return _on_ramp(found, now), plan << 5 | min(found[1], _NO_STEP)
-        return self.first(self._day), plan << 5 | _NO_STEP
-
-
-def _on_ramp(step: tuple, now: int) -> int:
-    """Return the level at an instant since a step took effect, when no later one did."""
-    when, _, ramp_s, target, before = step
-    if now - when >= ramp_s:
-        return target
-    return before + (target - before) * (now - when) // ramp_s
+    def lighting_day(self, now: int) -> tuple:
+        """See Tonight."""
+        day = self.day(now + self.delay_s)
+        return (
+            self.noon(day),
+            self.noon(day + 1),
+            self.plan(day) << 5,
+            self.first(day),
+            self.effective(day),
+        )

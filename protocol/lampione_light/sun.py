@@ -39,6 +39,13 @@ def _position(days: float) -> tuple:
     return declination, 4 * math.degrees(equation)
 
 
+def noon(day: int, longitude: int) -> int:
+    """Return the instant of a day's solar noon; longitude as for `event`."""
+    minutes = 720 - longitude / 25000
+    minutes -= _position(_J2000_DAYS + day + minutes / 1440)[1]
+    return day * 86400 + int(minutes * 60 + 0.5)
+
+
 def event(day: int, latitude: int, longitude: int, rises: bool) -> tuple:
     """Return (when, what): of a local day's sunrise or sunset, what is 0.
 
@@ -54,12 +61,10 @@ def event(day: int, latitude: int, longitude: int, rises: bool) -> tuple:
     minutes = noon_min
     for _ in range(3):  # the sun moves on until the event: a minute at high latitudes
         declination, equation = _position(_J2000_DAYS + day + minutes / 1440)
-        cosine = (math.cos(_ZENITH) - math.sin(phi) * math.sin(declination)) / (
-            math.cos(phi) * math.cos(declination)
-        )
-        if not -1 <= cosine <= 1:
-            what = ALWAYS_DOWN if cosine > 1 else ALWAYS_UP
-            return day * 86400 + int((noon_min - equation) * 60), what
-        angle_min = 4 * math.degrees(math.acos(cosine))
+        height = math.cos(_ZENITH) - math.sin(phi) * math.sin(declination)
+        swing = math.cos(phi) * math.cos(declination)  # at a pole 0, or below it by rounding
+        if not -swing < height < swing:
+            return noon(day, longitude), ALWAYS_DOWN if height > 0 else ALWAYS_UP
+        angle_min = 4 * math.degrees(math.acos(height / swing))
         minutes = noon_min - equation + (-angle_min if rises else angle_min)
     return day * 86400 + int(minutes * 60 + 0.5), 0
