@@ -65,6 +65,7 @@ class DaliOutput:
         self._status = 0
         self._meter = True
         self._changed = asyncio.Event()
+        self._line = asyncio.Lock()  # an answer tells nobody whose it is
         self._look_ms = self._meter_ms = ticks_ms()
 
     def set(self, level):
@@ -78,12 +79,27 @@ class DaliOutput:
         """Whether lamp or gear have failed; None: unknown."""
         return bool(self._status & _FAILED) if self.watch.fresh() else None
 
+    async def diagnostics(self, bank):
+        """Return what the gear says of itself: see d4i.diagnostics. Raises OSError."""
+        from . import d4i
+
+        async with self._line:
+            return await d4i.diagnostics(self.gear, bank)
+
+    async def meter(self, bank):
+        """Return what its meters say: see d4i.energy. Raises OSError."""
+        from . import d4i
+
+        async with self._line:
+            return await d4i.energy(self.gear, bank)
+
     async def run(self, check_in):
         """Keep the gear at the level, for the supervisor."""
         while True:
             check_in()
             try:
-                wait_ms = await self._turn()
+                async with self._line:
+                    wait_ms = await self._turn()
             except OSError:
                 self.watch.lost()
                 self._gone()
@@ -134,6 +150,10 @@ class DaliOutput:
         """See how the gear is, and whether it is where it was sent."""
         gear = self.gear
         status = await gear.ask(dali_gear.STATUS)
+        if status is not NO and status != self._status:
+            # nothing guards a byte: what is new has to be said twice
+            if await gear.ask(dali_gear.STATUS) != status:
+                status = GARBLED
         if status is NO:
             self.watch.lost()
             self._gone()
