@@ -80,14 +80,14 @@ class DaliOutput:
         return bool(self._status & _FAILED) if self.watch.fresh() else None
 
     async def diagnostics(self, bank):
-        """Return what the gear says of itself: see d4i.diagnostics. Raises OSError."""
-        from . import d4i
+        """Return what the gear says of itself: see d4i_banks. Raises OSError."""
+        from . import d4i_banks
 
         async with self._line:
-            return await d4i.diagnostics(self.gear, bank)
+            return await d4i_banks.diagnostics(self.gear, bank)
 
     async def meter(self, bank):
-        """Return what its meters say: see d4i.energy. Raises OSError."""
+        """Return what its meters say: see d4i. Raises OSError."""
         from . import d4i
 
         async with self._line:

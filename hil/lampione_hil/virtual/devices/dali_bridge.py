@@ -121,11 +121,11 @@ class DaliBridge(UartDevice):
 
     def _send(self, control: int, value: int, at_s: float) -> None:
         halves = wire.halves(value, 16)
-        for left in range(1 if control & TWICE else 0, -1, -1):
-            changes = self.bus.carry(wire.edges(halves, at_s * 1e6))
-            end_s = at_s + FORWARD_S
-            if left:
-                at_s = end_s + SETTLE_S
+        if control & TWICE:
+            self.bus.carry(wire.edges(halves, at_s * 1e6))
+            at_s += FORWARD_S + SETTLE_S
+        changes = self.bus.carry(wire.edges(halves, at_s * 1e6))
+        end_s = at_s + FORWARD_S
         answers = [one for one in wire.frames(changes) if one[0] > end_s * 1e6]
         in_time = [one for one in answers if one[0] <= (end_s + ANSWER_S) * 1e6]
         if control & CONFIRM:
