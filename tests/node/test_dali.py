@@ -109,6 +109,23 @@ def test_within_the_receivers_tolerances_every_byte_is_understood(drawn: list[An
     assert codec("backward", [edges for _, edges in drawn]) == [value for value, _ in drawn]
 
 
+LATE = st.lists(st.integers(0, 80), min_size=20, max_size=20)
+
+
+@settings(max_examples=12, deadline=None)
+@given(st.lists(st.tuples(st.integers(0, 255), LATE), min_size=1, max_size=40))
+def test_an_interrupt_may_be_80_us_late(drawn: list[tuple[int, list[int]]]) -> None:
+    """The board's stamps are taken between two steps of the interpreter."""
+    answers = [
+        [
+            at + late
+            for at, late in zip(at_times([n * TE_US for n in durations(v)]), lates, strict=False)
+        ]
+        for v, lates in drawn
+    ]
+    assert codec("backward", answers) == [value for value, _ in drawn]
+
+
 TIMES = st.lists(st.integers(0, 30_000), max_size=40).map(sorted)
 
 
