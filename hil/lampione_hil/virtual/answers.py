@@ -11,6 +11,8 @@ from lampione_hil.virtual.life import (
 )
 from lampione_hil.virtual.running import ask_part
 
+_EDGES = 96  # see board/esp32.py
+
 
 def answer(life: Life, message: bytes) -> None:
     """Do what one message from the board says. Rubbish is ignored: the program may send any."""
@@ -91,13 +93,36 @@ def _pwm(life: Life, body: bytes) -> None:
 def _pin(life: Life, body: bytes) -> None:
     pin, level, ticks_us = _numbers(body)
     life.pins[pin] = level
+    line = life.line(tx=pin)
+    if line is not None:
+        ask_part(line, line.drive, level, life.world_us(ticks_us) / 1e6)
     life.trace.append((life.world_us(ticks_us), "pin", pin, level))
     life.home.changed(life)
 
 
 def _level(life: Life, body: bytes) -> None:
     pin = int(body)
-    life.reply(bytes([life.pins.get(pin, life.world.levels.get(pin, 0))]))
+    line = life.line(rx=pin)
+    if line is None:
+        level = life.pins.get(pin, life.world.levels.get(pin, 0))
+    else:
+        level = ask_part(line, line.level, life.now_us() / 1e6)
+    life.reply(bytes([level]))
+
+
+def _pulses(life: Life, body: bytes) -> None:
+    pin, ticks_us = struct.unpack_from("<BQ", body)
+    offsets = struct.unpack_from(f"<{(len(body) - 9) // 4}I", body, 9)
+    line = life.line(tx=pin)
+    head, heard = struct.pack("<2BH", 0, 0, 0), []
+    if line is not None:
+        now_us = life.world_us(ticks_us)
+        rests = ask_part(line, line.level, now_us / 1e6)
+        changes = [now_us + offset for offset in offsets]
+        heard = ask_part(line, line.pulses, changes, now_us / 1e6)[:_EDGES]
+        head = struct.pack("<2BH", line.rx, not rests, len(heard))
+        heard = [at_us - now_us for at_us in heard]
+    life.reply((head + struct.pack(f"<{len(heard)}I", *heard)).ljust(4 + 4 * _EDGES, b"\0"))
 
 
 def _analogue(life: Life, body: bytes) -> None:
@@ -237,6 +262,7 @@ _OPERATIONS: dict[bytes, Callable[[Life, bytes], None]] = {
     b"P": _pwm,
     b"p": _pin,
     b"g": _level,
+    b"l": _pulses,
     b"a": _analogue,
     b"I": _i2c,
     b"S": _scan,

@@ -15,6 +15,7 @@ from typing import Any, Protocol
 
 from lampione_hil.virtual import spawn
 from lampione_hil.virtual.console import SOFT_REBOOT
+from lampione_hil.virtual.devices import LineDevice
 from lampione_hil.virtual.microphone import SLACK_S, Loop, Source
 from lampione_hil.virtual.radio import Relay, Station
 from lampione_hil.virtual.running import STREAMS, RunningWorld
@@ -24,7 +25,7 @@ from lampione_hil.virtual.uart import UartLine
 PWRON_RESET, HARD_RESET, WDT_RESET, DEEPSLEEP_RESET, SOFT_RESET = range(1, 6)
 BOOT = Path(__file__).parent / "board" / "_boot.py"
 # The simulated modules live in the board's own heap; a real board has them in flash.
-MODULES_BYTES = 43_500
+MODULES_BYTES = 45_900
 VIRTUAL_EPOCH_UNIX_S = 1_767_225_600  # 2026-01-01, where the virtual clock begins
 _TRACE = 100_000
 
@@ -209,6 +210,8 @@ class Life:
         self.waiting_us = None
         self.pwm.clear()
         self.pins.clear()
+        for part in self.world.lines:
+            part.drive(None, self.now_us() / 1e6)
         self.raw_boot = raw
         settings = self.settings
         slave = self.serial.open()
@@ -322,8 +325,18 @@ class Life:
                 line.supply(on, self.now_us())
                 self.uart_moved(number)
                 return
-        if on and name not in STREAMS:
-            self.world.part(name).power_up(self.now_us() / 1e6)
+        if name in STREAMS:
+            return
+        part = self.world.part(name)
+        if isinstance(part, LineDevice):
+            part.join(on, self.now_us() / 1e6)
+        if on:
+            part.power_up(self.now_us() / 1e6)
+
+    def line(self, tx: int = -1, rx: int = -1) -> LineDevice | None:
+        """Return the part whose line is at one of these pins."""
+        found = (part for part in self.world.lines if tx == part.tx or rx == part.rx)
+        return next(found, None)
 
     def world_moved(self) -> None:
         """Bring the parts to the present: the world is about to change, or has just changed."""
@@ -332,6 +345,8 @@ class Life:
             line.advance(now_us)
             line.changed()
             self.uart_moved(number)
+        for part in self.world.lines:
+            part.pass_time(now_us / 1e6)
         for name, source in self.sources.items():
             source.held = self.world.held(name)
 

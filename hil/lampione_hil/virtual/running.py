@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import TypeVar
 
 from lampione_hil.virtual.air import Air
-from lampione_hil.virtual.devices import I2CDevice, UartDevice
+from lampione_hil.virtual.devices import I2CDevice, LineDevice, UartDevice
 
 T = TypeVar("T")
+Model = I2CDevice | UartDevice | LineDevice
 
 # Parts that are no models: what they are held at (a byte) for a fault, or unplugged.
 STREAMS = ("microphone", "doppler")
@@ -16,7 +17,7 @@ DMA_FRAMES = 256  # the chip hands over whole DMA buffers
 _HELD = {"stuck": 0xFF, "silent": 0x00}  # the data line at one level, for ever
 
 
-def ask_part(part: I2CDevice | UartDevice, method: Callable[..., T], *arguments: object) -> T:
+def ask_part(part: Model, method: Callable[..., T], *arguments: object) -> T:
     """Call a part's method. What it raises is a mistake in the model, not in what a board sent."""
     try:
         return method(*arguments)
@@ -40,6 +41,7 @@ class RunningWorld:
     doppler: Path | None = None
     doppler_hz: int = 0
     i2s_frames: int = DMA_FRAMES
+    lines: list[LineDevice] = field(default_factory=list)
     unplugged: set[str] = field(default_factory=set)
     microvolts: dict[int, int] = field(default_factory=dict)
     levels: dict[int, int] = field(default_factory=dict)
@@ -50,9 +52,13 @@ class RunningWorld:
         found = self.i2c.get(address)
         return None if found is None or found.name in self.unplugged else found
 
-    def part(self, name: str) -> I2CDevice | UartDevice:
+    def parts(self) -> list[Model]:
+        """Return all models."""
+        return [*self.i2c.values(), *self.uarts.values(), *self.lines]
+
+    def part(self, name: str) -> Model:
         """Return the part called `name`. Raises ValueError when there is none."""
-        parts: list[I2CDevice | UartDevice] = [*self.i2c.values(), *self.uarts.values()]
+        parts = self.parts()
         for device in parts:
             if device.name == name:
                 return device
@@ -69,7 +75,7 @@ class RunningWorld:
 
     def dim(self, level: float) -> None:
         """Tell the parts the level that the board's PWM asks for, 0 to 1."""
-        for part in (*self.i2c.values(), *self.uarts.values()):
+        for part in self.parts():
             part.dim(level)
 
     def fault(self, name: str, kind: str) -> None:
@@ -89,8 +95,7 @@ class RunningWorld:
 
     def plugged(self) -> list[str]:
         """Return the names of the models that are plugged in."""
-        parts = [*self.i2c.values(), *self.uarts.values()]
-        return [part.name for part in parts if part.name not in self.unplugged]
+        return [part.name for part in self.parts() if part.name not in self.unplugged]
 
     def unplug(self, name: str, unplugged: bool) -> None:
         """Take a part's plug out, or put it in again."""

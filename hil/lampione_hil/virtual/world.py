@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Protocol
 
 from lampione_hil.virtual.air import Air, PlausibleDay
-from lampione_hil.virtual.devices import I2CDevice, Sht45, UartDevice
+from lampione_hil.virtual.devices import I2CDevice, LineDevice, Sht45, UartDevice
 from lampione_hil.virtual.running import DMA_FRAMES, STREAMS, RunningWorld
 from lampione_hil.virtual.sound import SAMPLE_HZ, Street, SyntheticStreet
 
@@ -34,6 +34,7 @@ class World:
         little-endian, with a `.jsonl` beside it that ties sample numbers to the host's time.
     wifi: whether there is an access point in reach; `rssi_dbm` how strong.
     i2c, uarts: more parts, by bus and by UART number.
+    lines: parts on lines of their own at two pins (virtual clock only).
     doppler: the radar whose raw signal a STEREO receiver hears (None: no such radar).
     i2s_frames: how many frames an I2S receiver hands over at once, on the virtual clock; 256 as on
         the chip. With 1024 a day of sound takes half the time to compute; what is heard is the
@@ -48,6 +49,7 @@ class World:
     chip_c: int = 41
     i2c: Sequence[I2CDevice] = ()
     uarts: dict[int, UartDevice] = field(default_factory=dict)
+    lines: Sequence[LineDevice] = ()
     doppler: Doppler | None = None
     i2s_frames: int = DMA_FRAMES
 
@@ -57,7 +59,7 @@ def start(world: World, folder: Path, board: str) -> RunningWorld:
     parts = list(world.i2c)
     if world.air is not None:
         parts.append(Sht45(world.air))
-    names = [*STREAMS, *(part.name for part in [*parts, *world.uarts.values()])]
+    names = [*STREAMS, *(part.name for part in [*parts, *world.uarts.values(), *world.lines])]
     if len(set(names)) < len(names) or len({part.address for part in parts}) < len(parts):
         raise ValueError(f"two parts with one name or address: {', '.join(sorted(names))}")
     dump = world.dump
@@ -73,6 +75,7 @@ def start(world: World, folder: Path, board: str) -> RunningWorld:
         air=world.air,
         i2c={part.address: part for part in parts},
         uarts=dict(world.uarts),
+        lines=list(world.lines),
         doppler=None if world.doppler is None else world.doppler.samples(folder),
         doppler_hz=0 if world.doppler is None else world.doppler.rate_hz,
         i2s_frames=world.i2s_frames,

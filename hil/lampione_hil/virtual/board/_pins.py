@@ -2,7 +2,10 @@
 
 import time
 
-from _wire import ask, tell
+from _wire import ask, info, tell
+
+if info["virtual"]:
+    from _vtime import handlers
 
 
 class Pin:
@@ -40,8 +43,11 @@ class Pin:
     def off(self):
         self.value(0)
 
-    def irq(self, *args, **kwargs):
-        raise NotImplementedError("the virtual board has no pin interrupts")
+    def irq(self, handler=None, trigger=3):
+        """Interrupts come where a program waits, from parts on a line of their own (see RMT)."""
+        if not info["virtual"]:
+            raise NotImplementedError("pin interrupts need the virtual clock")
+        handlers[self.id] = None if handler is None else (handler, trigger, self)
 
     def __repr__(self):
         return "Pin(%d)" % self.id

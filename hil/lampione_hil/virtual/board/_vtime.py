@@ -11,12 +11,23 @@ from _wire import GRANT, ask, hear, info, tell
 clock = [info["ticks_us"], info["ticks_us"], 0]  # now, horizon, watchdog bites at
 held = [-1, -1]  # the byte that the data lines of microphone and Doppler radar are held at; -1: not
 
+handlers = {}  # pin: what an edge calls, which edges (1 rising, 2 falling), the Pin
+edges = []  # that will come: when, pin, whether it rises
+
 
 def wait_until(until_us, once=False):
     """Let virtual time pass until `until_us`, or until the watchdog bites.
 
-    once: return after a grant, as the world may be another since then.
+    once: return after a grant or an interrupt, as the world may be another since then.
     """
+    while edges and edges[0][0] <= until_us:
+        at_us, pin, rises = edges.pop(0)
+        wait_until(at_us)
+        found = handlers.get(pin)
+        if found and found[1] & (1 if rises else 2):
+            found[0](found[2])
+            if once:
+                return
     bites = clock[2] and clock[2] < until_us
     target_us = clock[2] if bites else until_us
     while target_us > clock[1]:

@@ -1,6 +1,7 @@
 """What the supervisor asks of a part."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 
 from lampione_hil.virtual.air import Air
 
@@ -85,3 +86,36 @@ class UartDevice(Part):
         """Return what the part says by itself at `now_s`, which is when it said it would."""
         del now_s
         return b""
+
+
+class LineDevice(Part):
+    """A part on a line of its own, between two of the board's pins.
+
+    What happens on the line follows from what the board sends: `rx` hears that too.
+    """
+
+    tx: int
+    rx: int
+
+    @abstractmethod
+    def pulses(self, changes: Sequence[int], now_s: float) -> list[int]:
+        """Take the times (µs) at which the line changes for `tx`; return when it does for `rx`.
+
+        `changes` begin now, at `now_s`, with the line leaving its rest.
+        """
+
+    @abstractmethod
+    def level(self, now_s: float) -> int:
+        """Return the level of `rx` while nobody sends."""
+
+    def drive(self, level: int | None, now_s: float) -> None:
+        """Learn at what level `tx` rests; None: the board lets go of it."""
+        del level, now_s
+
+    def join(self, joined: bool, now_s: float) -> None:
+        """Be plugged in, or out."""
+        del joined, now_s
+
+    def pass_time(self, now_s: float) -> None:
+        """Let everything happen that happens by `now_s`."""
+        del now_s
