@@ -240,8 +240,9 @@ def rows() -> Rows:
         yield Row(f"{name} direction", found.direction, "", peer, goal=">= 0.99")
         yield Row(f"{name} MAE", found.mae_kmh, "km/h", peer, goal="<= 0.8")
     for kind in ("empty", "pavement"):
-        counted = score(street(SCORING[0], kind), MINUTES).counted
-        yield Row(f"doppler {kind}", counted, "counted", f"{MINUTES} minutes", goal="0")
+        found = score(street(SCORING[0], kind), MINUTES)
+        yield Row(f"doppler {kind}", found.counted, "counted", f"{MINUTES} minutes", goal="0")
+        yield Row(f"doppler {kind} presence", 100 * found.presence, "%", f"{MINUTES} minutes")
     for stage in STAGES:
         if stage.source:
             ours, plain = stages.times_ns(stage)

@@ -143,10 +143,13 @@ def test_plugs_and_faults_of_both_in_virtual_time() -> None:
         one.world.fault("doppler", "stuck")
         one.world.fault("microphone", "silent")
         assert last() == "(6000, 'same', 255) (6000, 'same', 0)"
+        one.world.fault("doppler", "clipped")
+        one.world.fault("microphone", "clipped")
+        assert alive(last()) == (True, True)
         one.world.heal("doppler")
         one.world.heal("microphone")
         assert alive(last()) == (True, True)
-        with pytest.raises(BenchError, match="microphone has no fault 'crc': stuck, silent"):
+        with pytest.raises(BenchError, match="no fault 'crc': stuck, silent, clipped"):
             one.world.spoil_crc("microphone")
 
 

@@ -131,6 +131,12 @@ def test_faults_of_a_part_on_a_running_board(bench: VirtualBench) -> None:
     assert "read 6666" not in board.console()
     board.world.heal("sht45")
     board.wait_console("read 6666")
+    board.world.fault("i2c", "held")
+    board.wait_console("error 110")
+    board.world.heal("i2c")
+    board.wait_console("(?s)error 110.*read 6666")
+    with pytest.raises(BenchError, match="i2c has no fault 'crc': held"):
+        board.world.spoil_crc("i2c")
     with pytest.raises(BenchError, match="no part 'sps30'"):
         board.world.unplug("sps30")
 

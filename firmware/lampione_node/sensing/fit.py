@@ -38,6 +38,10 @@ def root(n: int, bit: int) -> int:
     return found
 
 
+def _clamp(n: int, low: int, high: int) -> int:
+    return low if n < low else high if n > high else n
+
+
 def fit(times, speeds, aside, toward):
     """Fit; a generator that yields None between its rounds and at last the result.
 
@@ -111,9 +115,9 @@ def fit(times, speeds, aside, toward):
         dv = 360 * (ve * k + xe * m + ae * p) // det
         dx = 4000 * (ve * m + xe * (vv * aa - va * va) + ae * q) // det
         da = 45 * (ve * p + xe * q + ae * (vv * xx - vx * vx)) // det
-        v = max(1000, min(50000, v + max(-3000, min(3000, dv))))
-        x = max(0, min(_FARTHEST_MM, x + max(-6000, min(6000, dx))))
-        a = max(-2500, min(2500, a + max(-600, min(600, da))))
+        v = _clamp(v + _clamp(dv, -3000, 3000), 1000, 50000)
+        x = _clamp(x + _clamp(dx, -6000, 6000), 0, _FARTHEST_MM)
+        a = _clamp(a + _clamp(da, -600, 600), -2500, 2500)
         if -30 < dv < 30 and -100 < dx < 100 and -30 < da < 30:
             break
     yield cost, v, x, a

@@ -15,7 +15,7 @@ BUFFER_BYTES = const(4096)  # 512 stereo frames of the ADC, 21.3 ms
 
 _LEVEL = const(544)  # of a power of 1 from samples that are not shifted
 _LEARN = const(64)  # frames before the background is believed: 1.4 s
-_LINGERS = const(3584)  # 2.6 dB; noise alone has 0.4 dB, five times that once in days
+_LINGERS = const(1600)  # 1.2 of 4.5 dB
 _SLOWEST_SHIFT = const(9)  # 512 frames, 11 s
 
 
@@ -131,17 +131,23 @@ def find(k: int, e: int, level: ptr16, background: ptr32, excess: ptr8, out: ptr
 def linger(k: int, e: int, last: int, excess: ptr8, slow: ptr16) -> int:  # noqa: F821
     """Return by how much the slow mean of a line from k to `last` tops that of all of them to 55.
 
-    Called as linger(first, 0, ...). Means over 1.4 s, in 256ths of a level's step; an excess counts
-    no more than 11 dB. They find a walker too weak to be a peak; a sign sways slower, a vehicle
-    does not stay in a line.
+    Called as linger(first, 0, ...). Means over 1.4 s, in 256ths of a level's step, of the largest
+    of three lines, for a body wanders between two. An excess counts no more than 4.5 dB, so that
+    they tell how much of the time something is there and not how strong it is. They find a walker
+    too weak to be a peak; a sign sways through the lines, rain comes in drops, a vehicle does not
+    stay.
     """
     top = 0
     total = 0
     count = 56 - k
     while k < 56:
         e = int(excess[k])
-        if e > 60:
-            e = 60
+        if int(excess[k - 1]) > e:
+            e = int(excess[k - 1])
+        if int(excess[k + 1]) > e:
+            e = int(excess[k + 1])
+        if e > 24:
+            e = 24
         e = int(slow[k]) + ((e << 8) - int(slow[k]) >> 6)
         slow[k] = e
         total += e

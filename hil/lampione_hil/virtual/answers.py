@@ -12,6 +12,7 @@ from lampione_hil.virtual.life import (
 from lampione_hil.virtual.running import ask_part
 
 _EDGES = 96  # see board/esp32.py
+_TIMED_OUT = 2  # instead of whether it was acknowledged
 
 
 def answer(life: Life, message: bytes) -> None:
@@ -132,6 +133,9 @@ def _analogue(life: Life, body: bytes) -> None:
 def _i2c(life: Life, body: bytes) -> None:
     _bus, address, writes, length, ticks_us = struct.unpack_from("<BBBHQ", body)
     data = body[13:]
+    if life.world.bus_held:
+        life.reply(bytes([_TIMED_OUT]).ljust(length + 1, b"\xff"))
+        return
     now_us = life.world_us(ticks_us)
     if life.home.virtual and life.world.air is not None:
         life.world.air.present_s = VIRTUAL_EPOCH_UNIX_S + now_us / 1e6
@@ -147,7 +151,7 @@ def _i2c(life: Life, body: bytes) -> None:
 
 def _scan(life: Life, _: bytes) -> None:
     found = bytearray(16)
-    for address in life.world.i2c:
+    for address in () if life.world.bus_held else life.world.i2c:
         if life.world.device(address) is not None:
             found[address >> 3] |= 1 << (address & 7)
     life.reply(bytes(found))

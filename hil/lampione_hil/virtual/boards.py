@@ -54,7 +54,8 @@ class WorldControl:
     def fault(self, part: str, kind: str) -> None:
         """Let a part behave wrongly, as its model knows ("stuck", "crc", "silent", ...; "": well).
 
-        The microphone and the Doppler radar can be "stuck" (their line is high) and "silent".
+        The microphone and the Doppler radar can be "stuck" (their line is high), "silent" and
+        "clipped" (a square wave of full scale). The bus "i2c" can be "held": its SDA is low.
         Raises BenchError where the part has no such fault.
         """
         self._do("fault", part, kind)

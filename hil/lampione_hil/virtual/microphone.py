@@ -11,12 +11,13 @@ import time
 from pathlib import Path
 from typing import BinaryIO
 
-from lampione_hil.virtual.running import DMA_FRAMES
+from lampione_hil.virtual.running import CLIPPED, DMA_FRAMES
 
 TICK_S = 0.01  # how often `tick` is to be called
 # This computer may keep a board waiting for longer than a chip of its own would: that is no
 # overrun of the program's, so the ring is this much longer than the program asked for.
 SLACK_S = 0.3
+_SQUARE = struct.pack("<48i", *[0x7FFFFF00] * 24, *[-0x80000000] * 24)  # as a clipped line
 
 
 class Loop:
@@ -42,7 +43,7 @@ class Source:
     """Streams a Loop into the pipe of one board's I2S while that is open.
 
     rate_hz: frames a second; 0: whatever the board takes.
-    held: the byte that its data line is held at, -1: it is not.
+    held: the byte that its data line is held at, or CLIPPED; -1: it is not.
     """
 
     def __init__(
@@ -135,7 +136,9 @@ class Source:
     def _send(self, frames: int) -> int:
         assert self._pipe is not None
         if self.loop is None or self.held >= 0:
-            data = bytes([max(0, self.held)]) * (self._frame * frames)
+            size = self._frame * frames
+            wave = _SQUARE if self.held == CLIPPED else bytes([max(0, self.held)])
+            data = (wave * (size // len(wave) + 1))[:size]
         else:
             data = self.loop.read(self._position, frames)
         try:

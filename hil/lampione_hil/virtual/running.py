@@ -14,7 +14,9 @@ Model = I2CDevice | UartDevice | LineDevice
 # Parts that are no models: what they are held at (a byte) for a fault, or unplugged.
 STREAMS = ("microphone", "doppler")
 DMA_FRAMES = 256  # the chip hands over whole DMA buffers
-_HELD = {"stuck": 0xFF, "silent": 0x00}  # the data line at one level, for ever
+CLIPPED = 256  # instead of a byte: a square wave from one end of the range to the other
+_HELD = {"stuck": 0xFF, "silent": 0x00, "clipped": CLIPPED}  # the data line, for ever
+BUS = "i2c"  # the two wires that all parts on I2C share
 
 
 def ask_part(part: Model, method: Callable[..., T], *arguments: object) -> T:
@@ -46,6 +48,7 @@ class RunningWorld:
     microvolts: dict[int, int] = field(default_factory=dict)
     levels: dict[int, int] = field(default_factory=dict)
     stream_faults: dict[str, str] = field(default_factory=dict)
+    bus_held: bool = False  # SDA is low, and nobody gets a word through
 
     def device(self, address: int) -> I2CDevice | None:
         """Return the part that answers at `address` now."""
@@ -80,7 +83,11 @@ class RunningWorld:
 
     def fault(self, name: str, kind: str) -> None:
         """Let a part behave wrongly ("" for rightly)."""
-        if name not in STREAMS:
+        if name == BUS:
+            if kind not in ("", "held"):
+                raise ValueError(f"{name} has no fault {kind!r}: held")
+            self.bus_held = bool(kind)
+        elif name not in STREAMS:
             self.part(name).fault(kind)
         elif kind and kind not in _HELD:
             raise ValueError(f"{name} has no fault {kind!r}: {', '.join(_HELD)}")
@@ -88,7 +95,7 @@ class RunningWorld:
             self.stream_faults[name] = kind
 
     def held(self, name: str) -> int:
-        """Return the byte that the data line of a stream is held at, -1: it is not."""
+        """Return the byte that the data line of a stream is held at, or CLIPPED; -1: it is not."""
         if name in self.unplugged:
             return 0  # nothing drives the line: it is pulled low
         return _HELD.get(self.stream_faults.get(name, ""), -1)

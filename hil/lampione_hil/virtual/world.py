@@ -7,7 +7,7 @@ from typing import Protocol
 
 from lampione_hil.virtual.air import Air, PlausibleDay
 from lampione_hil.virtual.devices import I2CDevice, LineDevice, Sht45, UartDevice
-from lampione_hil.virtual.running import DMA_FRAMES, STREAMS, RunningWorld
+from lampione_hil.virtual.running import BUS, DMA_FRAMES, STREAMS, RunningWorld
 from lampione_hil.virtual.sound import SAMPLE_HZ, Street, SyntheticStreet
 
 
@@ -59,7 +59,8 @@ def start(world: World, folder: Path, board: str) -> RunningWorld:
     parts = list(world.i2c)
     if world.air is not None:
         parts.append(Sht45(world.air))
-    names = [*STREAMS, *(part.name for part in [*parts, *world.uarts.values(), *world.lines])]
+    devices = [*parts, *world.uarts.values(), *world.lines]
+    names = [BUS, *STREAMS, *(part.name for part in devices)]
     if len(set(names)) < len(names) or len({part.address for part in parts}) < len(parts):
         raise ValueError(f"two parts with one name or address: {', '.join(sorted(names))}")
     dump = world.dump

@@ -12,7 +12,7 @@ if info["virtual"]:
     import _vtime
 
 _EMPTY = b""
-_ENODEV = 19
+_ENODEV, _ETIMEDOUT = 19, 110
 _POLL, _FILENO = 3, 10
 
 
@@ -20,6 +20,7 @@ class I2C:
     def __init__(self, id=-1, *, scl=None, sda=None, freq=400000, timeout=50000):
         self._id = id if isinstance(id, int) and id >= 0 else 0
         self._pins = (number(scl), number(sda))
+        self._timeout = timeout
 
     init = __init__
 
@@ -27,13 +28,20 @@ class I2C:
         pass
 
     def _do(self, address, data, length):
-        """One transaction (data None: no write). Raises OSError(ENODEV): not acknowledged."""
+        """One transaction (data None: no write).
+
+        Raises OSError: ENODEV, not acknowledged; ETIMEDOUT, the bus is held low, which the chip
+        waits for as long as it may.
+        """
         head = struct.pack(
             "<4BHQ", 73, self._id, address, data is not None, length, time.uptime_us()
         )
         reply = ask(head + (data or _EMPTY), length + 1)
         if not reply[0]:
             raise OSError(_ENODEV)
+        if reply[0] == 2:
+            time.sleep_us(self._timeout)
+            raise OSError(_ETIMEDOUT)
         return reply
 
     def scan(self):

@@ -11,6 +11,7 @@ if info["virtual"]:
 
 _POLL, _FILENO = 3, 10
 _BUFFER = info["i2s_frames"]  # the chip hands over whole DMA buffers
+_SQUARE = b"\0\xff\xff\x7f" * 24 + b"\0\0\0\x80" * 24  # of 24 bits, what a clipped line says
 
 
 class _Piped:
@@ -95,7 +96,8 @@ class _Clocked:
                 buf = memoryview(buf)[:size]
         level = held[self._source] if self._size else 0
         if level >= 0:
-            buf[:] = bytes([level]) * size
+            wave = bytes([level]) if level < 256 else _SQUARE
+            buf[:] = (wave * (size // len(wave) + 1))[:size]
             self._move(size)
         elif self._at + size < self._size:
             self._file.readinto(buf)

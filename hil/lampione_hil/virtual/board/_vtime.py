@@ -9,7 +9,8 @@ import struct
 from _wire import GRANT, ask, hear, info, tell
 
 clock = [info["ticks_us"], info["ticks_us"], 0]  # now, horizon, watchdog bites at
-held = [-1, -1]  # the byte that the data lines of microphone and Doppler radar are held at; -1: not
+# The byte that the data lines of microphone and Doppler radar are held at; 256: clipped; -1: not
+held = [-1, -1]
 
 handlers = {}  # pin: what an edge calls, which edges (1 rising, 2 falling), the Pin
 edges = []  # that will come: when, pin, whether it rises
