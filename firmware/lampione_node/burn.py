@@ -15,7 +15,7 @@ class BurnHours:
     Args:
         state: its `burn_min` and `energy_wh` grow.
         lamp: whose level counts where nobody measures.
-        energy: the energy meter's part, which knows better and counts the energy itself, or None.
+        energy: the energy meter's part, which knows better, or None; `metered`: it counts energy.
         rated_w: what the lamp takes at 100 %, 0: unknown.
     """
 
@@ -39,7 +39,7 @@ class BurnHours:
             self._ms += passed
             state.burn_min += self._ms // 60_000
             self._ms %= 60_000
-            if not self._energy:
+            if not self._energy or not self._energy.metered:
                 self._work += self._rated_w * level // 10 * passed // 100
                 state.energy_wh += self._work // _WH
                 self._work %= _WH

@@ -36,9 +36,14 @@ def _remember(known: list) -> None:
 
 
 def _output(part: dict, lamp: dict):  # type: ignore[no-untyped-def]
-    from .drivers.dimmer import Dimmer as Output
+    percent = lamp["design_percent"]
+    if part.get("kind") == "dali":
+        from .drivers.dali_output import open_dali
 
-    return Output(machine, part, lamp, lamp["design_percent"] * 100)
+        return open_dali(machine, part, percent)
+    from .drivers.dimmer import Dimmer
+
+    return Dimmer(machine, part, lamp, percent * 100)
 
 
 def light(settings: dict) -> "Lamp | None":

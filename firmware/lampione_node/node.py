@@ -105,6 +105,14 @@ class Node:
             supervisor.add("lighting", lighting.run, 20)
         elif "lamp" in parts:
             self._faults |= _FAULT_LAMP
+        output = lamp.output if lamp else None
+        if hasattr(output, "run"):  # DALI: it has work of its own, and a meter
+            supervisor.add("dali", output.run, output.period_s)
+            if "energy" not in by_name:
+                from .parts.gear import Gear
+
+                by_name["energy"] = gear = Gear(output)
+                sensors.append(gear)
         settings["parts"] = None  # pins and words that nobody needs again
         energy = by_name.get("energy")
         checks = None

@@ -20,7 +20,9 @@ now = [0]
 module.ticks_ms = lambda: now[0] & 0x3FFFFFFF
 module.ticks_diff = lambda a, b: ((a - b + 0x20000000) & 0x3FFFFFFF) - 0x20000000
 class Thing:
-    pass
+    failed = None  # a dimmer cannot tell
+class Lamp(Thing):
+    output = Thing
 class Post:
     def __init__(self):
         self.events = []
@@ -37,7 +39,7 @@ REPORTS = (
     + """
 post = Post()
 rated_w, minutes = given()
-checks = Checks(post, Thing(), None, None, rated_w)
+checks = Checks(post, Lamp(), None, None, rated_w)
 for minute in minutes:
     values = [None] * 29
     values[1] = 60
@@ -163,7 +165,7 @@ LOOKS = (
     HEAD
     + """
 post = Post()
-lamp, energy, tilt = Thing(), Thing(), Thing()
+lamp, energy, tilt = Lamp(), Thing(), Thing()
 checks = Checks(post, lamp, energy, tilt)
 start, looks = given()
 now[0] = start

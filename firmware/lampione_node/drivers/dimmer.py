@@ -31,7 +31,11 @@ class Dimmer:
         part: the settings' `lamp` part: "pin".
         lamp: the settings of the lamp, see the module.
         level: in 0.01 %, the pin's from its first moment on.
+
+    It cannot tell whether the lamp has failed.
     """
+
+    failed = None
 
     def __init__(self, machine, part, lamp, level):
         self._how = lamp.get("curve", 0), lamp.get("duty_low", 0), lamp.get("duty_high", 1000)

@@ -19,6 +19,7 @@ class Energy:
 
     sensor = 7
     period_s = 20
+    metered = True
 
     def __init__(self, machine, part, _post, _air) -> None:  # type: ignore[no-untyped-def]
         from ..drivers.pzem import Pzem

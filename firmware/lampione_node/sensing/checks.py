@@ -5,8 +5,10 @@ did: hysteresis in time. Where a value is unknown nothing is counted either way.
 severity is WARNING at the beginning and INFO at the end.
 
 finding            condition                                                begins, ends after
-lamp failure       level of 20 % or more, but less power than a quarter of what the
-                   level asks of the rated power, or than 2 W where that is unknown   3, 3 min
+lamp failure       what DALI gear says of its lamp and itself                        at once
+                   without it: level of 20 % or more, but less power than a quarter
+                   of what the level asks of the rated power, or than 2 W where
+                   that is unknown                                                    3, 3 min
 day burning        5 W or more although the level is 0, or in 500 lx or more        15, 15 min
 lamp cycling       out by itself three times in ten minutes; not once in ten         at once
 light disagrees    24 h never above 50 lx, or never below; until it saw both         at once
@@ -105,6 +107,7 @@ class Checks:
         self._tilt = tilt
         self._rated_w = rated_w
         self._failure = Finding(_FAILURE_S, _FAILURE_S)
+        self._gear = Finding(0, 0)
         self._burning = Finding(_BURNING_S, _BURNING_S)
         self._cycling = Finding(0, 0)
         self._light = Finding(0, 0)
@@ -134,7 +137,8 @@ class Checks:
         self._level = level
         if power is not None and level is not None and stood:
             asked = self._rated_w * level // 100 // 4 or 2
-            failed = level >= 20 and power < asked * _WATT
+            if self._lamp.output.failed is None:  # else the gear knows better
+                failed = level >= 20 and power < asked * _WATT
             burns = power >= 5 * _WATT and (level == 0 or (light or 0) >= _DAYLIGHT)
         self._tell(self._failure, failed, seconds, LAMP_FAILURE, watts)
         self._tell(self._burning, burns, seconds, DAY_BURNING, watts)
@@ -178,6 +182,8 @@ class Checks:
         power = self._energy.power_dw if self._energy else None
         if lamp and power is not None:
             self._cycles(power >= _LIT_DW, lamp.level_percent)
+        if lamp and lamp.output.failed is not None:
+            self._tell(self._gear, lamp.output.failed, 0, LAMP_FAILURE, (power or 0) // 10)
         if self._tilt:
             self._knocked()
 
