@@ -3,7 +3,7 @@
     /config/good    the last one confirmed
     /config/old     the one before
     /config/new     staged, or on trial
-    /config/trial   what becomes of `new`: [stage 1][trial s 2][counter of the "apply" 4]
+    /config/trial   what becomes of `new`: [stage 1][trial s 2][counter of the "apply" 4][CRC-32 4]
 
 A config is a file of
 
@@ -47,13 +47,17 @@ DAMAGED = const(2)
 
 _HEAD = ">HH8s"
 _MARK = ">BHI"
+_MARKER = const(11)
 _DIGEST = const(8)
+
+
+def _checked(data: bytes) -> bytes:
+    return data + crc32(data).to_bytes(4, "big")
 
 
 def header(version: int, size: int, digest: bytes) -> bytes:
     """Return what a config's file begins with."""
-    head = pack(_HEAD, version, size, digest)
-    return head + crc32(head).to_bytes(4, "big")
+    return _checked(pack(_HEAD, version, size, digest))
 
 
 def read_header(folder: str, slot: str) -> "tuple | None":
@@ -61,7 +65,7 @@ def read_header(folder: str, slot: str) -> "tuple | None":
     try:
         with open(folder + "/" + slot, "rb") as file:
             head = file.read(HEADER)
-            if len(head) == HEADER and crc32(head[:-4]) == int.from_bytes(head[-4:], "big"):
+            if len(head) == HEADER and head == _checked(head[:-4]):
                 return unpack(_HEAD, head[:-4]) + (file.seek(0, 2) - HEADER,)
     except OSError:
         pass
@@ -86,7 +90,7 @@ def mark(folder: str, stage: int, trial_s: int, counter: int) -> None:
     """Say what becomes of `new`. Raises OSError."""
     path = folder + "/trial"
     with open(path + ".new", "wb") as file:
-        file.write(pack(_MARK, stage, trial_s, counter))
+        file.write(_checked(pack(_MARK, stage, trial_s, counter)))
     os.rename(path + ".new", path)
 
 
@@ -102,10 +106,11 @@ def unmark(folder: str) -> bool:
 def _marker(folder: str) -> tuple:
     try:
         with open(folder + "/trial", "rb") as file:
-            found = file.read(8)
+            found = file.read(_MARKER)
     except OSError:
         return 0, 0, 0
-    return unpack(_MARK, found) if len(found) == 7 else (RUN, 0, 0)
+    whole = len(found) == _MARKER and found == _checked(found[:-4])
+    return unpack(_MARK, found[:-4]) if whole else (RUN, 0, 0)
 
 
 def keep(folder: str) -> bool:
