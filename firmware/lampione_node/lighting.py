@@ -120,7 +120,11 @@ class Lighting:
             config = None
             program = Frugal(None, self._name)
             self.sensed.fault = True
-        if not config:
+        if config:
+            self.lamp.design_percent = max(1, min(100, program.lamp[0]))
+            if hasattr(self.lamp.output, "shape"):
+                self.lamp.output.shape(*program.lamp[5:8])
+        else:
             program.lamp = (self.lamp.design_percent,) + program.lamp[1:]
         self._program = program
         self._twilight = self._reduction = None

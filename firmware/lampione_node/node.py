@@ -7,6 +7,7 @@ import sys
 from time import ticks_add, ticks_diff, ticks_ms
 
 import machine
+from lampione_protocol.schema import SETUP
 from micropython import const
 
 from .burn import BurnHours
@@ -18,6 +19,9 @@ from .outbox import Outbox
 from .parts import NAMES, build
 from .post import (
     BOOT,
+    CONFIG_DAMAGED,
+    CONFIG_REVERTED,
+    ERROR,
     INFO,
     LAMP_CHANGED,
     OVERRIDE_ENDED,
@@ -50,6 +54,8 @@ _OVERRIDE = const(3)
 _GROUP = const(5)
 _BOOSTS_MS = const(60000)  # who walks up and down fills no flash
 _RESETS = const(5)
+_TRIAL = const(1)  # a config's state
+_DAMAGED = const(2)
 
 
 def hardware() -> int:
@@ -62,7 +68,7 @@ def hardware() -> int:
 class Node:
     """Everything of one boot."""
 
-    def __init__(self, settings: dict, faults: list, lamp, key: bytes, config=None) -> None:  # type: ignore[no-untyped-def]
+    def __init__(self, settings: dict, faults: list, lamp, key: bytes) -> None:  # type: ignore[no-untyped-def]
         state = State("/state/numbers")
         state.start()
         self._lamp = lamp
@@ -72,13 +78,18 @@ class Node:
         identity = Identity(settings["node"], key, state.boot)
         outbox = Outbox("/outbox", settings["outbox_bytes"], state.acked)
         self._post = post = Post(identity.sealer, outbox, self._clock)
+        self._setup = None  # made when it is needed: 3 kB
+        self._config = config = settings.pop("config")
         self._lighting = lighting = None
         if lamp:
             from .lighting import Lighting
 
+            blob = config.get("blob")
             self._lighting = lighting = Lighting(
-                lamp, self._clock, state, settings["node"].encode(), config, degrees
+                lamp, self._clock, state, settings["node"].encode(), blob, degrees
             )
+            if config["state"] == _DAMAGED and not blob:
+                lighting.sensed.fault = True
         self._commands = Commands(post, state, lighting)
         self._supervisor = supervisor = Supervisor(
             machine.WDT(timeout=_WATCHDOG_MS), self._on_fault, self._clock.poll
@@ -153,16 +164,24 @@ class Node:
                 for i in range(len(sensor.states)):
                     profile |= 1 << sensor.sensor + i
             major, minor, patch = VERSION
-            facts = major << 12 | minor << 6 | patch, hardware(), profile, cause, 0
+            facts = major << 12 | minor << 6 | patch, hardware(), profile, cause, config
             self._uplink = Uplink(settings, self._wifi, identity, post, self._commands, facts)
+            self._uplink.on_config = self._on_config
             supervisor.add("uplink", self._uplink.run, 30)
         self._about = (settings["node"], state.boot, identity.epoch.hex()) + VERSION
         post.event(BOOT, INFO, cause)
         if faults:
             post.event(SETTINGS_DAMAGED, WARNING, len(faults))
+        if config["state"] == _DAMAGED:
+            post.event(CONFIG_DAMAGED, ERROR, config["version"])
+        if "reverted" in config:
+            post.event(CONFIG_REVERTED, WARNING, config["reverted"])
+        config["blob"] = None  # the lighting has it
 
     async def run(self) -> None:
         """Serve until cancelled."""
+        if self._config["state"] == _TRIAL:
+            self._make_setup().begin()
         gc.collect()
         gc.threshold(gc.mem_free() // 4)
         print("lampione node %s boot %d epoch %s firmware %d.%d.%d" % self._about)
@@ -176,6 +195,8 @@ class Node:
 
     def _status(self) -> tuple:
         faults = self._faults
+        if self._config["state"] == _DAMAGED:
+            faults |= _FAULT_SETTINGS
         if not self._clock.quality():
             faults |= FAULT_CLOCK
         if self._state.failed or self._post.outbox.failed:
@@ -224,12 +245,31 @@ class Node:
         self._cleaning = asyncio.create_task(dust.clean())
         return True
 
+    def _make_setup(self):  # type: ignore[no-untyped-def]
+        gc.collect()
+        from .setup import Setup
+
+        setup = Setup(self._commands, self._post, self._config, self._on_reboot)
+        setup.on_config = self._light_by
+        self._setup = setup
+        return setup
+
+    def _on_config(self, kind: int, counter: int, buf: bytearray, start: int, end: int) -> None:
+        setup = self._setup
+        if kind == SETUP:
+            (setup or self._make_setup()).execute(counter, buf, start, end)
+        elif setup:
+            setup.chunk(buf, start, end)
+
+    def _light_by(self, blob) -> None:  # type: ignore[no-untyped-def]
+        """Light by another config from now on; None: by the settings' file alone."""
+
     def _on_reboot(self, seq: int) -> None:
         self._rebooting = asyncio.create_task(self._reboot(seq))
 
     async def _reboot(self, seq: int) -> None:
         for _ in range(_REBOOT_MS // 50):
-            if self._uplink.published >= seq:
+            if not self._uplink or self._uplink.published >= seq:
                 break
             await asyncio.sleep_ms(50)
         self._state.acked = self._post.outbox.acked
@@ -237,7 +277,7 @@ class Node:
         machine.reset()
 
 
-def run(settings: dict, faults: list, lamp, config=None) -> None:  # type: ignore[no-untyped-def]
+def run(settings: dict, faults: list, lamp) -> None:  # type: ignore[no-untyped-def]
     """Run until Ctrl-C; return at once when this node has no name or no key."""
     if not settings["node"]:
         print("lampione: no name in /settings.json: the lamp burns, nothing else runs")
@@ -247,4 +287,4 @@ def run(settings: dict, faults: list, lamp, config=None) -> None:  # type: ignor
     except (OSError, ValueError):
         print("lampione: no key of 32 bytes in /node.key: the lamp burns, nothing else runs")
         return
-    asyncio.run(Node(settings, faults, lamp, key, config).run())
+    asyncio.run(Node(settings, faults, lamp, key).run())

@@ -38,9 +38,13 @@ class Dimmer:
     failed = None
 
     def __init__(self, machine, part, lamp, level):
-        self._how = lamp.get("curve", 0), lamp.get("duty_low", 0), lamp.get("duty_high", 1000)
+        self.shape(lamp.get("curve", 0), lamp.get("duty_low", 0), lamp.get("duty_high", 1000))
         pin = machine.Pin(part["pin"])
         self._pwm = machine.PWM(pin, freq=_PWM_HZ, duty_u16=duty_u16(level, *self._how))
+
+    def shape(self, curve, low, high):
+        """Follow another curve, see the module, from the next level on."""
+        self._how = curve, low, high
 
     def set(self, level):
         """Show a level, 0 to 10000."""
