@@ -156,6 +156,8 @@ def overlay(given, blob: bytes) -> dict:  # type: ignore[no-untyped-def]
             lamp["design_percent"] = values[0]
             lamp["rated_w"] = values[3]
             lamp["curve"], lamp["duty_low"], lamp["duty_high"] = values[5:8]
+        elif section == GROUP:
+            given["group"] = bytes(content)
         elif section == REPORTING:
             given["report_interval_s"], given["health_interval_s"] = fields(REPORTING, content)[:2]
         elif section in (PARTS, RADIO):

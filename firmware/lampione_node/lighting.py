@@ -103,6 +103,7 @@ class Lighting:
         self.sensed = Sensed()
         self._orders = []
         self._doubtful = []  # (order, until) of before the reboot, which the clock has to judge
+        self._design = lamp.design_percent
         self._level = lamp.level_percent * 100
         self.wait_ms = _REST_MS
         self._second = self._seen = 0
@@ -125,7 +126,8 @@ class Lighting:
             if hasattr(self.lamp.output, "shape"):
                 self.lamp.output.shape(*program.lamp[5:8])
         else:
-            program.lamp = (self.lamp.design_percent,) + program.lamp[1:]
+            self.lamp.design_percent = self._design
+            program.lamp = (self._design,) + program.lamp[1:]
         self._program = program
         self._twilight = self._reduction = None
         self.sensed.reduction = 0
@@ -223,6 +225,15 @@ class Lighting:
         order[AUTHOR] = author
         self.lamp.order()
 
+    def reach(self) -> int:
+        """Return from how many neighbours on either side a wave is followed."""
+        return self._program.presence[3]
+
+    def hear(self, kind: int, level_percent: int, hold_s: int, author: int) -> None:
+        """Raise the light: somebody walks, here (SENSOR) or nearby (GROUP)."""
+        ramp_ms = self._program.presence[2] * 100
+        self.boost(kind, min(level_percent, 100) * 100, hold_s, ramp_ms, author)
+
     def _keep(self) -> None:
         """Write down the orders that a power cut must not end or prolong."""
         rows = b""
@@ -297,11 +308,11 @@ class Lighting:
 
     def _see(self) -> None:
         traffic = self.radar.traffic
-        level, hold_s, ramp_ds, _ = self._program.presence
+        level, hold_s, _, _ = self._program.presence
         if traffic.seen != self._seen:
             self._seen = traffic.seen
             if level and hold_s:
-                self.boost(SENSOR, min(level, 100) * 100, hold_s, ramp_ds * 100, 0)
+                self.hear(SENSOR, level, hold_s, 0)
                 if self.on_presence:
                     self.on_presence(level, hold_s)
         if self._second == 0 and self._program.traffic[0]:

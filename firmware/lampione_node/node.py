@@ -54,6 +54,7 @@ _OVERRIDE = const(3)
 _GROUP = const(5)
 _BOOSTS_MS = const(60000)  # who walks up and down fills no flash
 _RESETS = const(5)
+_GROUP_KEY = const(18)  # bytes before a group's name
 _TRIAL = const(1)  # a config's state
 _DAMAGED = const(2)
 
@@ -167,6 +168,12 @@ class Node:
             facts = major << 12 | minor << 6 | patch, hardware(), profile, cause, config
             self._uplink = Uplink(settings, self._wifi, identity, post, self._commands, facts)
             self._uplink.on_config = self._on_config
+            group = settings.get("group")
+            if lighting and group and len(group) > _GROUP_KEY:
+                from .waves import Waves
+
+                shard = settings["shard"]
+                self._uplink.waves = Waves(group, shard, identity.epoch, lighting, self._clock)
             supervisor.add("uplink", self._uplink.run, 30)
         self._about = (settings["node"], state.boot, identity.epoch.hex()) + VERSION
         post.event(BOOT, INFO, cause)
@@ -262,7 +269,14 @@ class Node:
             setup.chunk(buf, start, end)
 
     def _light_by(self, blob) -> None:  # type: ignore[no-untyped-def]
-        """Light by another config from now on; None: by the settings' file alone."""
+        """Light by another config from now on; None: by the settings' file alone.
+
+        Raises ValueError for one that is damaged.
+        """
+        if self._lighting:
+            self._lighting.configure(blob)
+            if blob and self._lighting.sensed.fault:
+                raise ValueError("config")
 
     def _on_reboot(self, seq: int) -> None:
         self._rebooting = asyncio.create_task(self._reboot(seq))

@@ -99,6 +99,7 @@ class Uplink:
         self._frame = memoryview(bytearray(FRAME_MAX))
         self._since = ticks_ms()
         self._heard = self._broken = False
+        self.waves = None  # of a group, if the node belongs to one
         self.connected = False
         self.published = 0  # the newest frame that the broker has acknowledged
         self.refused = [0] * 7
@@ -108,8 +109,11 @@ class Uplink:
 
     # What comes
 
-    def _on_message(self, _topic: str, payload: bytes) -> None:
+    def _on_message(self, there: str, payload: bytes) -> None:
         try:
+            if self.waves and there == self.waves.topic:
+                self.waves.take(payload)
+                return
             frame = bytearray(payload)
             kind, counter, end = self._identity.opener.open(frame)
             if kind == COMMAND:
@@ -235,6 +239,20 @@ class Uplink:
             print("uplink:", repr(error))
             self._broken = True
 
+    async def _tell_group(self, connection) -> None:  # type: ignore[no-untyped-def]
+        """Publish what the group is told, once: it is of the moment."""
+        waves = self.waves
+        try:
+            await connection.subscribe(waves.topic, 0)
+            while True:
+                await waves.due.wait()
+                frame = waves.frame()
+                if frame:
+                    await connection.publish(waves.topic, frame, 0)
+        except Exception as error:
+            print("uplink:", repr(error))
+            self._broken = True
+
     def _from_the_start(self) -> None:
         """Send everything that is not acknowledged, and from now on what is new first."""
         box = self._box
@@ -293,6 +311,8 @@ class Uplink:
         self._from_the_start()
         self.connected = True
         workers = [asyncio.create_task(self._work(connection)) for _ in range(_IN_FLIGHT)]
+        if self.waves:
+            workers.append(asyncio.create_task(self._tell_group(connection)))
         try:
             while not self._broken and self._wifi.joined():
                 now = ticks_ms()

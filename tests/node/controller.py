@@ -11,7 +11,7 @@ import paho.mqtt.client as mqtt
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESCCM
 from lampione_hil import firmware
-from lampione_hil.virtual import VirtualBench, VirtualBoard
+from lampione_hil.virtual import VirtualBench, VirtualBoard, World
 from lampione_protocol import codec, names, schema, seal, topics
 from lampione_protocol.errors import ProtocolError
 from paho.mqtt.enums import CallbackAPIVersion
@@ -193,7 +193,9 @@ class Controller:
     def events(self, node: str, code: int) -> list[dict[str, Any]]:
         return [e for e in self.of(node, schema.EVENT) if e["code"] == code]
 
-    def node(self, bench: VirtualBench, node: str, **settings: Any) -> VirtualBoard:
+    def node(
+        self, bench: VirtualBench, node: str, world: World | None = None, **settings: Any
+    ) -> VirtualBoard:
         """Make a node with a key of its own, known here, its power off."""
         key = self.keys[node] = os.urandom(32)
-        return bench.board(node, node_files(node, key, self.port, **settings))
+        return bench.board(node, node_files(node, key, self.port, **settings), world=world)
