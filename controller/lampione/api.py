@@ -143,10 +143,24 @@ class Lost(TypedDict):
 class Order(TypedDict):
     """A command as people give it; `op` of `lampione_protocol.names.OPS`."""
 
-    op: Literal["read", "level", "resume", "identify", "reboot", "time", "hello", "fetch", "clean"]
+    op: Literal[
+        "read",
+        "level",
+        "resume",
+        "identify",
+        "reboot",
+        "time",
+        "hello",
+        "fetch",
+        "clean",
+        "emergency",
+        "maintenance",
+    ]
     level: NotRequired[int]  # %, op level
     ramp_s: NotRequired[float]  # 0 to 409.4, steps of 0.1
-    for_s: NotRequired[int]  # level (required), identify: how long
+    for_s: NotRequired[
+        int
+    ]  # how long: level, emergency, maintenance (required; 0 ends it), identify
     first_seq: NotRequired[int]  # fetch
     last_seq: NotRequired[int]
 

@@ -106,7 +106,14 @@ _RANGES = {
     "last_seq": ("last_seq", 1),
 }
 # An override without an end would outlive its reason: nodes refuse it.
-_NEEDS = {"level": ("level", "for_s"), "fetch": ("first_seq", "last_seq")}
+_NEEDS = {
+    "level": ("level", "for_s"),
+    "fetch": ("first_seq", "last_seq"),
+    "emergency": ("for_s",),
+    "maintenance": ("for_s",),  # 0 ends it
+}
+# What a config's rollout sends by itself.
+_SETUPS = ("offer", "apply", "confirm", "revert")
 _LEAST = {"for_s": 1}  # 0 would be over before it begins
 _MAY = {"level": ("ramp_s",), "resume": ("ramp_s",), "identify": ("for_s",)}
 
@@ -120,8 +127,9 @@ def limits(name: str) -> tuple[float, float]:
 
 def check_order(order: Json) -> Order:
     """Return an order that the wire can carry. Raises OrderError."""
-    if not isinstance(order, dict) or order.get("op") not in names.OPS:
-        raise OrderError(f"a command is an object with an op of {', '.join(names.OPS)}")
+    ops = [op for op in names.OPS if op not in _SETUPS]
+    if not isinstance(order, dict) or order.get("op") not in ops:
+        raise OrderError(f"a command is an object with an op of {', '.join(ops)}")
     op = order["op"]
     needed = _NEEDS.get(op, ())
     for name in needed:
@@ -137,6 +145,7 @@ def check_order(order: Json) -> Order:
         if isinstance(value, bool) or not isinstance(value, int | float):
             raise OrderError(f"{name} is a number")
         low, high = limits(name)
+        low = 0 if op == "maintenance" else low
         scale = _RANGES[name][1]
         if not math.isfinite(value) or not low * scale <= round(value * scale) <= high * scale:
             raise OrderError(f"{name} is from {low:.10g} to {high:.10g}")

@@ -159,7 +159,9 @@ def overlay(given, blob: bytes) -> dict:  # type: ignore[no-untyped-def]
         elif section == GROUP:
             given["group"] = bytes(content)
         elif section == REPORTING:
-            given["report_interval_s"], given["health_interval_s"] = fields(REPORTING, content)[:2]
+            values = fields(REPORTING, content)
+            given["report_interval_s"], given["health_interval_s"] = values[:2]
+            given["privacy"] = values[2:4]
         elif section in (PARTS, RADIO):
             said = json.loads(content)
             if type(said) is not dict:

@@ -42,6 +42,7 @@ _RAMP_MS = const(20)  # how often a ramp of an order is looked at
 _LOOK_MS = const(1000)
 _REST_MS = const(10000)
 _LUX = const(20)  # steps of the light sensor
+_NO_STEP = const(31)  # of a program: the author is none
 _MINUTE = const(60)
 _CELL_S = const(10)
 
@@ -312,7 +313,7 @@ class Lighting:
         if traffic.seen != self._seen:
             self._seen = traffic.seen
             if level and hold_s:
-                self.hear(SENSOR, level, hold_s, 0)
+                self.hear(SENSOR, level, hold_s, _NO_STEP)
                 if self.on_presence:
                     self.on_presence(level, hold_s)
         if self._second == 0 and self._program.traffic[0]:

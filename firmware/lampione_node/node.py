@@ -96,6 +96,9 @@ class Node:
             machine.WDT(timeout=_WATCHDOG_MS), self._on_fault, self._clock.poll
         )
         parts = settings["parts"]
+        few, peaks = settings.get("privacy", (0, 1))
+        if not peaks and "sound" in parts:
+            parts["sound"]["peak_db"] = 0
         cause = min(max(0, machine.reset_cause() - 1), _RESETS)
         sensors = []
         by_name = {}
@@ -125,6 +128,8 @@ class Node:
 
                 by_name["energy"] = gear = Gear(output)
                 sensors.append(gear)
+        if few and "radar" in by_name:
+            by_name["radar"].traffic.least = few
         settings["parts"] = None  # pins and words that nobody needs again
         energy = by_name.get("energy")
         checks = None

@@ -1,6 +1,6 @@
 """An event in words: what happened, and its argument as people read it."""
 
-from lampione_protocol.names import REFUSED, RESET_CAUSES, SENSOR_STATES, SENSORS
+from lampione_protocol.names import LAMP_REASONS, REFUSED, RESET_CAUSES, SENSOR_STATES, SENSORS
 
 from lampione.api import Event
 
@@ -38,10 +38,26 @@ def told(event: Event) -> str:
     if code == "refused frames":
         reason, count = divmod(argument, 1_000_000)
         return f"{count} frames refused ({_word(REFUSED, reason)})"
+    if code == "lamp changed":
+        return f"lamp at {argument & 127} % ({_changed(argument >> 7 & 15, argument >> 11)})"
+    if code.startswith("config "):
+        return f"{code} (version {argument})" if argument else code
     if code in _UNITS:
         unit, steps = _UNITS[code]
         return f"{code} ({argument / steps:g} {unit})"
     return f"{code} ({argument})"
+
+
+def _changed(reason: int, author: int) -> str:
+    """Return why a lamp's level is what it is, and by whom."""
+    word = _word(LAMP_REASONS, reason)
+    if word in ("program", "sensor"):
+        step = author & 31
+        plan = f", plan {author >> 5}" if author >> 5 else ""
+        return f"{word}{plan}" + ("" if step == 31 else f", step {step + 1}")
+    if word in ("override", "emergency", "maintenance"):
+        return f"{word}, command {author}"
+    return f"{word} of member {author}" if word == "group" else word
 
 
 def _word(words: tuple[str, ...], n: int) -> str:

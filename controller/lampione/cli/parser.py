@@ -271,7 +271,9 @@ def _sending(commands: _Commands, common: argparse.ArgumentParser) -> None:
         "send one command to a node and wait for what became of it",
         "  lampione send bligny-1 level 40 --ramp 5s --for 10m\n"
         "  lampione send bligny-1 resume\n"
-        "  lampione send bligny-1 identify --for 30s\n",
+        "  lampione send bligny-1 identify --for 30s\n"
+        "  lampione send bligny-1 maintenance --for 30m    dark, and nobody can light it\n"
+        "  lampione send bligny-1 maintenance --end\n",
     )
     send.add_argument("node", metavar="NODE")
     orders = _Commands(send, "order", common)
@@ -309,7 +311,19 @@ def _sending(commands: _Commands, common: argparse.ArgumentParser) -> None:
     )
     identify = order("identify", "blink, so that someone in the street sees which one it is")
     identify.add_argument("--for", dest="for_s", type=values.duration_s, metavar="T")
-    order("resume", "end an override: back to the program")
+    order("resume", "end an override or an emergency: back to the program")
+    emergency = order("emergency", "as much light as the post allows, whatever the program says")
+    maintenance = order("maintenance", "dark and locked, while somebody works on the lamp")
+    for command in (emergency, maintenance):
+        command.add_argument(
+            "--for",
+            dest="for_s",
+            type=values.duration_s,
+            default=3600.0,
+            metavar="T",
+            help="for T (default: 1h); then the program goes on",
+        )
+    maintenance.add_argument("--end", action="store_true", help="the work is done: light it again")
     order("read", "read the lamp's level")
     order("reboot", "start the node anew")
     order("clean", "blow the particulate sensor's dust out, ten seconds")

@@ -20,7 +20,9 @@ def order_of(options: argparse.Namespace) -> dict[str, Any]:
         _check("--ramp", "ramp_s", ramp_s)
         order["ramp_s"] = ramp_s
     for_s = getattr(options, "for_s", None)
-    if for_s is not None:
+    if getattr(options, "end", False):
+        order["for_s"] = 0
+    elif for_s is not None:
         _check("--for", "for_s", for_s)
         order["for_s"] = round(for_s)
     return order
@@ -70,6 +72,8 @@ def _line(state: dict[str, Any]) -> str:
     text = f"{state['node']}: {state['order']['op']} {state['state']}"
     if state["reason"]:
         text += f": {state['reason']}"
+    if state["reason"] == "locked":
+        text += " (somebody works on the lamp: `maintenance --end` when it is done)"
     if state["level"] is not None and state["final"]:
         text += f", lamp at {state['level']} %"
     return text

@@ -150,6 +150,7 @@ class Traffic:
         self._hum = 0  # a machine's line
         self._hum_ms = self._present_ms = self._hour_ms = self._beam_to_ms = ticks_ms()
         self._counts = [0, 0]  # toward, away, of the interval
+        self.least = _FEW
         self.totals = [0, 0]  # toward, away, since the start
         self.seen = 0  # grows as long as somebody walks
         self._sum = self._max = self._present = 0
@@ -339,12 +340,12 @@ class Traffic:
     def interval(self, duration_ms: int) -> tuple:
         """Return (toward, away, mean km/h, max km/h, presence %) since the last call.
 
-        Mean and maximum are None for fewer than three vehicles.
+        Mean and maximum are None for fewer than `least` vehicles, three or more.
         """
         toward, away = self._counts
         n = toward + away
         mean = top = None
-        if n >= _FEW:
+        if n >= max(_FEW, self.least):
             mean = (self._sum + 5 * n) // (10 * n)
             top = (self._max + 5) // 10
         share = min(100, self._present * 100 // max(1, duration_ms))
