@@ -79,7 +79,7 @@ class Node:
         identity = Identity(settings["node"], key, state.boot)
         outbox = Outbox("/outbox", settings["outbox_bytes"], state.acked)
         self._post = post = Post(identity.sealer, outbox, self._clock)
-        self._setup = None  # made when it is needed: 3 kB
+        self._setup = None  # made when it is needed, and forgotten: 8 kB
         self._config = config = settings.pop("config")
         self._lighting = lighting = None
         if lamp:
@@ -249,6 +249,8 @@ class Node:
             await self._commands.step()
             if self._post.exhausted:
                 machine.reset()
+            if self._setup and self._setup.over:
+                self._forget_setup()
 
     def _on_clean(self) -> bool:
         dust = self._dust
@@ -265,6 +267,12 @@ class Node:
         setup.on_config = self._light_by
         self._setup = setup
         return setup
+
+    def _forget_setup(self) -> None:
+        self._setup = None
+        for name in ("config", "setup"):
+            del sys.modules["lampione_node." + name]
+            delattr(sys.modules["lampione_node"], name)
 
     def _on_config(self, kind: int, counter: int, buf: bytearray, start: int, end: int) -> None:
         setup = self._setup

@@ -44,6 +44,7 @@ class RunningWorld:
     doppler_hz: int = 0
     i2s_frames: int = DMA_FRAMES
     lines: list[LineDevice] = field(default_factory=list)
+    network: tuple[str, str] | None = None
     unplugged: set[str] = field(default_factory=set)
     microvolts: dict[int, int] = field(default_factory=dict)
     levels: dict[int, int] = field(default_factory=dict)
