@@ -1,8 +1,7 @@
-"""Puts the node together from its settings and runs it."""
+"""The node, running: what its tasks share, and what concerns more than one of them."""
 
 import asyncio
 import gc
-import os
 import sys
 from time import ticks_add, ticks_diff, ticks_ms
 
@@ -10,250 +9,96 @@ import machine
 from lampione_protocol.schema import SETUP
 from micropython import const
 
-from .burn import BurnHours
-from .clock import Clock
-from .commands import Commands
 from .drivers import health
-from .identity import Identity, read_key
-from .outbox import Outbox
-from .parts import NAMES, build
-from .post import (
-    BOOT,
-    CONFIG_DAMAGED,
-    CONFIG_REVERTED,
-    ERROR,
-    INFO,
-    LAMP_CHANGED,
-    OVERRIDE_ENDED,
-    SETTINGS_DAMAGED,
-    TASK_RESTARTED,
-    WARNING,
-    Post,
-)
-from .report import (
-    FAULT_CLOCK,
-    FAULT_NETWORK,
-    FAULT_OUTBOX,
-    FAULT_SENSOR,
-    Reporter,
-    degrees,
-)
-from .sensing.air import Air
-from .state import State
-from .supervisor import Supervisor
+from .identity import read_key
+from .post import INFO, LAMP_CHANGED, OVERRIDE_ENDED, TASK_RESTARTED, WARNING
+from .report import FAULT_CLOCK, FAULT_NETWORK, FAULT_OUTBOX
 
 VERSION = (0, 1, 0)
 
-_WATCHDOG_MS = const(45000)  # longer than the longest period of a task
 _REBOOT_MS = const(3000)  # for the result of a reboot to go out
 _FAULT_SETTINGS = const(1)
-_FAULT_LAMP = const(4)
 # The lamp's reasons
 _SENSOR = const(2)
 _OVERRIDE = const(3)
 _GROUP = const(5)
 _BOOSTS_MS = const(60000)  # who walks up and down fills no flash
-_RESETS = const(5)
-_GROUP_KEY = const(18)  # bytes before a group's name
 _TRIAL = const(1)  # a config's state
 _DAMAGED = const(2)
 
 
-def hardware() -> int:
-    """Return the wire's number of what this runs on."""
-    if sys.platform != "esp32":
-        return 0
-    return 2 if "S3" in os.uname().machine else 1
-
-
 class Node:
-    """Everything of one boot."""
+    """Everything of one boot, as `assemble` makes it."""
 
-    def __init__(self, settings: dict, faults: list, lamp, key: bytes) -> None:  # type: ignore[no-untyped-def]
-        state = State("/state/numbers")
-        state.start()
-        self._lamp = lamp
-        self._faults = _FAULT_SETTINGS if faults else 0
-        self._state = state
-        self._clock = Clock(machine.RTC())
-        identity = Identity(settings["node"], key, state.boot)
-        outbox = Outbox("/outbox", settings["outbox_bytes"], state.acked)
-        self._post = post = Post(identity.sealer, outbox, self._clock)
-        self._setup = None  # made when it is needed, and forgotten: 8 kB
-        self._config = config = settings.pop("config")
-        self._lighting = lighting = None
-        if lamp:
-            from .lighting import Lighting
-
-            blob = config.get("blob")
-            self._lighting = lighting = Lighting(
-                lamp, self._clock, state, settings["node"].encode(), blob, degrees
-            )
-            if config["state"] == _DAMAGED and not blob:
-                lighting.sensed.fault = True
-        self._commands = Commands(post, state, lighting)
-        self._supervisor = supervisor = Supervisor(
-            machine.WDT(timeout=_WATCHDOG_MS), self._on_fault, self._clock.poll
-        )
-        parts = settings["parts"]
-        few, peaks = settings.get("privacy", (0, 1))
-        if not peaks and "sound" in parts:
-            parts["sound"]["peak_db"] = 0
-        cause = min(max(0, machine.reset_cause() - 1), _RESETS)
-        sensors = []
-        by_name = {}
-        air = Air()
-        for name in NAMES:
-            if name in parts:
-                try:
-                    sensor = build(name, machine, parts[name], post, air)
-                    sensors.append(sensor)
-                    by_name[name] = sensor
-                    supervisor.add(name, sensor.run, sensor.period_s)
-                except Exception as error:  # whatever a part lacks, the others serve
-                    print("lampione:", name, repr(error))
-                    self._faults |= FAULT_SENSOR
-        if lighting:
-            lighting.ambient = by_name.get("light")
-            lighting.radar = by_name.get("radar")
-            supervisor.add("lamp", self._run_lamp, 20)
-            supervisor.add("lighting", lighting.run, 20)
-        elif "lamp" in parts:
-            self._faults |= _FAULT_LAMP
-        output = lamp.output if lamp else None
-        if hasattr(output, "run"):  # DALI: it has work of its own, and a meter
-            supervisor.add("dali", output.run, output.period_s)
-            if "energy" not in by_name:
-                from .parts.gear import Gear
-
-                by_name["energy"] = gear = Gear(output)
-                sensors.append(gear)
-        if few and "radar" in by_name:
-            by_name["radar"].traffic.least = few
-        settings["parts"] = None  # pins and words that nobody needs again
-        energy = by_name.get("energy")
-        checks = None
-        if energy or "light" in by_name or "radar" in by_name or "tilt" in by_name:
-            from .sensing.checks import Checks
-
-            rated_w = settings["lamp"]["rated_w"]
-            checks = Checks(post, lamp, energy, by_name.get("tilt"), rated_w)
-            supervisor.add("checks", checks.run, 30)
-        if lamp:
-            self._burn = BurnHours(state, lamp, energy, settings["lamp"]["rated_w"])
-        reporter = Reporter(
-            post,
-            sensors,
-            lamp,
-            self._status,
-            state,
-            air,
-            settings["report_interval_s"],
-            settings["health_interval_s"],
-            checks,
-        )
-        supervisor.add("report", reporter.run, 10)
-        self._commands.on_health = reporter.health
-        self._dust = by_name.get("particulates")
-        self._commands.on_clean = self._on_clean
-        self._commands.on_reboot = self._on_reboot
-        supervisor.add("commands", self._run_commands, 20)
-        self._uplink = None
-        if settings["broker"]:
-            from .uplink import Uplink
-            from .wifi import Wifi
-
-            self._wifi = Wifi(settings["wifi"])
-            supervisor.add("wifi", self._wifi.run, 30)
-            profile = 0
-            for sensor in sensors:
-                for i in range(len(sensor.states)):
-                    profile |= 1 << sensor.sensor + i
-            major, minor, patch = VERSION
-            facts = major << 12 | minor << 6 | patch, hardware(), profile, cause, config
-            self._uplink = Uplink(settings, self._wifi, identity, post, self._commands, facts)
-            self._uplink.on_config = self._on_config
-            group = settings.get("group")
-            if lighting and group and len(group) > _GROUP_KEY:
-                from .waves import Waves
-
-                shard = settings["shard"]
-                self._uplink.waves = Waves(group, shard, identity.epoch, lighting, self._clock)
-            supervisor.add("uplink", self._uplink.run, 30)
-        self._about = (settings["node"], state.boot, identity.epoch.hex()) + VERSION
-        post.event(BOOT, INFO, cause)
-        if faults:
-            post.event(SETTINGS_DAMAGED, WARNING, len(faults))
-        if config["state"] == _DAMAGED:
-            post.event(CONFIG_DAMAGED, ERROR, config["version"])
-        if "reverted" in config:
-            post.event(CONFIG_REVERTED, WARNING, config["reverted"])
-        config["blob"] = None  # the lighting has it
+    def __init__(self) -> None:
+        self.lamp = self.lighting = self.burn = self.dust = None
+        self.post = self.clock = self.state = self.commands = self.supervisor = None
+        self.uplink = self.wifi = self.config = self.about = None
+        self.setup = None  # made when it is needed, and forgotten: 8 kB
+        self.faults = 0
 
     async def run(self) -> None:
         """Serve until cancelled."""
-        if self._config["state"] == _TRIAL:
+        if self.config["state"] == _TRIAL:
             self._make_setup().begin()
         gc.collect()
         gc.threshold(gc.mem_free() // 4)
-        print("lampione node %s boot %d epoch %s firmware %d.%d.%d" % self._about)
-        await self._supervisor.run()
+        print("lampione node %s boot %d epoch %s firmware %d.%d.%d" % self.about)
+        await self.supervisor.run()
 
-    def _on_fault(self, name: str, text: str, restarts: int) -> None:
+    def on_fault(self, name: str, text: str, restarts: int) -> None:
         print("lampione:", name, text)
         if restarts & (restarts - 1) == 0:  # the first, second, fourth ...: hours cost no flash
-            self._post.event(TASK_RESTARTED, WARNING, restarts)
-            self._post.log(WARNING, name + " " + text)
+            self.post.event(TASK_RESTARTED, WARNING, restarts)
+            self.post.log(WARNING, name + " " + text)
 
-    def _status(self) -> tuple:
-        faults = self._faults
-        if self._config["state"] == _DAMAGED:
+    def status(self) -> tuple:
+        faults = self.faults
+        if self.config["state"] == _DAMAGED:
             faults |= _FAULT_SETTINGS
-        if not self._clock.quality():
+        if not self.clock.quality():
             faults |= FAULT_CLOCK
-        if self._state.failed or self._post.outbox.failed:
+        if self.state.failed or self.post.outbox.failed:
             faults |= FAULT_OUTBOX
-        uplink = self._uplink
+        uplink = self.uplink
         if not uplink or not uplink.connected:
             faults |= FAULT_NETWORK
         refused = sum(uplink.refused) if uplink else 0
-        rssi = self._wifi.rssi() if uplink else None
-        return faults, rssi, self._supervisor.restarts, refused
+        rssi = self.wifi.rssi() if uplink else None
+        return faults, rssi, self.supervisor.restarts, refused
 
-    async def _run_lamp(self, check_in) -> None:  # type: ignore[no-untyped-def]
-        lamp = self._lamp
+    async def run_lamp(self, check_in) -> None:  # type: ignore[no-untyped-def]
+        lamp = self.lamp
         was = lamp.reason, lamp.author
         boosted_ms = ticks_add(ticks_ms(), -_BOOSTS_MS)
         while True:
             check_in()
             await lamp.step()
             lamp.update()
-            self._burn.step()
+            self.burn.step()
             now = lamp.reason, lamp.author
             if now == was:
                 continue
             if was[0] == _OVERRIDE and now[0] <= _GROUP:
-                self._post.event(OVERRIDE_ENDED, INFO, lamp.level_percent)
+                self.post.event(OVERRIDE_ENDED, INFO, lamp.level_percent)
             boosts = was[0] in (_SENSOR, _GROUP) or now[0] in (_SENSOR, _GROUP)
             if not boosts or ticks_diff(ticks_ms(), boosted_ms) >= _BOOSTS_MS:
                 if boosts:
                     boosted_ms = ticks_ms()
-                self._post.event(
-                    LAMP_CHANGED, INFO, lamp.level_percent | now[0] << 7 | now[1] << 11
-                )
+                self.post.event(LAMP_CHANGED, INFO, lamp.level_percent | now[0] << 7 | now[1] << 11)
             was = now
 
-    async def _run_commands(self, check_in) -> None:  # type: ignore[no-untyped-def]
+    async def run_commands(self, check_in) -> None:  # type: ignore[no-untyped-def]
         while True:
             check_in()
-            await self._commands.step()
-            if self._post.exhausted:
+            await self.commands.step()
+            if self.post.exhausted:
                 machine.reset()
-            if self._setup and self._setup.over:
+            if self.setup and self.setup.over:
                 self._forget_setup()
 
-    def _on_clean(self) -> bool:
-        dust = self._dust
+    def on_clean(self) -> bool:
+        dust = self.dust
         if not dust or not dust.cleans or dust.states[0] in (health.SILENT, health.ABSENT):
             return False
         self._cleaning = asyncio.create_task(dust.clean())
@@ -263,19 +108,19 @@ class Node:
         gc.collect()
         from .setup import Setup
 
-        setup = Setup(self._commands, self._post, self._config, self._on_reboot)
+        setup = Setup(self.commands, self.post, self.config, self.on_reboot)
         setup.on_config = self._light_by
-        self._setup = setup
+        self.setup = setup
         return setup
 
     def _forget_setup(self) -> None:
-        self._setup = None
+        self.setup = None
         for name in ("config", "setup"):
             del sys.modules["lampione_node." + name]
             delattr(sys.modules["lampione_node"], name)
 
-    def _on_config(self, kind: int, counter: int, buf: bytearray, start: int, end: int) -> None:
-        setup = self._setup
+    def on_config(self, kind: int, counter: int, buf: bytearray, start: int, end: int) -> None:
+        setup = self.setup
         if kind == SETUP:
             (setup or self._make_setup()).execute(counter, buf, start, end)
         elif setup:
@@ -286,21 +131,21 @@ class Node:
 
         Raises ValueError for one that is damaged.
         """
-        if self._lighting:
-            self._lighting.configure(blob)
-            if blob and self._lighting.sensed.fault:
+        if self.lighting:
+            self.lighting.configure(blob)
+            if blob and self.lighting.sensed.fault:
                 raise ValueError("config")
 
-    def _on_reboot(self, seq: int) -> None:
+    def on_reboot(self, seq: int) -> None:
         self._rebooting = asyncio.create_task(self._reboot(seq))
 
     async def _reboot(self, seq: int) -> None:
         for _ in range(_REBOOT_MS // 50):
-            if not self._uplink or self._uplink.published >= seq:
+            if not self.uplink or self.uplink.published >= seq:
                 break
             await asyncio.sleep_ms(50)
-        self._state.acked = self._post.outbox.acked
-        self._state.save()
+        self.state.acked = self.post.outbox.acked
+        self.state.save()
         machine.reset()
 
 
@@ -314,4 +159,12 @@ def run(settings: dict, faults: list, lamp) -> None:  # type: ignore[no-untyped-
     except (OSError, ValueError):
         print("lampione: no key of 32 bytes in /node.key: the lamp burns, nothing else runs")
         return
-    asyncio.run(Node(settings, faults, lamp, key).run())
+    node = Node()
+    from .assemble import assemble
+
+    assemble(node, settings, faults, lamp, key, VERSION)
+    del assemble, settings, key
+    for name in ("assemble",):
+        del sys.modules["lampione_node." + name]
+        delattr(sys.modules["lampione_node"], name)
+    asyncio.run(node.run())

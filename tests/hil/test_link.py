@@ -256,15 +256,22 @@ def test_a_small_node_holds_only_what_it_needs() -> None:
     from benchmarks import memory
 
     assert sorted(memory.imported(memory.SMALL)) == [
+        "lampione_light",
         "lampione_node",
         "lampione_node.app",
+        "lampione_node.drivers_dimmer",
         "lampione_node.drivers_ics43434",
         "lampione_node.drivers_sht45",
+        "lampione_node.identity",
         "lampione_node.lamp",
+        "lampione_node.lighting",
         "lampione_node.node",
         "lampione_node.parts_climate",
         "lampione_node.parts_sound",
         "lampione_node.sensing_flat",
         "lampione_node.sensing_sound",
+        "lampione_node.state",
         "lampione_node.uplink",
+        "lampione_protocol",
+        "lampione_protocol.topics",
     ]
