@@ -2,9 +2,10 @@
 
 import struct
 from collections.abc import Iterator
+from datetime import UTC, datetime
 
 from hypothesis import strategies as st
-from lampione_light import level, layout
+from lampione_light import layout, level
 
 from tests.light.reference import (
     CLOCK,
@@ -16,8 +17,6 @@ from tests.light.reference import (
     Rule,
     Senses,
     Step,
-    datetime,
-    UTC,
 )
 
 MILAN = (4546420, 919000)
@@ -159,7 +158,12 @@ def sensed(senses: Senses) -> level.Sensed:
 
 
 BEGIN, END = seconds(2020, 1, 2), seconds(2053, 12, 30)
-CHANGES = [seconds(2026, 3, 29, 1), seconds(2026, 10, 25, 1), seconds(2024, 2, 29), seconds(2027, 1, 1)]
+CHANGES = [
+    seconds(2026, 3, 29, 1),
+    seconds(2026, 10, 25, 1),
+    seconds(2024, 2, 29),
+    seconds(2027, 1, 1),
+]
 NOW = st.one_of(
     st.integers(BEGIN, END),
     st.builds(int.__add__, st.sampled_from(CHANGES), st.integers(-86400, 86400)),
