@@ -134,6 +134,12 @@ def test_dwell() -> None:
     assert effective(winter, plans={0: up}, dwell_s=3600) == [("19:00", 0, 80), ("19:10", 2, 100)]
 
 
+def test_noon_is_the_first_instant_of_a_lighting_day() -> None:
+    there = program(plans={0: (Step(CLOCK, 0, 80, 0), Step(CLOCK, 720, 60, 0))})
+    found = [there.at(seconds(2026, 1, 10, 11) + off) for off in (-1, 0)]
+    assert found == [(8000, 0), (6000, 1)]
+
+
 def test_steps_at_one_instant() -> None:
     """The one that is written last counts, wherever the others would lead."""
     both = (Step(CLOCK, 1200, 80, 0), Step(CLOCK, 1260, 20, 0), Step(CLOCK, 1260, 50, 600))

@@ -118,6 +118,33 @@ def test_at_the_very_second(config: Config, node: bytes, senses: Senses, now: in
             assert level_at(program, (at, senses, ())) == expected.level(at, senses, ())
 
 
+EVENING = st.lists(
+    st.builds(
+        Step,
+        st.just(CLOCK),
+        st.integers(216, 240).map(lambda n: n * 5),
+        st.sampled_from([0, 30, 50, 80, 100]),
+        st.sampled_from([0, 0, 200, 300, 1000]),
+    ),
+    min_size=2,
+    max_size=8,
+)
+
+
+@settings(deadline=None, max_examples=60)
+@given(EVENING, st.sampled_from([0, 1, 299, 300, 301, 900, 3600]))
+def test_steps_in_each_others_way(steps: list[Step], dwell_s: int) -> None:
+    """Within two hours: every instant at which one begins, a wait end; and between."""
+    config = Config(*MILAN, dwell_s=dwell_s, plans={0: tuple(steps)})
+    program = Program(configs.blob(config), b"")
+    expected = by_reference(config, b"")
+    times = {when for when, _, _ in expected.times(expected.day(seconds(2026, 1, 10, 17)))}
+    times |= {when + n * dwell_s for when in times for n in (1, 2)}
+    times |= {when + step.ramp_s // 2 for when in times for step in steps}
+    for now in [when + n for when in times for n in (-1, 0)]:
+        assert program.at(now) == expected.planned(now)
+
+
 @settings(deadline=None, max_examples=100)
 @given(configs.configs(configs.CLOCK_STEP, 65, hostile=False), NODE, SENSED, RAISING, NOW)
 def test_the_level_is_the_references_by_astrals_sun(

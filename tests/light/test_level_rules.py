@@ -71,6 +71,16 @@ def test_the_minimum_wins(minimum: int, maximum: int, design: int, want: int) ->
     assert level.level_at(cold, MIDNIGHT, sensed, [])[0] == 3000
 
 
+def test_the_post_allows_no_more_to_any_order() -> None:
+    """The maximum is not for emergency and maintenance; budget and heat are for all."""
+    there = program(maximum=60, rated_w=100, budget_w=70)
+    found = []
+    for kind in (level.OVERRIDE, level.EMERGENCY, level.MAINTENANCE):
+        order = [kind, 9000, 0, 1000, 0, 0, 0]
+        found.append(level.level_at(there, MIDNIGHT, level.Sensed(), [order])[0])
+    assert found == [6000, 7000, 7000]
+
+
 def test_traffic_tells_its_reason_where_it_lowers() -> None:
     sensed = level.Sensed()
     there = program(plans={0: (Step(CLOCK, 900, 80, 0),)}, traffic=(600, 100, 50))
