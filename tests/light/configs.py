@@ -143,8 +143,12 @@ SENSED = st.builds(
     st.one_of(st.none(), st.integers(0, 1 << 20)),
     st.one_of(st.none(), st.integers(-60, 150)),
 )
-LEVEL = st.integers(0, 10000)
-LENGTH = st.one_of(st.integers(0, 120000), st.integers(0, 1_000_000_000))
+LEVEL = st.one_of(st.sampled_from([0, 10000]), st.integers(0, 10000))
+LENGTH = st.one_of(
+    st.sampled_from([0, 1000, 1001, 2000, 60000]),
+    st.integers(0, 120000),
+    st.integers(0, 1_000_000_000),
+)
 
 
 def orders(kinds: tuple[int, ...]) -> st.SearchStrategy[tuple[Order, ...]]:

@@ -97,3 +97,14 @@ def test_every_night_has_its_steps() -> None:
     assert hours.count(23 * 3600) == hours.count(25 * 3600) == 1
     for day in range(first, first + 365):
         assert len(program.steps(day)) == len(PLAN)
+
+
+@pytest.mark.parametrize("offset_min", [600, 630, 645, 660])
+def test_a_clock_that_is_changed_at_noon(offset_min: int) -> None:
+    """No such zone is known; of a noon that is there twice the first counts, once and for all."""
+    there = Config(*MILAN, offset_min=offset_min)
+    program, expected = Program(configs.blob(there), b""), Reference(there, b"")
+    for change in (seconds(2026, 3, 29, 1), seconds(2026, 10, 25, 1)):
+        days = [program.day(now) for now in range(change - 9000, change + 9000, 60)]
+        assert days == sorted(days)
+        assert days == [expected.day(now) for now in range(change - 9000, change + 9000, 60)]

@@ -81,6 +81,14 @@ def test_the_post_allows_no_more_to_any_order() -> None:
     assert found == [6000, 7000, 7000]
 
 
+def test_an_override_may_be_dark_but_not_too_dim() -> None:
+    found = []
+    for want in (0, 1, 500, 3000):
+        order = [level.OVERRIDE, want, 0, 1000, 0, 0, 0]
+        found.append(level.level_at(program(minimum=10), MIDNIGHT, level.Sensed(), [order])[0])
+    assert found == [0, 1000, 1000, 3000]
+
+
 def test_traffic_tells_its_reason_where_it_lowers() -> None:
     sensed = level.Sensed()
     there = program(plans={0: (Step(CLOCK, 900, 80, 0),)}, traffic=(600, 100, 50))
@@ -98,11 +106,12 @@ def test_no_config_is_the_design_level_all_the_time() -> None:
         assert level.level_at(there, None, level.Sensed(), []) == (10000, level.FAULT, 0)
 
 
-def test_presence_comes_and_goes_by_ramps() -> None:
+@pytest.mark.parametrize("kind", [level.SENSOR, level.GROUP])
+def test_presence_comes_and_goes_by_ramps(kind: int) -> None:
     """Up in two seconds, five at the top, down in two."""
     there = program(plans={0: (Step(CLOCK, 0, 20, 0),)})
     found = []
     for ms in range(0, 11000, 1000):
-        order = [level.SENSOR, 10000, 2000, 7000, ms, 0, 0]
+        order = [kind, 10000, 2000, 7000, ms, 0, 0]
         found.append(level.level_at(there, MIDNIGHT, level.Sensed(), [order])[0] // 100)
     assert found == [20, 60, 100, 100, 100, 100, 100, 100, 60, 20, 20]
