@@ -17,10 +17,10 @@ is `minimum` percent or more, and 1 % or more whatever the config says. Where no
 night it is night, at the design level; a node with a config that has no time is so by fault, in
 the dark, and one without any config by design.
 
-Levels are 0.01 %, 100 % at most. Constant light output lowers the program's levels, traffic and
-presence included, while the lamp is young. The maximum lowers every level but those of maintenance
-and emergency; the post's power budget and the heat lower every one; none goes below the minimum,
-but for an override of 0 and maintenance.
+Levels are whole 0.01 %, rounded down wherever one is computed, 100 % at most. Constant light output
+lowers the program's levels, traffic and presence included, while the lamp is young. The maximum
+lowers every level but those of maintenance and emergency; the post's power budget and the heat
+lower every one; none goes below the minimum, but for an override of 0 and maintenance.
 """
 
 from lampione_light.tonight import Tonight
@@ -37,7 +37,8 @@ MAINTENANCE = 7
 
 FULL = 10000
 
-# An order: [kind, level, ramp ms, length ms, elapsed ms, level when it began, author]
+# An order: [kind, level, ramp ms, length ms, elapsed ms, level when it began, author]. No length is
+# beyond a million seconds, no ramp beyond 65535: a board's small integers hold no more.
 KIND = 0
 LEVEL = 1
 RAMP = 2
@@ -90,7 +91,10 @@ def lasts(order: list) -> bool:
 
 
 def raised(base: int, order: list) -> int:
-    """Return a level with somebody walking: up by a ramp, and down by one at the end."""
+    """Return a level with somebody walking: up by a ramp, and down by one at the end.
+
+    Of two such orders a neighbour's raises what the own has raised.
+    """
     target, ramp, length, elapsed = order[LEVEL], order[RAMP], order[LENGTH], order[ELAPSED]
     if target <= base or not lasts(order):
         return base

@@ -137,16 +137,20 @@ class Program(Tonight):
         """Return (noon, on, off, next noon), of a day of the sun's own."""
         noon = sun.noon(day, self._longitude)
         end = sun.noon(day + 1, self._longitude)
-        sunset, what = sun.event(day, self._latitude, self._longitude, False)
+        sunset, what = self._event(day, False)
         if what == sun.ALWAYS_UP:
             return noon, noon, noon, end
         on = noon if what else min(max(noon, sunset + self._on_s), end)
-        sunrise, up = sun.event(day + 1, self._latitude, self._longitude, True)
+        sunrise, up = self._event(day, True)
         off = end if up else max(noon, min(sunrise + self._off_s, end))
         if off <= on:
             on = noon if what else sunset
             off = end if up else max(on, sunrise)
         return noon, on, off, end
+
+    def _event(self, day: int, rises: bool) -> tuple:
+        """Return the sunset of a day of the sun's, or the sunrise that ends its night."""
+        return sun.event(day + rises, self._latitude, self._longitude, rises)
 
     def steps(self, day: int) -> list:
         """Return [(when, which, ramp s, level), ...] of a lighting day in order, without the delay.
@@ -154,6 +158,7 @@ class Program(Tonight):
         Of all steps written down that have a time; which is the step's place in its plan.
         """
         found = []
+        events: dict = {}
         which = 0
         for anchor, minutes, percent, ramp_s in self._plans.get(self.plan(day), ()):
             when = None
@@ -161,9 +166,9 @@ class Program(Tonight):
                 minutes %= 1440
                 when = civil.to_utc(day + (minutes < 720), minutes, self._offset_min, self._summer)
             elif self.placed and anchor <= SUNRISE:
-                rises = anchor == SUNRISE
-                at_noon = day + self._shift
-                when, what = sun.event(at_noon + rises, self._latitude, self._longitude, rises)
+                if anchor not in events:
+                    events[anchor] = self._event(day + self._shift, anchor == SUNRISE)
+                when, what = events[anchor]
                 when = None if what else when + minutes * 60
             if when is not None:
                 found.append((when, which, ramp_s, min(percent, 100) * 100))

@@ -23,7 +23,7 @@ def _level(given: list) -> list:
 
 
 def _sun(given: list) -> list:
-    found = []
+    found: list = []
     for day, latitude, longitude in given:
         found.append(sun.noon(day, longitude))
         found += [list(sun.event(day, latitude, longitude, rises)) for rises in (False, True)]
@@ -70,11 +70,16 @@ ASKED = {
 }
 
 
+def answer_of(what: str, given: list) -> list:
+    """Answer a question that is not written as JSON."""
+    return ASKED[what](given)
+
+
 def answer(question: str) -> str:
     """Answer one line, JSON: [what, given]."""
     what, given = json.loads(question)
     try:
-        return json.dumps(ASKED[what](given))
+        return json.dumps(answer_of(what, given))
     except ConfigError as error:
         return "ConfigError %s" % (error.args,)
 

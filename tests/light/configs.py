@@ -2,6 +2,7 @@
 
 import struct
 from collections.abc import Iterator
+from datetime import UTC, datetime
 
 from hypothesis import strategies as st
 from lampione_light import layout, level
@@ -11,13 +12,11 @@ from tests.light.reference import (
     EPOCH,
     GROUP,
     SENSOR,
-    UTC,
     Config,
     Order,
     Rule,
     Senses,
     Step,
-    datetime,
 )
 
 MILAN = (4546420, 919000)
@@ -76,6 +75,16 @@ RULE = st.builds(Rule, often(st.just(127), 0, 255), DATE, DATE, st.integers(0, 3
 NODE = st.sampled_from([b"bligny-1", b"x", b"", b"a-long-name-of-a-node-in-a-street"])
 
 
+def plans(step: st.SearchStrategy[Step]) -> st.SearchStrategy[dict[int, tuple[Step, ...]]]:
+    """Return plans; most have steps enough to get into each other's way."""
+    many = st.lists(step, min_size=5, max_size=12)
+    steps = st.one_of(many, many, st.lists(step, max_size=4))
+    return st.one_of(
+        st.fixed_dictionaries({0: steps.map(tuple)}, optional={1: steps.map(tuple)}),
+        st.dictionaries(st.integers(0, 3), steps.map(tuple), max_size=3),
+    )
+
+
 def configs(
     step: st.SearchStrategy[Step] = STEP, latitude: int = 90, hostile: bool = True
 ) -> st.SearchStrategy[Config]:
@@ -84,11 +93,11 @@ def configs(
     north = st.one_of(st.just(MILAN[0]), st.integers(-latitude * 100000, latitude * 100000))
     anywhere: st.SearchStrategy[dict[str, object]] = st.fixed_dictionaries(
         {
-            "latitude": st.one_of(st.none(), north, north, north, st.integers(-(1 << 31), 1 << 30)),
+            "latitude": st.one_of(st.none(), *[north] * 8, st.integers(-(1 << 31), 1 << 30)),
             "longitude": often(east, -(1 << 31), (1 << 31) - 1),
             "offset_min": often(st.sampled_from([60, 0, -720, 840, 345]), -32768, 32767),
             "summer_time": often(st.sampled_from([0, 1]), 0, 255),
-            "dwell_s": often(st.sampled_from([0, 60, 900, 7200]), 0, 65535),
+            "dwell_s": often(st.sampled_from([0, 900, 3600, 7200]), 0, 65535),
         }
     )
     there = east.flatmap(
@@ -118,10 +127,8 @@ def configs(
             "source": often(st.integers(0, 2), 0, 255),
             "on_min": often(st.integers(-60, 60), -32768, 32767),
             "off_min": often(st.integers(-60, 60), -32768, 32767),
-            "plans": st.dictionaries(
-                st.integers(0, 3), st.lists(step, max_size=12).map(tuple), max_size=3
-            ),
-            "rules": st.lists(RULE, max_size=3).map(tuple),
+            "plans": plans(step),
+            "rules": st.one_of(st.just(()), st.lists(RULE, max_size=3).map(tuple)),
             "traffic": st.tuples(st.integers(0, 65535), PERCENT, PERCENT),
         }
     )
@@ -136,8 +143,12 @@ SENSED = st.builds(
     st.one_of(st.none(), st.integers(0, 1 << 20)),
     st.one_of(st.none(), st.integers(-60, 150)),
 )
-LEVEL = st.integers(0, 10000)
-LENGTH = st.one_of(st.integers(0, 120000), st.integers(0, 1_000_000_000))
+LEVEL = st.one_of(st.sampled_from([0, 10000]), st.integers(0, 10000))
+LENGTH = st.one_of(
+    st.sampled_from([0, 1000, 1001, 2000, 60000]),
+    st.integers(0, 120000),
+    st.integers(0, 1_000_000_000),
+)
 
 
 def orders(kinds: tuple[int, ...]) -> st.SearchStrategy[tuple[Order, ...]]:

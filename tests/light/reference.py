@@ -109,6 +109,7 @@ class AstralSky:
     def __init__(self, latitude: int, longitude: int) -> None:
         self._latitude = latitude / 100000
         self._longitude = longitude / 100000
+        self._found: dict[tuple[float, float], Event] = {}
 
     def height(self, now: float) -> float:
         """Return how high the centre of the sun stands, in degrees."""
@@ -119,7 +120,12 @@ class AstralSky:
         """The mean sun's: what depends on it is a quarter of an hour's matter."""
         return round(day * DAY_S + DAY_S / 2 - self._longitude * 240)
 
-    def _crossing(self, light: float, dark: float) -> Event:
+    def _crossing(self, noon: float, midnight: float) -> Event:
+        if (noon, midnight) not in self._found:
+            self._found[noon, midnight] = self._search(noon, midnight)
+        return self._found[noon, midnight]
+
+    def _search(self, light: float, dark: float) -> Event:
         if self.height(light) <= HORIZON:
             return DOWN
         if self.height(dark) >= HORIZON:
@@ -148,7 +154,7 @@ def summer(now: int) -> bool:
 
 
 def delay_s(node: bytes, most: int) -> int:
-    """Return the node's own part: FNV-1a, whose low bits need no others, of 16 bits of its basis."""
+    """Return the node's own part: FNV-1a in 24 bits, from the low 16 bits of its basis."""
     value = 0x811C9DC5 & 0xFFFF
     for byte in node:
         value = (value ^ byte) * 16777619 % 2**24
