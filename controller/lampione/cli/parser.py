@@ -181,12 +181,15 @@ def _services(commands: _Commands) -> None:
     keys = commands.add(
         "keys",
         "lampione.cli.service:keys",
-        "make the secret keys of nodes",
-        "  lampione keys new bligny-1\n  lampione keys new --all    for every node of the fleet\n",
+        "make the secret keys of nodes and groups",
+        "  lampione keys new bligny-1\n"
+        "  lampione keys new --all    for every node and group of the fleet\n",
     )
     keys.add_argument("action", choices=("new",))
     keys.add_argument("nodes", nargs="*", metavar="NODE")
-    keys.add_argument("--all", action="store_true", help="every node of the fleet that has none")
+    keys.add_argument(
+        "--all", action="store_true", help="every node and group of the fleet that has none"
+    )
     keys.add_argument("--fleet", type=Path, metavar="FILE", help="the fleet's file")
 
 
