@@ -14,6 +14,7 @@ GROUPS = {
     "stages": "the node's signal stages: time beside plain Python, bytes of code on a board",
     "doppler": "vehicles that a bare Doppler module counts, its stages' time and code",
     "traffic": "vehicles that the node counts behind a radar, beside who drove there",
+    "program": "a year of nights simulated and judged, beside the level asked every minute",
     "ingest": "messages stored a second beside the usual script and the broker's limit",
 }
 

@@ -243,6 +243,6 @@ def test_any_config_is_judged(
 def test_nights_in_words() -> None:
     day = civil.day_of(2026, 6, 12)
     assert words.nights([day]) == "12 Jun"
-    assert words.nights([day, day + 1]) == "12 Jun-13 Jun (2 nights)"
-    assert words.nights(range(day, day + 9, 2)) == "5 nights between 12 Jun and 20 Jun"
+    assert words.nights([day, day + 1]) == "12 Jun-13 Jun (2)"
+    assert words.nights(range(day, day + 9, 2)) == "12 Jun to 20 Jun (5 of them)"
     assert words.weekdays(0b1001111) == "Mon-Thu Sun"

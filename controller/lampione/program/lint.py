@@ -71,7 +71,8 @@ def _lamp(source: Source) -> Iterator[Finding]:
     if rated_w and 0 < budget_w < rated_w * maximum // 100:
         yield Finding(
             "note", "budget", "lamp", f"the post's {budget_w} W allow {budget_w * 100 // rated_w} %"
-            f" of {rated_w} W: levels above it become that", "none, where the post cannot do more",
+            f" of {rated_w} W: levels above it become that",
+            "nothing, where the post cannot do more",
         )  # fmt: skip
     for before, after in pairwise(source.upkeep):
         if after[0] <= before[0]:
@@ -125,7 +126,7 @@ def _rules(source: Source, year: int) -> Iterator[Finding]:
             if lost:
                 yield Finding(
                     "note", "rule-overlap", place, "an earlier rule that also fits counts instead",
-                    "none, where that is meant; else change their order", lost,
+                    "nothing, where that is meant; else change their order", lost,
                 )  # fmt: skip
         if plan not in source.plans:
             where = tuple(day for day, fits in _of_year(fitting, year) if fits[:1] == [which])
@@ -166,7 +167,7 @@ def _plans(
         if not steps:
             yield Finding(
                 "note", "plan-empty", place, "it has no step: the design level all night",
-                "none, where that is meant",
+                "nothing, where that is meant",
             )  # fmt: skip
     for number in source.twice:
         yield Finding(
@@ -254,7 +255,7 @@ def _presence(source: Source, parts: Collection[str] | None) -> Iterator[Finding
         else:
             yield Finding(
                 "note", "no-radar", "presence", "without a radar only neighbours' waves raise it",
-                "none, where that is meant",
+                "nothing, where that is meant",
             )  # fmt: skip
     highest = max((step[2] for plan in source.plans.values() for step in plan), default=100)
     lowest = min((step[2] for plan in source.plans.values() for step in plan), default=100)

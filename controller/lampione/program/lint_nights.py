@@ -15,7 +15,10 @@ _EARLY_S = 900  # lit so long before the first step, its level deserves a word
 
 # What may become of a step on a night; kind: (what, what to do)
 _FATES = {
-    "no-event": ("the sun does not set or does not rise: it does not come", "none, at this place"),
+    "no-event": (
+        "the sun does not set or does not rise: it does not come",
+        "nothing, at this place",
+    ),
     "left-out": (
         "it would lower the level too soon after the last change, and the next step comes"
         " before the dwell is over: left out",
@@ -91,13 +94,13 @@ def _light(source: Source, nights: Sequence[Night]) -> Iterator[Finding]:
         )  # fmt: skip
     if up:
         yield Finding(
-            "note", "sun-up", "site", "the sun does not set: not lit", "none, at this place",
+            "note", "sun-up", "site", "the sun does not set: not lit", "nothing, at this place",
             tuple(up),
         )  # fmt: skip
     if down:
         yield Finding(
             "note", "sun-down", "site", "the sun does not rise: lit from noon to noon",
-            "none, at this place", tuple(down),
+            "nothing, at this place", tuple(down),
         )  # fmt: skip
 
 
@@ -169,9 +172,12 @@ def _step(source: Source, plan: int, which: int, nights: Sequence[Night]) -> Ite
     for fate, days in fates.items():
         says, do = _FATES[fate]
         severity: Severity = "note"
-        if fate != "no-event" and (not acts or len(days) == len(nights)):
-            severity = "warning"
-            says = f"every night: {says}" if len(days) == len(nights) else says
+        if fate != "no-event":
+            if not acts or len(days) == len(nights):
+                severity = "warning"
+                says = f"every night: {says}" if len(days) == len(nights) else says
+            else:
+                do = f"nothing, where that is meant; else {do}"
         yield Finding(severity, fate, place, says, do, tuple(days))
     if late:
         yield Finding(

@@ -1,7 +1,7 @@
 """Every night of a year: the level, the hours, the energy, and what is saved against full-on.
 
 Nothing is stepped through: the level of a night is a few straight lines, whose areas add up. By
-the sun alone, as no photocell is there, without traffic and orders. A lamp's power is taken as
+the sun alone, without photocell, walkers and orders. A lamp's power is taken as
 proportional to its level; full-on is 100 % from sunset to sunrise.
 """
 
@@ -141,7 +141,7 @@ def _lines(night: Night, share: float, least: float, most: float) -> Iterator[Li
                 yield from _clamped(line, least, most)
 
 
-def year(blob: bytes, node: str, of: int, burn_h: int | None = None) -> Year:
+def year(blob: bytes, node: str, of: int, *, burn_h: int | None = None, reduction: int = 0) -> Year:
     """Return a node's year.
 
     Args:
@@ -149,6 +149,7 @@ def year(blob: bytes, node: str, of: int, burn_h: int | None = None) -> Year:
         node: its name, which its delay is drawn from.
         of: the year, 2001 to 2099.
         burn_h: the lamp's age, for its upkeep curve; None: unknown, as if it had none.
+        reduction: lighting classes that the traffic allows to go down, all night, 0 to 2.
 
     Raises ValueError for a config without a place, ConfigError.
     """
@@ -157,6 +158,8 @@ def year(blob: bytes, node: str, of: int, burn_h: int | None = None) -> Year:
     least = max(1, min(minimum, 100)) * 100
     most = max(least, min(limit(program, None), maximum * 100))
     share = upkeep_percent(program.upkeep, burn_h) / 100
+    if reduction:
+        share *= min(program.traffic[reduction], 100) / 100
     delay = program.delay_s
     found = []
     for night in nights.of(blob, node, of):

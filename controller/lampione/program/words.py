@@ -75,11 +75,11 @@ def runs(days: Iterable[int]) -> list[tuple[int, int]]:
 
 
 def nights(days: Iterable[int], most: int = 3) -> str:
-    """Write which nights: `12 Jun-8 Jul (27 nights)`; of many runs the first and the last."""
+    """Write which nights: `12 Jun-8 Jul (27)`; of many runs the first and the last."""
     found = runs(days)
     count = sum(last - first + 1 for first, last in found)
     texts = [date(a) if a == b else f"{date(a)}-{date(b)}" for a, b in found]
     if len(texts) > most:
-        return f"{count} nights between {date(found[0][0])} and {date(found[-1][1])}"
+        return f"{date(found[0][0])} to {date(found[-1][1])} ({count} of them)"
     text = ", ".join(texts)
-    return f"{text} ({count} nights)" if count > 1 else text
+    return f"{text} ({count})" if count > 1 else text
