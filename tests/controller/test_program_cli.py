@@ -105,7 +105,7 @@ def test_check_says_place_what_nights_and_what_to_do(
     assert text[text.rindex("note  ") :].splitlines() == [
         "note     plan weekend step 1: 02:30, 50 %",
         "           02:30 is there twice when summer time ends: it comes at the first",
-        "           nights of 24 Oct",
+        "           night of 24 Oct",
         "           to do: keep out of the hour between 02:00 and 03:00, where it matters",
         "",
         "0 errors, 0 warnings, 2 notes",
@@ -116,6 +116,7 @@ def test_check_says_place_what_nights_and_what_to_do(
 def test_errors_make_the_exit_code(fleet: Path, capsys: pytest.CaptureFixture[str]) -> None:
     text = told(capsys, "check", "--fleet", fleet, "--year", "2026", code=FAILED)
     assert "the sun is down and the lamp is never lit" in text
+    assert "program wrong, 2026: Via Bari (plain), as if there; no node uses it" in text
     assert "1 error, " in text
     found = objects(told(capsys, "check", "--fleet", fleet, "--json", code=FAILED))
     error = next(f for f in found if f["severity"] == "error")

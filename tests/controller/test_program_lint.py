@@ -77,7 +77,16 @@ def test_steps_that_change_places_with_the_seasons() -> None:
     assert civil.day_of(2026, 6, 21) in found.nights
     assert civil.day_of(2026, 12, 21) not in found.nights
     assert "22:00" not in found.says
-    assert "step 0 (sunset +60 min)" in found.says
+    assert "before step 0 (sunset +60 min)" in found.says
+    assert "the shortest night is one of them" in found.says
+    assert "longest" not in found.says
+
+
+def test_steps_that_change_places_when_the_clock_does() -> None:
+    for steps in (((CLOCK, 150, 40, 0), (CLOCK, 180, 50, 0)),
+                  ((CLOCK, 180, 50, 0), (CLOCK, 150, 40, 0))):  # fmt: skip
+        found = one(of_plan((SUNSET, 0, 100, 0), *steps), "order")
+        assert found.nights == (SUMMER_BEGINS,)
 
 
 def test_dwell_postpones_and_leaves_out() -> None:

@@ -98,7 +98,10 @@ def _print_findings(
     year: int,
 ) -> None:
     width = min(columns(), _WIDEST)
-    where = ", ".join(f"{s.site} ({s.profile})" for s in of_profiles)
+    where = ", ".join(
+        f"{s.site} ({s.profile})" + ("" if s.used else ", as if there; no node uses it")
+        for s in of_profiles
+    )
     out.line(out.paint(f"program {program}", "bold") + f", {year}: {where}")
     if not found:
         out.line("  nothing to say: every step takes effect on every night")
@@ -108,7 +111,8 @@ def _print_findings(
         out.line(f"  {severity} {out.paint(finding.place, 'bold')}{only}")
         said = [finding.says]
         if finding.nights:
-            said.append(f"nights of {words.nights(finding.nights)}")
+            night = "night" if len(finding.nights) == 1 else "nights"
+            said.append(f"{night} of {words.nights(finding.nights)}")
         said.append(f"to do: {finding.do}")
         for text in said:
             for line in textwrap.wrap(text, width - 11, subsequent_indent="  "):

@@ -16,6 +16,7 @@ class Subject(NamedTuple):
 
     program: its name; "none": the design level all night.
     plans: names of its plans, by number.
+    used: the node has that program.
     """
 
     program: str
@@ -25,9 +26,10 @@ class Subject(NamedTuple):
     parts: frozenset[str]
     plans: dict[int, str]
     blob: bytes
+    used: bool
 
 
-def _subject(seed: seeds.Seed, node: seeds.Node) -> Subject:
+def _subject(seed: seeds.Seed, node: seeds.Node, *, used: bool = True) -> Subject:
     name = seed.program_of(node)
     numbers = seed.programs[name].numbers if name else {}
     config = wanted.of(seed, node.id, dict.fromkeys(seed.groups, _NO_KEY))
@@ -39,6 +41,7 @@ def _subject(seed: seeds.Seed, node: seeds.Node) -> Subject:
         frozenset(seed.parts_of(node)),
         {number: plan for plan, number in numbers.items()},
         blob.encode(config),
+        used,
     )
 
 
@@ -68,11 +71,13 @@ def _users(seed: seeds.Seed, name: str) -> list[Subject]:
             known = farthest.setdefault(node.profile, node)
             if abs(seed.site_of(node).latitude) > abs(seed.site_of(known).latitude):
                 farthest[node.profile] = node
-    if not farthest and seed.nodes:
-        first = seed.nodes[0].model_copy(update={"program": name})
-        seed = seed.model_copy(update={"nodes": (first, *seed.nodes[1:])})
-        farthest[first.profile] = first
-    return [_subject(seed, node) for node in farthest.values()]
+    if farthest:
+        return [_subject(seed, node) for node in farthest.values()]
+    if not seed.nodes:
+        raise CliError("the fleet has no node, and a program is looked at as a node would have it")
+    first = seed.nodes[0].model_copy(update={"program": name})
+    seed = seed.model_copy(update={"nodes": (first, *seed.nodes[1:])})
+    return [_subject(seed, first, used=False)]
 
 
 def chosen(options: argparse.Namespace) -> Subject:

@@ -192,22 +192,36 @@ def _step(source: Source, plan: int, which: int, nights: Sequence[Night]) -> Ite
 
 
 def _order(source: Source, plan: int, nights: Sequence[Night]) -> Iterator[Finding]:
-    """Steps of different anchors change places as the nights grow and shrink."""
+    """Steps change places: of different anchors with the seasons, on the clock when it changes."""
     steps = source.plans[plan]
-    times = [(night, {s[1]: s[0] for s in night.steps}) for night in nights]
+    times = [(night.day, {s[1]: s[0] for s in night.steps}) for night in nights]
+    ends = {
+        min(nights, key=_length).day: "the shortest night is one of them",
+        max(nights, key=_length).day: "the longest night is one of them",
+    }
     for later in range(1, len(steps)):
         for earlier in range(later):
-            if steps[earlier][0] == steps[later][0]:
+            both = {day: t[later] < t[earlier] for day, t in times if earlier in t and later in t}
+            swapped = [day for day, before in both.items() if before]
+            way = "before"
+            if 2 * len(swapped) > len(both):  # written the other way round
+                swapped = [day for day, before in both.items() if not before]
+                way = "after"
+            if not swapped:
                 continue
-            both = [(n, t) for n, t in times if earlier in t and later in t]
-            swapped = [n.day for n, t in both if t[later] < t[earlier]]
-            if swapped and len(swapped) < len(both):
-                anchor, minutes = steps[earlier][:2]
-                yield Finding(
-                    "warning", "order", source.step(plan, later), f"it comes before step {earlier}"
-                    f" ({words.moment(anchor, minutes)}) on some nights, after it on the others",
-                    "move one of them, or write a plan of its own for the season", tuple(swapped),
-                )  # fmt: skip
+            anchor, minutes = steps[earlier][:2]
+            says = f"on some nights it comes {way} step {earlier} ({words.moment(anchor, minutes)})"
+            says += ", on most the other way round"
+            says += "".join(f"; {text}" for day, text in ends.items() if day in swapped)
+            do = "move one of them, or write a plan of its own for the season"
+            if anchor == steps[later][0]:
+                do = "keep out of the hour that the clock leaves out"
+            place = source.step(plan, later)
+            yield Finding("warning", "order", place, says, do, tuple(swapped))
+
+
+def _length(night: Night) -> int:
+    return night.off - night.on
 
 
 def _beginning(source: Source, plan: int, nights: Sequence[Night]) -> Iterator[Finding]:
