@@ -77,7 +77,7 @@ def test_steps_that_change_places_with_the_seasons() -> None:
     assert civil.day_of(2026, 6, 21) in found.nights
     assert civil.day_of(2026, 12, 21) not in found.nights
     assert "22:00" not in found.says
-    assert "before step 0 (sunset +60 min)" in found.says
+    assert "before step 0 (sunset+1h)" in found.says
     assert "the shortest night is one of them" in found.says
     assert "longest" not in found.says
 
@@ -254,4 +254,6 @@ def test_nights_in_words() -> None:
     assert words.nights([day]) == "12 Jun"
     assert words.nights([day, day + 1]) == "12 Jun-13 Jun (2)"
     assert words.nights(range(day, day + 9, 2)) == "12 Jun to 20 Jun (5 of them)"
+    assert words.moment(SUNSET, -90) == "sunset-1h30m"
+    assert words.moment(SUNSET, 0) == "sunset"
     assert words.weekdays(0b1001111) == "Mon-Thu Sun"

@@ -27,11 +27,13 @@ def length(seconds: float) -> str:
 
 
 def moment(anchor: int, minutes: int) -> str:
-    """Write when a step comes: `23:00`, `sunset`, `sunrise -20 min`."""
+    """Write when a step comes, as people do: `23:00`, `sunset`, `sunrise-1h30m`."""
     if anchor == CLOCK:
         return clock(minutes)
     event = "sunset" if anchor == SUNSET else "sunrise"
-    return f"{event} {minutes:+} min" if minutes else event
+    hours, rest = divmod(abs(minutes), 60)
+    offset = (f"{hours}h" if hours else "") + (f"{rest}m" if rest else "")
+    return event + (("-" if minutes < 0 else "+") + offset if offset else "")
 
 
 def weekdays(mask: int) -> str:
