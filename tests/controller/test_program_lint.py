@@ -6,11 +6,12 @@ from struct import pack
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from lampione.program import lint, words
+from lampione.program import lint, nights, words
 from lampione.program.findings import Finding
 from lampione_light import civil, layout
 from lampione_light.layout import GROUP, PRESENCE, TRAFFIC, UPKEEP
-from lampione_light.program import CLOCK, SUNSET, Program
+from lampione_light.level import Sensed, level_at
+from lampione_light.program import CLOCK, SUNRISE, SUNSET, Program
 
 from tests.controller.programs import ALERT, MILAN, NODE, TROMSO, Step, config
 
@@ -247,6 +248,40 @@ def test_any_config_is_judged(
         assert finding.says
         assert finding.do
         assert list(finding.nights) == sorted(set(finding.nights))
+
+
+steps = st.tuples(
+    st.sampled_from((CLOCK, SUNSET, SUNRISE)),
+    st.integers(-300, 1800),
+    st.integers(10, 100),
+    st.sampled_from((0, 600)),
+)
+
+
+@settings(max_examples=15, deadline=None)
+@given(
+    site=st.sampled_from((MILAN, TROMSO)),
+    plan=st.lists(steps, min_size=1, max_size=6),
+    dwell_s=st.sampled_from((0, 1800, 7200)),
+    which=st.sampled_from((0, 40, 86, 138, 171, 296, 340)),
+)
+def test_what_never_takes_effect_is_never_in_force_on_the_node(
+    site: tuple[int, int, int, int], plan: list[Step], dwell_s: int, which: int
+) -> None:
+    blob = config(site, {0: plan}, lamp={"dwell_s": dwell_s})
+    (night,) = [n for n in nights.of(blob, NODE, 2026) if n.day == nights.days(2026)[which]]
+    program = Program(blob, NODE.encode())
+    moments = {*range(night.on, night.off, 30), *(h.start for h in night.lit)}
+    levels = (level_at(program, now, Sensed(), []) for now in moments)
+    seen = {author & 31 for level, _, author in levels if level}
+    without = {"no-event", "left-out", "overwritten", "after-night", "before-night"}
+    told = {
+        int(f.place.split()[3].rstrip(":"))
+        for f in check(blob)
+        if f.kind in without and night.day in f.nights
+    }
+    if night.on < night.off:
+        assert seen - {31} == set(range(len(plan))) - told
 
 
 def test_nights_in_words() -> None:
