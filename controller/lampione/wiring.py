@@ -7,7 +7,10 @@ import math
 from typing import Annotated, Literal, NamedTuple, Self
 
 from lampione_protocol.names import SENSORS
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
+
+from lampione.config.light import Lamp as LampSettings
+from lampione.config.table import Table
 
 UNITS = ("i2c", "i2s", "uart")
 PINS = ("scl", "sda", "sck", "ws", "sd", "tx", "rx", "pin")
@@ -39,12 +42,6 @@ CHIPS = {
         {"i2c": _TWO, "i2s": _TWO, "uart": frozenset({1, 2})},
     ),
 }
-
-
-class Table(BaseModel):
-    """A table of the file: unknown keys are mistakes."""
-
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
 
 class I2c(Table):
@@ -186,20 +183,14 @@ class Parts(Table):
         return found
 
 
-class LampSettings(Table):
-    """design_percent: what the lamp falls back to, never dark. rated_w: at 100 %, 0: unknown."""
-
-    design_percent: int = Field(default=100, ge=1, le=100)
-    rated_w: int = Field(default=0, ge=0, le=1000)
-
-
 class Profile(Table):
-    """Which parts a node has, and where they are wired."""
+    """Which parts a node has, where they are wired, and how its lamp is to burn."""
 
     hardware: Literal["esp32-s3", "esp32"]
     sensors: tuple[Literal[*SENSORS], ...] = Field(strict=False)  # type: ignore[valid-type]
     parts: Parts
     lamp: LampSettings = LampSettings()
+    program: str | None = None
     outbox_bytes: int = Field(default=524288, ge=16384, le=16 * 1024 * 1024)
 
     @model_validator(mode="after")

@@ -113,3 +113,21 @@ def test_an_empty_file_of_an_earlier_crash_does_not_hinder(tmp_path: Path) -> No
 
 def test_keys_do_not_show_themselves() -> None:
     assert repr(Keys({"a-1": b"\x01" * 32})) == "Keys(['a-1'])"
+
+
+def test_a_group_has_a_key_of_its_own(tmp_path: Path) -> None:
+    path = tmp_path / "keys.json"
+    assert new(path, ["a-1"], ["park"]) == ["a-1"]
+    first = load(path)
+    assert len(first.groups["park"]) == 16
+    assert new(path, ["a-2"], ["park", "path"]) == ["a-2"]
+    second = load(path)
+    assert second.groups["park"] == first.groups["park"]
+    assert sorted(second) == ["a-1", "a-2"]
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert second.groups["park"].hex() not in repr(second)
+    with pytest.raises(KeyFileError, match="cannot be a group's name"):
+        new(path, [], ["The Park"])
+    path.write_text(path.read_text().replace(second.groups["park"].hex(), "00"))
+    with pytest.raises(KeyFileError, match="the entry of 'park' is damaged"):
+        load(path)

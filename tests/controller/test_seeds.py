@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from lampione import seeds
+from lampione import seeds, zones
+from lampione.demo import fleet_file
 from lampione_protocol.topics import is_name
 
 MILAN = seeds.shipped().read_text(encoding="utf-8")
@@ -59,6 +60,26 @@ def test_milan_positions_are_approximate_and_in_the_district() -> None:
             "parts.particulates.sda = 11: sda of i2c 0 is pin 8 already",
         ),
         ("design_percent = 100", "design_percent = 0", "profiles.street.lamp design_perc"),
+        ("Europe/Rome", "Europe/Roma", "fleet time_zone: 'Europe/Roma' is not a time zone"),
+        ("Europe/Rome", "America/New_York", "keeps a summer time of its own"),
+        ('program = "street"', 'program = "x"', "profiles.quiet-street program: there is no prog"),
+        ('program = "path" ', 'program = "pth" ', "program: there is no program 'pth'"),
+        (
+            'at = "22:30"',
+            'at = "22.30"',
+            "programs.street.plans.default[1] at: '22.30' is not a time: write 22:30, sunset,",
+        ),
+        ("percent = 60,", "percent = 160,", "programs.street.plans.default[2] percent: input"),
+        ('plan = "festive"', 'plan = "x"', "programs street: rules[0] plan: there is no plan 'x'"),
+        ('first = "12-07"', 'first = "7.12."', "programs.street.rules[0] first: '7.12.' is not"),
+        ("service_vph", "service", "programs.adaptive.traffic service: is not known here"),
+        ("min_percent = 10", "min_percent = 0", "profiles.street.lamp min_percent: input should"),
+        ('["sarfatti-2", ', '["nobody", ', "groups.ravizza nodes[0]: there is no node 'nobody'"),
+        (
+            '["sarfatti-2", ',
+            '["toscana-2", ',
+            "groups.ravizza nodes[1]: 'toscana-2' is in group 'ravizza' already",
+        ),
         ("[fleet]", "[fleet", "not TOML: "),
         ("[fleet]", "[fleet]\n[fleet]", "not TOML: "),
     ],
@@ -124,6 +145,35 @@ def test_settings_of_a_board() -> None:
     assert "radar" not in seeds.settings(seed, "umbria-1", host="x", port=1)["parts"]
     with pytest.raises(KeyError):
         seeds.settings(seed, "nobody", host="x", port=1)
+
+
+@pytest.mark.parametrize(
+    ("zone", "rule"),
+    [
+        ("Europe/Rome", (60, "eu")),
+        ("Europe/Dublin", (0, "eu")),
+        ("Europe/Athens", (120, "eu")),
+        ("UTC", (0, "none")),
+        ("Asia/Kolkata", (330, "none")),
+        ("America/Phoenix", (-420, "none")),
+    ],
+)
+def test_a_time_zone_is_an_offset_and_a_rule(zone: str, rule: tuple[int, str]) -> None:
+    assert zones.rule_of(zone) == rule
+
+
+@pytest.mark.parametrize("zone", ["Africa/Casablanca", "Australia/Sydney", "", "../x", "Mars"])
+def test_a_time_zone_that_a_node_cannot_keep(zone: str) -> None:
+    with pytest.raises(zones.ZoneError):
+        zones.rule_of(zone)
+
+
+def test_the_demos_file_is_milans_with_its_own_intervals() -> None:
+    made = seeds.loads(fleet_file.adapted(MILAN, 5), "x")
+    assert (made.fleet.report_interval_s, made.fleet.health_interval_s) == (5, 75)
+    assert made.parts_of(made.node("bligny-1"))["sound"].get("eq") is None
+    assert made.parts_of(made.node("umbria-1"))["gases"]["warm_min"] == 0
+    assert made.programs == seeds.load().programs
 
 
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:

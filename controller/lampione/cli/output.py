@@ -10,6 +10,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TextIO
 
 _CODES = {"red": "31", "green": "32", "yellow": "33", "dim": "2", "bold": "1"}
+# A lamp's level, 0 dark to 8 full: of 256 colours, on a dark ground whatever the terminal's is.
+_AMBERS = (234, 94, 130, 136, 172, 178, 214, 220, 229)
+_CODES |= {f"level{n}": f"38;5;{amber};48;5;234" for n, amber in enumerate(_AMBERS)}
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 
@@ -58,7 +61,7 @@ class Printer:
         self._out = sys.stdout if stream is None else stream
         self._colours = colours(self._out) and not as_json
         # Elsewhere what the stream cannot show becomes a `?`; data stays what it is.
-        self._ascii = (getattr(self._out, "encoding", None) or "").lower() != "utf-8"
+        self.unicode = (getattr(self._out, "encoding", None) or "").lower() == "utf-8"
 
     def paint(self, text: str, *styles: str) -> str:
         """Return `text` in the styles, where there is colour."""
@@ -72,7 +75,7 @@ class Printer:
 
     def json(self, value: Mapping[str, Any]) -> None:
         """Print one JSON line."""
-        text = json.dumps(value, ensure_ascii=self._ascii, default=_plain)
+        text = json.dumps(value, ensure_ascii=not self.unicode, default=_plain)
         print(text, file=self._out, flush=True)
 
     def table(

@@ -20,6 +20,7 @@ examples:
   lampione nodes                           the fleet, one line a node
   lampione send bligny-1 level 40 --ramp 5s --for 10m
   lampione history bligny-1 --since 2h --json
+  lampione program show                    the light of every night of a year
 
 {EXIT_CODES}
 LAMPIONE_DEBUG=1 shows the traceback behind an error; NO_COLOR=1 prints without colour.
@@ -94,6 +95,7 @@ def build() -> argparse.ArgumentParser:
     _services(commands)
     _reading(commands)
     _sending(commands, common)
+    _lighting(commands, common)
     return parser
 
 
@@ -181,12 +183,15 @@ def _services(commands: _Commands) -> None:
     keys = commands.add(
         "keys",
         "lampione.cli.service:keys",
-        "make the secret keys of nodes",
-        "  lampione keys new bligny-1\n  lampione keys new --all    for every node of the fleet\n",
+        "make the secret keys of nodes and groups",
+        "  lampione keys new bligny-1\n"
+        "  lampione keys new --all    for every node and group of the fleet\n",
     )
     keys.add_argument("action", choices=("new",))
     keys.add_argument("nodes", nargs="*", metavar="NODE")
-    keys.add_argument("--all", action="store_true", help="every node of the fleet that has none")
+    keys.add_argument(
+        "--all", action="store_true", help="every node and group of the fleet that has none"
+    )
     keys.add_argument("--fleet", type=Path, metavar="FILE", help="the fleet's file")
 
 
@@ -329,6 +334,58 @@ def _sending(commands: _Commands, common: argparse.ArgumentParser) -> None:
     order("clean", "blow the particulate sensor's dust out, ten seconds")
     order("time", "set the node's clock to the controller's")
     order("hello", "ask the node to introduce itself")
+
+
+def _lighting(commands: _Commands, common: argparse.ArgumentParser) -> None:
+    program = commands.add(
+        "program",
+        "lampione.cli.program:check",
+        "look at the lighting programs of the fleet's file; needs no controller",
+        "  lampione program check\n  lampione program show --year 2028 --site 'Viale Bligny'\n",
+    )
+    actions = _Commands(program, "action", common)
+    actions._sub.required = True
+
+    def action(name: str, summary: str, examples: str) -> argparse.ArgumentParser:
+        command = actions.add(name, f"lampione.cli.program:{name}", summary, examples)
+        command.add_argument(
+            "--year",
+            type=values.year,
+            metavar="YEAR",
+            help="whose nights, 2020 to 2098 (default: this year)",
+        )
+        command.add_argument(
+            "--fleet",
+            type=Path,
+            metavar="FILE",
+            help="the fleet's file (default: fleet.toml in the folder, else Milan's)",
+        )
+        return command
+
+    check = action(
+        "check",
+        "say what of a program does not do what it seems to; exit code 1 on errors",
+        "  lampione program check\n"
+        "  lampione program check evening --fleet street.toml\n"
+        "  lampione program check --json | jq -r 'select(.severity==\"error\").says'\n",
+    )
+    check.add_argument("programs", nargs="*", metavar="PROGRAM", help="these only (default: all)")
+    show = action(
+        "show",
+        "draw the level of every night of a year, with hours, kWh and what is saved",
+        "  lampione program show\n"
+        "  lampione program show --year 2026 --site 'Viale Bligny' --rows night | less\n"
+        "  lampione program show --node bligny-1 --json | jq 'select(.kind==\"month\")'\n",
+    )
+    whose = show.add_mutually_exclusive_group()
+    whose.add_argument("--site", metavar="NAME", help="name or id (default: the fleet's first)")
+    whose.add_argument("--node", metavar="NODE", help="this node (default: the site's first)")
+    show.add_argument(
+        "--rows",
+        choices=("week", "night"),
+        default="week",
+        help="a row for the nights of a week that have the same plan, or for each night",
+    )
 
 
 def parse(arguments: Sequence[str]) -> argparse.Namespace:

@@ -46,7 +46,7 @@ def _check_name(text: str, what: str) -> None:
         )
 
 
-def _fleet_file(options: argparse.Namespace) -> Path | None:
+def fleet_file(options: argparse.Namespace) -> Path | None:
     """Return the fleet's file: the one that was given, the folder's own, or None: Milan's."""
     own: Path = options.state / "fleet.toml"
     given: Path | None = options.fleet
@@ -64,7 +64,7 @@ def serve(options: argparse.Namespace) -> int:
     from lampione.core.folder import put
 
     url = BrokerUrl.of(options.broker, os.environ)
-    seed = seeds.load(_fleet_file(options))
+    seed = seeds.load(fleet_file(options))
     if options.shard is not None:
         _check_name(options.shard, "a shard")
     if not options.until_eof:  # else whoever started us has made it, or has removed it since
@@ -137,19 +137,27 @@ def keys(options: argparse.Namespace) -> int:
     if not names and not options.all:
         raise CliError("say for which nodes, or --all for those of the fleet", USAGE)
     path = _folder(options.state) / key_files.FILE
+    groups: list[str] = []
     if options.all:
         from lampione import seeds
 
-        had = key_files.load(path) if path.exists() else {}
-        names = [n.id for n in seeds.load(_fleet_file(options)).running if n.id not in had]
-    made = key_files.new(path, names) if names else []
-    _report_keys(out, made, path)
+        had = key_files.load(path) if path.exists() else key_files.Keys()
+        seed = seeds.load(fleet_file(options))
+        names = [n.id for n in seed.running if n.id not in had]
+        groups = [name for name in seed.groups if name not in had.groups]
+    made = key_files.new(path, names, groups) if names or groups else []
+    _report_keys(out, made, groups, path)
     return OK
 
 
-def _report_keys(out: Printer, made: list[str], path: Path) -> None:
+def _report_keys(out: Printer, made: list[str], groups: list[str], path: Path) -> None:
     if out.as_json:
-        out.json({"made": made, "file": str(path)})
+        out.json({"made": made, "groups": groups, "file": str(path)})
         return
-    out.line(f"made {len(made)} keys: {', '.join(made)}" if made else "every node has its key")
+    if made:
+        out.line(f"made {len(made)} keys: {', '.join(made)}")
+    if groups:
+        out.line(f"made {len(groups)} secrets of groups: {', '.join(groups)}")
+    if not made and not groups:
+        out.line("every node has its key")
     out.line(f"in {path}: keep a backup where the controller's is not")

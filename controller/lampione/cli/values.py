@@ -58,6 +58,13 @@ def port(text: str) -> int:
     return int(text)
 
 
+def year(text: str) -> int:
+    """Read a year that nodes can count in: 2020 to 2098. Raises argparse.ArgumentTypeError."""
+    if not (text.isascii() and text.isdigit() and 2020 <= int(text) <= 2098):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a year: write 2020 to 2098")
+    return int(text)
+
+
 def decibel(text: str) -> float:
     """Read a sound pressure level, 0 to 140 dB. Raises argparse.ArgumentTypeError."""
     try:

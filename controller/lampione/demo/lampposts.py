@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from lampione_hil.virtual.bench import VirtualBench
@@ -13,8 +14,11 @@ from lampione_hil.virtual.lamppost import lamppost
 from lampione_hil.virtual.sound import SAMPLE_HZ, Floats, Recording, Street, SyntheticStreet
 from lampione_hil.virtual.traffic import TrafficStreet
 
-from lampione import seeds
+from lampione import keys, seeds, wanted
 from lampione.cli.errors import USAGE, CliError
+from lampione.config import blob, flash
+from lampione.config.model import NodeConfig
+from lampione.demo.fleet_file import health_interval_s
 
 SPL_DB = 70.0
 # A minute of street takes a second to compute: a few are made, and heard from several places.
@@ -93,6 +97,16 @@ class Sounds:
             self.street(n).samples(folder)
 
 
+def _config(config: NodeConfig, settings: dict[str, Any]) -> NodeConfig:
+    """Return a config with the intervals and parts of a board's settings."""
+    tables = config.model_dump()
+    tables["reporting"] |= {
+        name: settings[name] for name in ("report_interval_s", "health_interval_s")
+    }
+    tables["parts"] = settings["parts"]
+    return NodeConfig.model_validate(tables)
+
+
 class Lampposts:
     """All of a fleet's running nodes on one bench; `close` ends them."""
 
@@ -106,7 +120,7 @@ class Lampposts:
     def build(
         self,
         seed: seeds.Seed,
-        keys: Mapping[str, bytes],
+        secrets: keys.Keys,
         firmware: Mapping[str, bytes],
         sounds: Sounds,
         port: int,
@@ -120,7 +134,7 @@ class Lampposts:
                 host="127.0.0.1",
                 port=port,
                 report_interval_s=interval_s,
-                health_interval_s=max(15, min(15 * interval_s, 900)),
+                health_interval_s=health_interval_s(interval_s),
                 ssid=SSID,
             )
             parts = settings["parts"]
@@ -128,6 +142,7 @@ class Lampposts:
             parts.get("sound", {}).pop("eq", None)
             if "gases" in parts:
                 parts["gases"]["warm_min"] = 0
+            config = _config(wanted.of(seed, node.id, secrets.groups), settings)
             world = lamppost(
                 n,
                 sounds.street(n),
@@ -139,7 +154,8 @@ class Lampposts:
                 {
                     **firmware,
                     "/settings.json": json.dumps(settings).encode(),
-                    "/node.key": keys[node.id],
+                    flash.GOOD: flash.file_of(flash.FIRST_VERSION, blob.encode(config)),
+                    "/node.key": secrets[node.id],
                 },
                 world=world,
             )

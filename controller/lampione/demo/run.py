@@ -20,8 +20,8 @@ from lampione.cli import present
 from lampione.cli.errors import FAILED, INTERRUPTED, OK, USAGE, CliError
 from lampione.cli.output import Printer, colours
 from lampione.core.client import Client, NoCore
-from lampione.core.folder import make_private, put
-from lampione.demo import processes
+from lampione.core.folder import make_private
+from lampione.demo import fleet_file, processes
 from lampione.demo.guard import Guard
 from lampione.demo.headless import Headless, print_verdict
 from lampione.demo.lampposts import SPL_DB, Lampposts, Sounds
@@ -183,13 +183,13 @@ def _start(
     boards.start()  # first: where there is no MicroPython, nothing else matters
     fleet = state / "fleet.toml"
     if not fleet.exists():
-        put(seeds.shipped(), fleet)
+        fleet_file.write(seeds.shipped(), fleet, options.interval_s)
     seed = seeds.load(fleet)
     names = [node.id for node in seed.running]
     sounds_made = sounds.compute(len(names), boards.bench.folder)
     key_file = state / keys.FILE
-    had = keys.load(key_file) if key_file.exists() else {}
-    keys.new(key_file, [name for name in names if name not in had])
+    had = keys.load(key_file) if key_file.exists() else keys.Keys()
+    keys.new(key_file, [name for name in names if name not in had], seed.groups)
     say("starting the broker…")
     broker = processes.Broker(state, guard)
     say("starting the controller…")

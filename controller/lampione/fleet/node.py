@@ -152,7 +152,7 @@ class Fleet:
         except (OSError, keys.KeyFileError):
             return False  # those that we have go on
         # Keys that went or changed take effect at the next start.
-        self._keys = keys.Keys({**self._keys, **before})
+        self._keys = keys.Keys({**self._keys, **before}, self._keys.groups)
         return True
 
     def next_counter(self, node: NodeState) -> int:

@@ -1,0 +1,54 @@
+"""The config that a fleet's file wants of a node."""
+
+from collections.abc import Mapping
+
+from pydantic import SecretBytes
+
+from lampione.config.model import Group, NodeConfig, Place, Reporting
+from lampione.programs import Program
+from lampione.seeds import Seed, SeedError
+from lampione.wiring import Parts
+from lampione.zones import rule_of
+
+
+def of(seed: Seed, node_id: str, group_keys: Mapping[str, bytes]) -> NodeConfig:
+    """Return a node's config.
+
+    Args:
+        group_keys: secrets of groups by name.
+
+    Raises KeyError for a node that the fleet does not have, SeedError for a group without a key.
+    """
+    node = seed.node(node_id)
+    site = seed.site_of(node)
+    fleet = seed.fleet
+    offset_min, summer_time = rule_of(fleet.time_zone)
+    group = None
+    place = seed.group_of(node_id)
+    if place is not None:
+        name, member = place
+        if name not in group_keys:
+            raise SeedError(f"groups.{name}: has no key: make it with `lampione keys new --all`")
+        group = Group(name=name, member=member, key=SecretBytes(group_keys[name]))
+    program_name = seed.program_of(node)
+    program = seed.programs[program_name] if program_name else Program()
+    return NodeConfig.model_validate(
+        {
+            "site": Place(
+                latitude=site.latitude,
+                longitude=site.longitude,
+                utc_offset_min=offset_min,
+                summer_time=summer_time,
+            ),
+            "lamp": seed.profiles[node.profile].lamp,
+            **program.sections(),
+            "group": group,
+            "reporting": Reporting(
+                report_interval_s=fleet.report_interval_s,
+                health_interval_s=fleet.health_interval_s,
+                least_vehicles=fleet.least_vehicles,
+                noise_peaks=fleet.noise_peaks,
+            ),
+            "parts": Parts.model_validate(seed.parts_of(node)),
+        }
+    )
