@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
-from lampione.cli import values
+from lampione.cli import config_parser, values
 from lampione.cli.errors import EXIT_CODES, USAGE
 
 HANDLER = "handler"  # "module:function", imported when the command runs
@@ -94,6 +94,17 @@ def build() -> argparse.ArgumentParser:
     _services(commands)
     _reading(commands)
     _sending(commands, common)
+    config = commands.add(
+        "config",
+        "lampione.cli.config:status",
+        "compare, push and follow what nodes are set to",
+        "  lampione config diff --all\n"
+        "  lampione config push bligny-1 --trial 5m\n"
+        "  lampione config status\n",
+    )
+    configuring = _Commands(config, "config_command", common)
+    configuring._sub.required = True
+    config_parser.add(configuring)
     return parser
 
 

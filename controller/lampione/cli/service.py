@@ -46,7 +46,7 @@ def _check_name(text: str, what: str) -> None:
         )
 
 
-def _fleet_file(options: argparse.Namespace) -> Path | None:
+def fleet_file(options: argparse.Namespace) -> Path | None:
     """Return the fleet's file: the one that was given, the folder's own, or None: Milan's."""
     own: Path = options.state / "fleet.toml"
     given: Path | None = options.fleet
@@ -64,7 +64,7 @@ def serve(options: argparse.Namespace) -> int:
     from lampione.core.folder import put
 
     url = BrokerUrl.of(options.broker, os.environ)
-    seed = seeds.load(_fleet_file(options))
+    seed = seeds.load(fleet_file(options))
     if options.shard is not None:
         _check_name(options.shard, "a shard")
     if not options.until_eof:  # else whoever started us has made it, or has removed it since
@@ -142,7 +142,7 @@ def keys(options: argparse.Namespace) -> int:
         from lampione import seeds
 
         had = key_files.load(path) if path.exists() else key_files.Keys()
-        seed = seeds.load(_fleet_file(options))
+        seed = seeds.load(fleet_file(options))
         names = [n.id for n in seed.running if n.id not in had]
         groups = [name for name in seed.groups if name not in had.groups]
     made = key_files.new(path, names, groups) if names or groups else []
