@@ -219,7 +219,7 @@ class ConfigState(TypedDict):
     """A node's config: what it says it runs, and what became of the last rollout to it."""
 
     node: str
-    running: int | None  # its version, of the last hello; 0: as provisioned
+    running: int | None  # its version, as the node last said; 0: as provisioned
     running_digest: str | None  # hex; None: a version that is not known here
     state: str | None  # of `lampione_protocol.names.CONFIG_STATES`
     wanted: int | None  # the last rollout's version

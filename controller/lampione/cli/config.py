@@ -28,6 +28,7 @@ class Fleet:
 
     def __init__(self, options: argparse.Namespace) -> None:
         self.seed = seeds.load(fleet_file(options))
+        self._folder = options.state
         path = options.state / keys.FILE
         self._groups = keys.load(path).groups if path.exists() else {}
 
@@ -56,7 +57,7 @@ class Fleet:
 
     def config(self, node: str) -> NodeConfig:
         """Return what the file wants of a node. Raises SeedError."""
-        return wanted.of(self.seed, node, self._groups)
+        return wanted.of(self.seed, node, self._groups, self._folder)
 
 
 def _states(client: Client, nodes: list[str], *, blobs: bool = False) -> dict[str, State]:

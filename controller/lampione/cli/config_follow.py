@@ -62,8 +62,12 @@ def _progress(out: Printer, outcomes: dict[str, State], state: State) -> None:
     outcomes[state["node"]] = state
     if out.as_json:
         out.json(state)
-    elif state["phase"] not in _PASSING and (before is None or _line(before) != _line(state)):
+    elif before is None or (_line(before) != _line(state) and not _passes(state)):
         out.line(_line(state))
+
+
+def _passes(state: State) -> bool:
+    return state["phase"] in _PASSING and state["reason"] is None
 
 
 def _line(state: State) -> str:

@@ -145,7 +145,8 @@ class Configs:
                 )
         version = self._next_version(node)
         rollout = Rollout(version, wanted, len(blob), trial_s)
-        if running is not None and running[1].digest == wanted and _state_of(node) == "confirmed":
+        confirmed = self._says(node)[1] == "confirmed"
+        if running is not None and running[1].digest == wanted and confirmed:
             rollout.version, rollout.sent = running[1].version, len(blob)
             rollout.phase, rollout.reason = "confirmed", "it runs already"
         else:
@@ -155,7 +156,7 @@ class Configs:
         self.pump(node)
 
     def _next_version(self, node: NodeState) -> int:
-        known = max(self._store.last_config(node.id), node.hello.get("config_version") or 0)
+        known = max(self._store.last_config(node.id), self._says(node)[0] or 0)
         return known % VERSION_MAX + 1
 
     def revert(self, node: NodeState, trial_s: int) -> None:
@@ -167,7 +168,7 @@ class Configs:
             self._save(node)
             self.pump(node)
             return
-        version = node.hello.get("config_version")
+        version = self._says(node)[0]
         before = self._store.confirmed_before(node.id, version or 0)
         found = None if before is None else self._config(node, before)
         if found is None:
@@ -175,9 +176,17 @@ class Configs:
         self.add(node, found[0], trial_s)
 
     def running(self, node: NodeState) -> tuple[bytes, StoredConfig] | None:
-        """Return the config that the node says it runs, when it is known here."""
-        version = node.hello.get("config_version")
+        """Return the config that the node runs, when it is known here."""
+        version = self._says(node)[0]
         return self._config(node, version) if version else None
+
+    def _says(self, node: NodeState) -> tuple[int | None, str | None]:
+        """Return which version the node runs, and its state: of its hello, or said since."""
+        open_ = self._all.get(node.name)
+        newer = open_ is not None and open_.changed > (node.hello_at or 0.0)
+        if open_ is not None and newer and open_.rollout.phase in ("trial", "confirmed"):
+            return open_.rollout.version, open_.rollout.phase
+        return node.hello.get("config_version"), _state_of(node)
 
     def wanted(self, node: NodeState) -> bytes | None:
         """Return the config of the last rollout."""
@@ -186,7 +195,7 @@ class Configs:
 
     def state(self, node: NodeState) -> ConfigState:
         """Return what is known of a node's config."""
-        version = node.hello.get("config_version")
+        version, word = self._says(node)
         kept = self._store.config(node.id, version) if version else None
         open_ = self._all.get(node.name)
         rollout = None if open_ is None else open_.rollout
@@ -194,7 +203,7 @@ class Configs:
             "node": node.name,
             "running": version,
             "running_digest": None if kept is None else kept.digest.hex(),
-            "state": _state_of(node),
+            "state": word,
             "wanted": None if rollout is None else rollout.version,
             "digest": None if rollout is None else rollout.digest.hex(),
             "phase": None if rollout is None else rollout.phase,
