@@ -18,7 +18,7 @@ from lampione.cli.send import order_of
 
 COMMANDS = (
     "demo", "serve", "broker", "keys", "nodes", "watch", "show", "history", "gaps",
-    "refused", "send",
+    "refused", "send", "config",
 )  # fmt: skip
 
 

@@ -133,7 +133,7 @@ def _print_changes(out: Printer, state: State, changes: list[Change], *, whole: 
         else:
             text = f"{change.before} → {change.after}"
         note = out.paint("  (with a restart)", "yellow") if change.reboot else ""
-        out.line(f"  {change.key:<28}{text}{note}")
+        out.line(f"  {change.key:<30}{text}{note}")
 
 
 def _count(changes: list[Change]) -> str:
@@ -249,7 +249,7 @@ def show(options: argparse.Namespace) -> int:
         return OK
     out.line(out.paint(title, "bold"))
     for key, value in values(config).items():
-        out.line(f"  {key:<28}{shown(value) or 'none'}")
+        out.line(f"  {key:<30}{shown(value) or 'none'}")
     return OK
 
 

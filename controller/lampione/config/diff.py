@@ -10,6 +10,7 @@ from lampione.config.light import Rule, Step, Upkeep
 from lampione.config.model import REBOOT, NodeConfig
 
 HIDDEN = "a secret"
+_SECTIONS = tuple(NodeConfig.model_fields)
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,7 @@ def values(config: NodeConfig) -> dict[str, Any]:
     found |= {f"rules[{n}]": _rule(rule) for n, rule in enumerate(config.rules)}
     if config.parts is not None:
         found |= dict(_flat("parts", config.parts.settings()))
-    return found
+    return dict(sorted(found.items(), key=_place))
 
 
 def _flat(prefix: str, table: dict[str, Any]) -> Iterator[tuple[str, Any]]:
@@ -79,13 +80,16 @@ def diff(before: NodeConfig | None, after: NodeConfig) -> list[Change]:
     """Return what changes, in the model's order; everything where nothing is known of before."""
     old = {} if before is None else values(before)
     new = values(after)
-    sections = list(NodeConfig.model_fields)
-    ordered = sorted(new | old, key=lambda key: sections.index(_section(key)))
+    ordered = [key for key, _ in sorted((new | old).items(), key=_place)]
     return [
         Change(key, shown(old.get(key)), shown(new.get(key)), _section(key) in REBOOT)
         for key in ordered
         if old.get(key) != new.get(key) or (key in old) != (key in new)
     ]
+
+
+def _place(item: tuple[str, Any]) -> int:
+    return _SECTIONS.index(_section(item[0]))
 
 
 def _section(key: str) -> str:

@@ -221,7 +221,7 @@ class Configs:
             return None if open_ is None else open_.rollout.reason
         if not node.reachable:
             return "the node is offline"
-        if open_.wait_s > RETRY_S[0]:
+        if open_.wait_s > 2 * RETRY_S[0]:  # asked twice
             return "no answer yet"
         return None
 
