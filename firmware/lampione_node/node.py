@@ -75,7 +75,7 @@ class Node:
         self._supervisor = supervisor = Supervisor(
             machine.WDT(timeout=_WATCHDOG_MS), self._on_fault, self._clock.poll
         )
-        self._setup = None  # made when it is needed: 3 kB
+        self._setup = None  # made when it is needed, and forgotten: 8 kB
         self._config = config = settings.pop("config")
         parts = settings["parts"]
         cause = min(max(0, machine.reset_cause() - 1), _RESETS)
@@ -198,6 +198,8 @@ class Node:
             await self._commands.step()
             if self._post.exhausted:
                 machine.reset()
+            if self._setup and self._setup.over:
+                self._forget_setup()
 
     def _on_clean(self) -> bool:
         dust = self._dust
@@ -214,6 +216,12 @@ class Node:
         setup.on_config = self._light_by
         self._setup = setup
         return setup
+
+    def _forget_setup(self) -> None:
+        self._setup = None
+        for name in ("config", "setup"):
+            del sys.modules["lampione_node." + name]
+            delattr(sys.modules["lampione_node"], name)
 
     def _on_config(self, kind: int, counter: int, buf: bytearray, start: int, end: int) -> None:
         setup = self._setup

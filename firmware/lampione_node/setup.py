@@ -73,6 +73,11 @@ class Setup:
         self._end_s = 0  # of the trial, in uptime
         self._watching = None
 
+    @property
+    def over(self) -> bool:
+        """Whether nothing is under way."""
+        return not self._offer and not self._restarting and self._running["state"] != config.TRIAL
+
     def begin(self) -> None:
         """Start the trial that this boot is."""
         running = self._running

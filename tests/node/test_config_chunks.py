@@ -6,6 +6,7 @@ import pytest
 from lampione_light import layout
 
 from tests.node import test_config_store as store
+from tests.node.config_model import Blob
 from tests.node.test_config_store import BLOBS, blob, filler, play, push, section
 
 OFFER = 11
@@ -163,7 +164,7 @@ def test_a_config_that_no_node_can_run_is_refused_before_anything_is_touched(
     name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     blobs = [*BLOBS]
-    blobs[5] = store.Blob(BAD[name])
+    blobs[5] = Blob(BAD[name])
     monkeypatch.setattr(store, "BLOBS", blobs)
     answers = one([*push(2, ["confirm", 2]), *push(5), ["boot"]])
     assert last(answers[6])[1:3] == [REFUSED, DAMAGED]
@@ -176,7 +177,7 @@ def test_a_push_wears_the_flash_no_more_than_it_must(monkeypatch: pytest.MonkeyP
     whole = blob(filler(layout.SIZE_MAX - 4))
     assert len(whole) == layout.SIZE_MAX
     blobs = [*BLOBS]
-    blobs[1] = store.Blob(whole)
+    blobs[1] = Blob(whole)
     monkeypatch.setattr(store, "BLOBS", blobs)
     pushes = [op for _ in range(10) for w in (1, 2) for op in push(w, ["confirm", w])]
     ops = [["offer", 1], ["send", 1, 999], ["apply", 1], ["confirm", 1], *pushes]
