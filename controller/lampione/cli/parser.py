@@ -92,19 +92,9 @@ def build() -> argparse.ArgumentParser:
     parser.set_defaults(**{HANDLER: "lampione.cli.screen:screen"})
     commands = _Commands(parser, "command", common)
     _services(commands)
+    _configuring(commands, common)
     _reading(commands)
     _sending(commands, common)
-    config = commands.add(
-        "config",
-        "lampione.cli.config:status",
-        "compare, push and follow what nodes are set to",
-        "  lampione config diff --all\n"
-        "  lampione config push bligny-1 --trial 5m\n"
-        "  lampione config status\n",
-    )
-    configuring = _Commands(config, "config_command", common)
-    configuring._sub.required = True
-    config_parser.add(configuring)
     return parser
 
 
@@ -202,6 +192,20 @@ def _services(commands: _Commands) -> None:
         "--all", action="store_true", help="every node and group of the fleet that has none"
     )
     keys.add_argument("--fleet", type=Path, metavar="FILE", help="the fleet's file")
+
+
+def _configuring(commands: _Commands, common: argparse.ArgumentParser) -> None:
+    config = commands.add(
+        "config",
+        "lampione.cli.config:status",
+        "compare, push and follow what nodes are set to",
+        "  lampione config diff --all\n"
+        "  lampione config push bligny-1 --trial 5m\n"
+        "  lampione config status\n",
+    )
+    configuring = _Commands(config, "action", common)
+    configuring._sub.required = True
+    config_parser.add(configuring)
 
 
 def _reading(commands: _Commands) -> None:
