@@ -338,9 +338,23 @@ DEEDS = st.sampled_from(
 )
 
 
+BLOBS = st.sampled_from([SMALL, LARGE, RESTARTS, BREAKS, REFUSED])
+
+
 @settings(max_examples=60, deadline=None)
-@given(st.sampled_from([SMALL, LARGE, RESTARTS, BREAKS, REFUSED]), st.lists(DEEDS, max_size=25))
+@given(BLOBS, st.lists(DEEDS, max_size=25))
 def test_whatever_happens_the_end_is_true(blob: bytes, deeds: list[str]) -> None:
+    _story(blob, deeds)
+
+
+@pytest.mark.soak
+@settings(max_examples=20_000, deadline=None)
+@given(BLOBS, st.lists(DEEDS, max_size=60))
+def test_whatever_happens_at_length(blob: bytes, deeds: list[str]) -> None:
+    _story(blob, deeds)
+
+
+def _story(blob: bytes, deeds: list[str]) -> None:
     with tempfile.TemporaryDirectory() as folder:
         world = World(Path(folder))
         world.boot()
