@@ -19,7 +19,7 @@ from lampione_hil.virtual.doppler import CDM324, HB100, DopplerSignal, Module
 from lampione_hil.virtual.movers import Vehicle
 from lampione_hil.virtual.traffic import FAR_M, NEAR_M, TrafficStreet
 
-from benchmarks import stages
+from benchmarks import doppler_stages, stages
 from benchmarks.row import Row, Rows
 
 ROOT = Path(__file__).parent.parent
@@ -180,50 +180,6 @@ def street(seed: int, kind: str) -> TrafficStreet:
     return TrafficStreet(seed, **KINDS[kind])  # type: ignore[arg-type]
 
 
-_TRANSFORM = """
-import math
-from array import array
-from lampione_node.sensing import fft
-table = fft.cosine()
-samples = array("i", [(i * 7919) % 20000 - 10000 for i in range(768)])
-words = array("i", bytes(4096))
-window = [(1 - math.cos(math.pi * i / 256)) / 512 for i in range(512)]
-turns = [complex(math.cos(math.pi * i / 256), -math.sin(math.pi * i / 256)) for i in range(256)]
-places = [int("".join(reversed("{:09b}".format(i))), 2) for i in range(512)]
-def ours():
-    fft.load(0, 0, samples, 0, words, table)
-    fft.transform(0, 0, words, table)
-def plain():
-    x = [0] * 512
-    for i in range(512):
-        x[places[i]] = complex(samples[i], samples[i + 256]) * window[i]
-    half = 1
-    while half < 512:
-        for j in range(half):
-            turn = turns[j * 256 // half]
-            for i in range(j, 512, 2 * half):
-                a = x[i]
-                b = x[i + half] * turn
-                x[i] = a + b
-                x[i + half] = a - b
-        half *= 2
-    return x
-ours()
-for i, x in enumerate(plain()):
-    assert abs(complex(words[2 * i] - 2**20, words[2 * i + 1] - 2**20) - x) < 8
-"""
-
-# A transform takes 512 new samples in and gives two frames.
-STAGES = (
-    stages.Stage("doppler transform", _TRANSFORM, 512, ("fft", "transform")),
-    stages.Stage("doppler window", code=("fft", "load")),
-    stages.Stage("doppler levels", code=("fft", "levels")),
-    stages.Stage("doppler halving", code=("peaks", "halve")),
-    stages.Stage("doppler background", code=("peaks", "judge")),
-    stages.Stage("doppler peaks", code=("peaks", "find")),
-)
-
-
 def rows() -> Rows:
     """Score streets of the scoring seeds (three minutes), then what the stages cost."""
     runs = {
@@ -243,13 +199,7 @@ def rows() -> Rows:
         found = score(street(SCORING[0], kind), MINUTES)
         yield Row(f"doppler {kind}", found.counted, "counted", f"{MINUTES} minutes", goal="0")
         yield Row(f"doppler {kind} presence", 100 * found.presence, "%", f"{MINUTES} minutes")
-    for stage in STAGES:
-        if stage.source:
-            ours, plain = stages.times_ns(stage)
-            peer = f"plain Python, {plain:,.0f} ns"
-            yield Row(f"{stage.name} time", ours, "ns", peer, ours / plain)
-        whole, loop = stages.code_bytes(stage)
-        yield Row(f"{stage.name} code", whole, "B", f"of xtensawin, {loop} of them its loop")
+    yield from stages.rows(doppler_stages.STAGES)
 
 
 def _written(v: Vehicle) -> str:

@@ -115,6 +115,7 @@ def test_another_carrier_is_a_number() -> None:
     assert found.mae_kmh < 1.5
 
 
+@pytest.mark.timeout(600)
 def test_an_empty_street_has_no_vehicle_for_two_hours() -> None:
     """Rain, a swaying sign, a lamp's hum and a fan. What sways at 4 km/h may walk, seldom."""
     *counts, (presence, pairs) = listen(EmptyStreet(5), 0, 2 * 3600)

@@ -4,11 +4,12 @@ from bisect import bisect_right
 from fractions import Fraction
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from lampione_hil.virtual import SteadyAir, VirtualBench, World
 from lampione_hil.virtual.devices.ads1115 import Ads1115, Voltages
-from lampione_hil.virtual.devices.cells import Cells
+from lampione_hil.virtual.devices.cells import Cell, Cells
 
 from tests.node import i2c_rig, micro
 from tests.node.i2c_rig import OK, STALE, WARMING
@@ -117,6 +118,25 @@ def test_clean_air_is_never_negative_and_the_hour_gives_the_electrodes() -> None
         cells = Cells(air, 0.0, 0.0, noise_ppb=0.0)
         for channel, tenths in enumerate(found[59]["raw"]):
             assert abs(tenths - cells.at(channel, 0.0) * 1e4) <= 2
+
+
+def test_a_units_cells_are_read_by_its_certificate() -> None:
+    air = SteadyAir(18.0)
+    cells = Cells(air, 40.0, 60.0, noise_ppb=0.0)
+    cells.no2 = Cell(0.231, 0.238, 250e-6, 0.0, cells.no2.ratio)
+    cells.ox = Cell(0.271, 0.289, 350e-6, 420e-6, cells.ox.ratio)
+    certificate = {"no2_we": 2310, "no2_ae": 2380, "no2_s": 250}
+    certificate |= {"ox_we": 2710, "ox_ae": 2890, "ox_s_no2": 350, "ox_s_o3": 420}
+    found = []
+    for unit in (certificate, {}):
+        with VirtualBench(clock="virtual") as bench:
+            world = World(street=None, air=air, i2c=[Ads1115(cells)])
+            made = i2c_rig.board(bench, world, gases={"warm_min": 0, **unit})
+            bench.run_for(122)
+            found.append(i2c_rig.minutes(made)[-1]["gases"][1])
+    assert (found[0]["6"], found[0]["7"]) == (pytest.approx(40, abs=1), pytest.approx(60, abs=1))
+    assert abs(found[1]["6"] - 40) > 5
+    assert abs(found[1]["7"] - 60) > 5
 
 
 def test_without_a_temperature_both_are_stale_and_come_back() -> None:

@@ -17,7 +17,7 @@ _MEASURE = {
     0x1E: (1.1, 0.020),
     0x15: (0.11, 0.020),
 }
-_FAULTS = ("stuck", "crc", "silent", "implausible")
+_FAULTS = ("stuck", "crc", "silent", "implausible", "brownout")
 _SERIAL, _RESET = 0x89, 0x94
 _COMMAND_S = 0.001  # soft reset and serial number
 _HEATER_C_PER_W = 300.0  # about 60 °C at 200 mW after a second
@@ -42,7 +42,7 @@ class Sht45(I2CDevice):
     """The part in `air`. Not acknowledged: anything while it measures, a read of nothing.
 
     Faults: "stuck" repeats the last reading, "crc" sends wrong checksums, "silent" acknowledges
-    nothing, "implausible" is at 120 °C.
+    nothing, "implausible" is at 120 °C, "brownout" (at once, and over) loses what it measured.
     """
 
     name = "sht45"
@@ -65,6 +65,9 @@ class Sht45(I2CDevice):
         """See I2CDevice."""
         if kind not in ("", *_FAULTS):
             raise ValueError(f"sht45 has no fault {kind!r}: {', '.join(_FAULTS)}")
+        if kind == "brownout":
+            self._words = None
+            kind = ""
         self._fault = kind
 
     def write(self, data: bytes, now_s: float) -> bool:
