@@ -6,7 +6,6 @@ import os
 import sys
 
 import machine
-from lampione_protocol.schema import SETUP
 from micropython import const
 
 from .burn import BurnHours
@@ -76,7 +75,7 @@ class Node:
             machine.WDT(timeout=_WATCHDOG_MS), self._on_fault, self._clock.poll
         )
         self._setup = None  # made when it is needed, and forgotten: 8 kB
-        self._config = config = settings.pop("config")
+        self._config = config = settings.pop("config", None) or {"version": 0, "state": _DAMAGED}
         parts = settings["parts"]
         cause = min(max(0, machine.reset_cause() - 1), _RESETS)
         sensors = []
@@ -198,8 +197,8 @@ class Node:
             await self._commands.step()
             if self._post.exhausted:
                 machine.reset()
-            if self._setup and self._setup.over:
-                self._forget_setup()
+            if self._setup and self._setup.rest():
+                self._setup = None
 
     def _on_clean(self) -> bool:
         dust = self._dust
@@ -217,18 +216,8 @@ class Node:
         self._setup = setup
         return setup
 
-    def _forget_setup(self) -> None:
-        self._setup = None
-        for name in ("config", "setup"):
-            del sys.modules["lampione_node." + name]
-            delattr(sys.modules["lampione_node"], name)
-
     def _on_config(self, kind: int, counter: int, buf: bytearray, start: int, end: int) -> None:
-        setup = self._setup
-        if kind == SETUP:
-            (setup or self._make_setup()).execute(counter, buf, start, end)
-        elif setup:
-            setup.chunk(buf, start, end)
+        (self._setup or self._make_setup()).take(kind, counter, buf, start, end)
 
     def _light_by(self, blob) -> None:  # type: ignore[no-untyped-def]
         """Light by another config from now on; None: by the settings' file alone."""
