@@ -25,11 +25,12 @@ def _start() -> tuple:
     except Exception as error:  # whatever it is, it costs no light
         print("lampione: config", repr(error))
         found, faults = settings.load("/settings.json")
-        found["config"] = {"version": 0, "state": 2}
     lamp = light.light(found)
+    package = sys.modules["lampione_node"]
     for name in ("config", "light", "settings"):
-        if sys.modules.pop("lampione_node." + name, None):
-            delattr(sys.modules["lampione_node"], name)
+        sys.modules.pop("lampione_node." + name, None)
+        if hasattr(package, name):
+            delattr(package, name)
     return found, faults, lamp
 
 

@@ -46,7 +46,7 @@ def assemble(node, settings: dict, faults: list, lamp, key: bytes, version: tupl
     """Make the parts of a node.Node and hand each what it needs; `settings` is used up."""
     node.lamp = lamp
     node.faults = _FAULT_SETTINGS if faults else 0
-    node.config = config = settings.pop("config")
+    node.config = config = settings.pop("config", None) or {"version": 0, "state": _DAMAGED}
     node.state = state = State("/state/numbers")
     state.start()
     node.clock = Clock(machine.RTC())

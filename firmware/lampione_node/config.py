@@ -21,17 +21,6 @@ from binascii import crc32
 from hashlib import sha256
 from struct import pack, unpack
 
-from lampione_light.layout import (
-    GROUP,
-    LAMP,
-    PARTS,
-    RADIO,
-    REPORTING,
-    SIZE_MAX,
-    ConfigError,
-    fields,
-    sections,
-)
 from micropython import const
 
 FOLDER = "/config"  # and this below the root of the file system
@@ -75,7 +64,7 @@ def read_header(folder: str, slot: str) -> "tuple | None":
 def load(folder: str, slot: str) -> "tuple | None":
     """Return (version, digest, blob) of a slot; None unless it is whole."""
     head = read_header(folder, slot)
-    if head is None or head[1] != head[3] or not 0 < head[1] <= SIZE_MAX:
+    if head is None or head[1] != head[3] or not head[1]:
         return None
     try:
         with open(folder + "/" + slot, "rb") as file:
@@ -129,6 +118,8 @@ def keep(folder: str) -> bool:
 
 def lasting(blob: "bytes | None") -> bytes:
     """Return a hash of the sections that count at boot only."""
+    from lampione_light.layout import GROUP, PARTS, RADIO, REPORTING, sections
+
     found = {}
     for section, content in sections(blob) if blob else ():
         if section in (GROUP, REPORTING, PARTS, RADIO):
@@ -145,6 +136,17 @@ def overlay(given, blob: bytes) -> dict:  # type: ignore[no-untyped-def]
 
     A part of the settings that the config does not name stays as it is.
     """
+    from lampione_light.layout import (
+        GROUP,
+        LAMP,
+        PARTS,
+        RADIO,
+        REPORTING,
+        ConfigError,
+        fields,
+        sections,
+    )
+
     if type(given) is not dict:
         given = {}
     for section, content in sections(blob):

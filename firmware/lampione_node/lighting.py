@@ -62,9 +62,11 @@ class Frugal(Tonight):
         from lampione_light.program import Program
 
         whole = Program(self._config, self._name)
+        package = sys.modules["lampione_light"]
         for name in ("program", "layout", "civil", "sun"):
-            del sys.modules["lampione_light." + name]
-            delattr(sys.modules["lampione_light"], name)
+            sys.modules.pop("lampione_light." + name, None)
+            if hasattr(package, name):
+                delattr(package, name)
         return whole
 
     def sun_day(self, now: int) -> tuple:

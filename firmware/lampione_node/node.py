@@ -6,7 +6,6 @@ import sys
 from time import ticks_add, ticks_diff, ticks_ms
 
 import machine
-from lampione_protocol.schema import SETUP
 from micropython import const
 
 from .drivers import health
@@ -94,8 +93,8 @@ class Node:
             await self.commands.step()
             if self.post.exhausted:
                 machine.reset()
-            if self.setup and self.setup.over:
-                self._forget_setup()
+            if self.setup and self.setup.rest():
+                self.setup = None
 
     def on_clean(self) -> bool:
         dust = self.dust
@@ -113,18 +112,9 @@ class Node:
         self.setup = setup
         return setup
 
-    def _forget_setup(self) -> None:
-        self.setup = None
-        for name in ("config", "setup"):
-            del sys.modules["lampione_node." + name]
-            delattr(sys.modules["lampione_node"], name)
-
     def on_config(self, kind: int, counter: int, buf: bytearray, start: int, end: int) -> None:
-        setup = self.setup
-        if kind == SETUP:
-            (setup or self._make_setup()).execute(counter, buf, start, end)
-        elif setup:
-            setup.chunk(buf, start, end)
+        """Take a Setup or a Config's piece; what that needs is loaded for it."""
+        (self.setup or self._make_setup()).take(kind, counter, buf, start, end)
 
     def _light_by(self, blob) -> None:  # type: ignore[no-untyped-def]
         """Light by another config from now on; None: by the settings' file alone.

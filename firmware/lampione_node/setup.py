@@ -13,7 +13,7 @@ from time import ticks_diff, ticks_ms
 import machine
 from lampione_light.layout import SIZE_MAX
 from lampione_protocol.codec import decode
-from lampione_protocol.schema import CONFIG_FIELDS, SETUP_FIELDS
+from lampione_protocol.schema import CONFIG_FIELDS, SETUP, SETUP_FIELDS
 from micropython import const
 
 from . import config
@@ -39,6 +39,17 @@ _FLUSH = const(512)  # bytes: each time costs the flash a block
 _TELL_MS = const(1000)
 _TELLS = const(8)  # without a chunk that fits: whoever repeats frames must not wear out the flash
 _LOOK_MS = const(1000)
+_IDLE_MS = const(600000)
+
+
+def _forget(ours: bool) -> None:
+    """Let go of the module of the settings, and of ours with what it needs."""
+    package = sys.modules["lampione_node"]
+    for name in ("config", "settings", "setup"):
+        if ours or name == "settings":
+            sys.modules.pop("lampione_node." + name, None)
+            if hasattr(package, name):
+                delattr(package, name)
 
 
 class Setup:
@@ -67,16 +78,24 @@ class Setup:
         self._offer = None  # (counter, version, size, digest) of what chunks are taken for
         self._file = None
         self._held = self._flushed = 0  # bytes of it
-        self._told_ms = ticks_ms()
+        self._told_ms = self._heard_ms = ticks_ms()
         self._tells = 0
         self._before = None  # what ran before a live trial
         self._end_s = 0  # of the trial, in uptime
         self._watching = None
 
-    @property
-    def over(self) -> bool:
-        """Whether nothing is under way."""
-        return not self._offer and not self._restarting and self._running["state"] != config.TRIAL
+    def rest(self) -> bool:
+        """Say whether nothing is under way; this module is forgotten then, and loaded when needed.
+
+        To be asked every few days, as it lets go of an offer that nobody goes on with.
+        """
+        if self._offer and ticks_diff(ticks_ms(), self._heard_ms) > _IDLE_MS:
+            self._close()
+            self._offer = None
+        if self._offer or self._restarting or self._running["state"] == config.TRIAL:
+            return False
+        _forget(True)
+        return True
 
     def begin(self) -> None:
         """Start the trial that this boot is."""
@@ -101,6 +120,13 @@ class Setup:
         except Exception as error:
             sys.print_exception(error)
             machine.reset()  # which ends the trial, too
+
+    def take(self, kind: int, counter: int, buf: bytearray, start: int, end: int) -> None:
+        """Take the Setup or Config in `buf[start:end]`; see `execute` and `chunk`."""
+        if kind == SETUP:
+            self.execute(counter, buf, start, end)
+        else:
+            self.chunk(buf, start, end)
 
     def execute(self, counter: int, buf: bytearray, start: int, end: int) -> None:
         """Do what the Setup in `buf[start:end]` says.
@@ -194,6 +220,7 @@ class Setup:
         if not 0 < size <= SIZE_MAX:
             return _RANGE
         self._close()
+        self._heard_ms = ticks_ms()
         folder = self._folder
         self._offer = offer = counter, version, size, digest
         self._tells = 0
@@ -238,6 +265,7 @@ class Setup:
                 self._say(_ACCEPTED, _NONE, self._held)
             return
         self._tells = 0
+        self._heard_ms = ticks_ms()
         try:
             if not self._file:
                 self._file = open(self._folder + "/new", "ab")
@@ -313,8 +341,7 @@ class Setup:
             faults = settings.load(self._settings, lambda given: config.overlay(given, blob))[1]
             known = settings.load(self._settings)[1] if faults else ()
         finally:
-            del sys.modules["lampione_node.settings"]
-            delattr(sys.modules["lampione_node"], "settings")
+            _forget(False)
         for line in faults:
             if line not in known:
                 return False

@@ -9,10 +9,12 @@ import gc
 import json
 import os
 import sys
+import time
 
 import vfs
 from lampione_node import config, settings, setup
 from lampione_protocol import codec, schema
+from lampione_protocol.errors import ProtocolError
 
 BLOCK = 4096
 EIO = 5
@@ -186,6 +188,8 @@ class Node:
                 data = bytearray(file.read())
         except OSError:
             return
+        if not data:
+            return
         at = how % len(data)
         while True:
             if how < 0:
@@ -220,6 +224,20 @@ class Node:
         elif name == "expire":
             self.desk.now += 5000
             asyncio.run(self.setup._watch())
+        elif name == "raw":
+            buf = bytearray(bytes.fromhex(op[2]))
+            try:
+                if op[1] == schema.SETUP:
+                    self.setup.execute(1, buf, 0, len(buf))
+                else:
+                    self.setup.chunk(buf, 0, len(buf))
+            except ProtocolError:
+                self.desk.said.append("malformed")
+        elif name == "rest":  # after so many ms
+            then = setup.ticks_ms() + op[1]
+            setup.ticks_ms = lambda: then
+            self.desk.said.append(self.setup.rest())
+            setup.ticks_ms = time.ticks_ms
         elif name == "boot":
             self.boot()
         elif name == "cut":  # the power fails at the n-th write or erase from now on

@@ -15,6 +15,7 @@ from lampione_hil.virtual import SteadyAir, VirtualBench, VirtualBoard, World
 from lampione_light import layout
 from lampione_protocol import schema
 
+from benchmarks import memory
 from tests.brokers import free_port
 from tests.node.controller import (
     ACCEPTED,
@@ -33,7 +34,7 @@ from tests.node.controller import (
 EXPIRED, NO_CHALLENGE, RANGE, BUSY, DAMAGED, NOT_HERE = 1, 2, 4, 7, 10, 11
 SURE, TRIAL, HURT = range(3)
 ON_TRIAL, CONFIRMED, REVERTED, HURT_EVENT = range(20, 24)
-READ, REBOOT, TIME, HELLO = 0, 4, 5, 6
+READ, LEVEL, REBOOT, TIME, HELLO = 0, 1, 4, 5, 6
 NOON = 217_000_000  # some second of 2026
 PIN = 5
 AIR = ("lampione", "lampione")
@@ -322,6 +323,48 @@ def test_damaged_configs_give_way_and_the_lamp_burns(
         controller.outcome(node, controller.push(node, 3, LIVE), DONE)
         confirm(controller, node, 3, LIVE)
         controller.wait_for("no fault", lambda: not faulty(controller, node))
+
+
+@pytest.mark.parametrize("text", [b"M\0\0\0", b"start = 5\nraise MemoryError\n"])
+def test_a_firmware_without_configs_lights_and_answers(
+    bench: VirtualBench, controller: Controller, node: str, text: bytes
+) -> None:
+    board = bench.boards[node]
+    controller.outcome(node, controller.push(node, 1, LIVE), DONE)
+    confirm(controller, node, 1, LIVE)
+    board.power_off()
+    if text[0] == ord("M"):
+        board.write_files({"/lib/lampione_node/config.mpy": text})
+    else:
+        board.remove_file("/lib/lampione_node/config.mpy")
+        board.write_files({"/lib/lampione_node/config.py": text})
+    board.power_on()
+    assert greeted(controller, node, 2) == (0, HURT)
+    assert board.pwm_duty(PIN) == 65535
+    controller.outcome(node, controller.command(node, READ), DONE)
+
+
+def test_what_a_push_needs_leaves_the_memory_after_it(
+    bench: VirtualBench, controller: Controller
+) -> None:
+    place = {"host": "127.0.0.1", "port": controller.port}
+    files = memory.files(1, {"broker": place, "parts": {"lamp": {"pin": PIN}}})
+    controller.keys["heap"] = files["/node.key"]
+    board = bench.board("heap", files)
+    board.power_on()
+    greeted(controller, "heap", 1)
+
+    def held() -> bool:
+        lines = [line for line in board.console().splitlines() if line.startswith("modules ")]
+        return bool(lines) and "lampione_node.setup" in lines[-1]
+
+    controller.outcome("heap", controller.push("heap", 1, LIVE), DONE)
+    controller.wait_for("its modules", held)
+    confirm(controller, "heap", 1, LIVE)
+    controller.command("heap", LEVEL, level=50, ramp=1, for_s=60)  # wakes who looks
+    controller.wait_for("they are gone", lambda: not held())
+    controller.outcome("heap", controller.push("heap", 2, blob(design(50))), DONE)
+    board.power_off()
 
 
 class BoardCutError(Exception):

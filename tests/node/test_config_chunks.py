@@ -3,7 +3,10 @@
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from lampione_light import layout
+from lampione_protocol import schema
 
 from tests.node import test_config_store as store
 from tests.node.config_model import Blob
@@ -92,6 +95,26 @@ def test_a_staged_config_that_was_damaged_on_flash_is_found_out() -> None:
         assert last(answers[3])[1:3] == [REFUSED, NOT_HERE]
         assert answers[3]["version"] == 0
         assert last(answers[5])[:2] == [OFFER, ACCEPTED]
+
+
+def test_an_offer_that_nobody_goes_on_with_is_let_go() -> None:
+    ops = [["rest", 0], ["offer", BIG], *[chunk(at) for at in range(0, 525, 25)], ["rest", 599_000]]
+    ops += [["rest", 601_000], chunk(525), ["offer", BIG], ["send", BIG, 99], ["apply", BIG]]
+    answers = one([*ops, ["rest", 0], ["revert", BIG], ["rest", 0]])
+    said = [answer["said"] for answer in answers]
+    assert (said[0], said[23], said[24]) == ([True], [False], [True])
+    assert said[25] == [], "it is not at work any more"
+    assert said[26] == [[OFFER, ACCEPTED, 0, 525]], "what came is kept"
+    assert (said[-3], said[-1]) == ([False], [True])
+
+
+@settings(max_examples=10, deadline=None)
+@given(st.lists(st.tuples(st.sampled_from([schema.SETUP, schema.CONFIG]), st.binary(max_size=35))))
+def test_rubbish_in_a_good_seal_is_refused_or_ignored(texts: list[tuple[int, bytes]]) -> None:
+    ops: list[list[Any]] = [*push(2, ["confirm", 2]), ["offer", BIG], chunk(0)]
+    ops += [["raw", kind, text.hex()] for kind, text in texts]
+    answers = one([*ops, ["offer", BIG], ["send", BIG, 99], ["boot"]])
+    assert (answers[-1]["version"], answers[-1]["state"]) == (2, 0)
 
 
 def test_a_full_flash_refuses_and_goes_on() -> None:
