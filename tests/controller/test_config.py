@@ -49,7 +49,7 @@ def test_the_node_reads_what_the_model_says(config: NodeConfig) -> None:
     assert 0 <= program.delay_s <= lamp.start_delay_s
     assert program.placed == (config.site.latitude is not None)
     assert (program.dark_lx, program.bright_lx) == (night.dark_lx, night.bright_lx)
-    assert program.upkeep == [(row.hours // 10, row.percent) for row in lamp.upkeep]
+    assert program.upkeep == tuple((row.hours // 10, row.percent) for row in lamp.upkeep)
     assert program.traffic == tuple(config.traffic.model_dump().values())
     assert program.presence[2] == round(config.presence.ramp_s * 10)
     for plan in config.plans:

@@ -65,7 +65,7 @@ def test_all_that_is_computed(
     plain = level_at(program, now, configs.sensed(senses), [list(order) for order in orders])
     narrow = Program(configs.blob(config), node)
     narrow.lamp = tuple(small(narrow.lamp))
-    narrow.upkeep = [tuple(small(row)) for row in narrow.upkeep]
+    narrow.upkeep = tuple(tuple(small(row)) for row in narrow.upkeep)
     sensed = Sensed()
     sensed.dark, sensed.reduction, sensed.fault = senses.dark, senses.reduction, senses.fault
     sensed.burn_h, sensed.celsius = small([senses.burn_h, senses.celsius])

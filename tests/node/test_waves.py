@@ -1,6 +1,7 @@
 """A presence wave: eight nodes of a group, a broker, and no controller."""
 
 from collections.abc import Iterator
+from functools import partial
 from struct import pack
 from typing import Any
 
@@ -62,7 +63,7 @@ def path(bench: VirtualBench, broker: Broker) -> Iterator[list[VirtualBoard]]:
     for board in boards:
         board.power_on()
         name = board.name
-        controller.wait_for("a hello", lambda name=name: controller.hellos[name])
+        controller.wait_for("a hello", partial(controller.hellos.__getitem__, name))
         counter = controller.command(name, TIME, time=MIDNIGHT, time_ms=0)
         controller.outcome(name, counter, DONE)
     controller.close()
