@@ -240,6 +240,7 @@ def _place(loc: tuple[int | str, ...], ids: Callable[[str, int], str | None]) ->
 _WORDS = {
     "missing": "is missing",
     "extra_forbidden": "is not known here; check the spelling",
+    "union_tag_invalid": "is of no kind that is known here",
 }
 
 
@@ -253,7 +254,10 @@ def _explain(error: ValidationError, document: dict[str, Any]) -> str:
 
     # A misspelt key also leaves one missing: name the misspelling.
     first, *more = sorted(error.errors(), key=lambda e: e["type"] != "extra_forbidden")
-    loc = tuple(s for s in first["loc"] if s != "[key]")
+    # Of a part with several kinds pydantic names the class that it tried.
+    loc = tuple(
+        s for s in first["loc"] if s != "[key]" and not (isinstance(s, str) and s[:1].isupper())
+    )
     message = _WORDS.get(first["type"])
     if message is None:
         message = first["msg"].removeprefix("Value error, ")

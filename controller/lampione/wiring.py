@@ -7,7 +7,7 @@ import math
 from typing import Annotated, Literal, NamedTuple, Self
 
 from lampione_protocol.names import SENSORS
-from pydantic import Field, model_validator
+from pydantic import Discriminator, Field, Tag, model_validator
 
 from lampione.config.light import Lamp as LampSettings
 from lampione.config.table import Table
@@ -156,10 +156,32 @@ class Tilt(I2c):
         return self
 
 
-class Lamp(Table):
-    """The luminaire's dimming input, a PWM pin."""
+class LampPwm(Table):
+    """The luminaire's 0-10 V input, behind a PWM pin."""
 
+    kind: Literal["pwm"] = "pwm"
     pin: int
+
+
+class LampDali(Table):
+    """A luminaire with DALI-2 gear: by two pins and a transceiver, or with `uart` by a bridge.
+
+    Without an address or a group all gear on the line is meant.
+    """
+
+    kind: Literal["dali"]
+    tx: int
+    rx: int
+    uart: int | None = None
+    address: int | None = Field(default=None, ge=0, le=63)
+    group: int | None = Field(default=None, ge=0, le=15)
+    invert_tx: int = Field(default=0, ge=0, le=1)
+    invert_rx: int = Field(default=0, ge=0, le=1)
+
+
+def _kind_of_lamp(given: object) -> str:
+    kind = given.get("kind") if isinstance(given, dict) else getattr(given, "kind", None)
+    return {None: "LampPwm", "pwm": "LampPwm", "dali": "LampDali"}.get(kind, str(kind))
 
 
 class Parts(Table):
@@ -173,7 +195,13 @@ class Parts(Table):
     light: I2c | None = None
     energy: Energy | None = None
     tilt: Tilt | None = None
-    lamp: Lamp | None = None
+    lamp: (
+        Annotated[
+            Annotated[LampPwm, Tag("LampPwm")] | Annotated[LampDali, Tag("LampDali")],
+            Discriminator(_kind_of_lamp),
+        ]
+        | None
+    ) = None
 
     def settings(self) -> dict[str, dict[str, int | str]]:
         """Return them as a board's settings have them."""
@@ -223,6 +251,8 @@ class Profile(Table):
                 if owners.setdefault(said, thing) != thing:
                     raise ValueError(f"{where}: {said} is {owners[said]} already")
         listed = {name for part in wired for name in SENSORS_OF.get(part, (part,))} - {"lamp"}
+        if isinstance(self.parts.lamp, LampDali) and "energy" in self.sensors:
+            listed.add("energy")  # by the gear's own meter
         for sensor in SENSORS:
             if (sensor in self.sensors) != (sensor in listed):
                 raise ValueError(f"{sensor} must be both in `sensors` and in `parts`, or in none")

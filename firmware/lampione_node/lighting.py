@@ -109,7 +109,8 @@ class Lighting:
         self._design = lamp.design_percent
         self._level = lamp.level_percent * 100
         self.wait_ms = _REST_MS
-        self._second = self._seen = 0
+        self._second = _MINUTE  # due at once
+        self._seen = 0
         self._counted = None
         self.configure(config)
         self._restore()

@@ -214,3 +214,16 @@ def test_a_file_that_is_not_there(tmp_path: Path) -> None:
     (tmp_path / "latin.toml").write_bytes(b"# caff\xe8\n")
     with pytest.raises(seeds.SeedError, match="not UTF-8"):
         seeds.load(tmp_path / "latin.toml")
+
+
+def test_a_lamp_on_dali_needs_no_meter_of_its_own() -> None:
+    dali = 'lamp = { kind = "dali", tx = 10, rx = 11 }'
+    text = MILAN.replace("lamp = { pin = 10 }", dali, 1)
+    assert dali in text
+    meter = "energy = { uart = 0, tx = 17, rx = 18 }         # PZEM-004T; the console is on USB\n"
+    assert meter in text
+    seed = seeds.loads(text.replace(meter, "", 1), "milan.toml")
+    parts = seed.parts_of(seed.node("bligny-1"))
+    assert parts["lamp"] == {"kind": "dali", "tx": 10, "rx": 11}
+    with pytest.raises(seeds.SeedError, match=r"parts\.lamp address: "):
+        seeds.loads(text.replace("rx = 11 }", "rx = 11, address = 64 }"), "milan.toml")
