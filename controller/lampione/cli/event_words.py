@@ -54,7 +54,7 @@ def _changed(reason: int, author: int) -> str:
     if word in ("program", "sensor"):
         step = author & 31
         plan = f", plan {author >> 5}" if author >> 5 else ""
-        return f"{word}{plan}" + ("" if step == 31 else f", step {step + 1}")
+        return f"{word}{plan}" + ("" if step == 31 else f", step {step}")
     if word in ("override", "emergency", "maintenance"):
         return f"{word}, command {author}"
     return f"{word} of member {author}" if word == "group" else word
