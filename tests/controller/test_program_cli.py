@@ -115,7 +115,7 @@ def test_check_says_place_what_nights_and_what_to_do(
 
 def test_errors_make_the_exit_code(fleet: Path, capsys: pytest.CaptureFixture[str]) -> None:
     text = told(capsys, "check", "--fleet", fleet, "--year", "2026", code=FAILED)
-    assert "the sun is down and the lamp is never lit" in text
+    assert "its minutes leave nothing of the night" in text
     assert "program wrong, 2026: Via Bari (plain), as if there; no node uses it" in text
     assert "1 error, " in text
     found = objects(told(capsys, "check", "--fleet", fleet, "--json", code=FAILED))

@@ -131,7 +131,7 @@ def test_a_night_without_light() -> None:
     assert found.severity == "error"
     assert civil.day_of(2026, 6, 21) in found.nights
     assert civil.day_of(2026, 12, 21) not in found.nights
-    assert one(check(config(night=(0, 200, -200, 20, 35))), "little-light").nights
+    assert one(check(config(TROMSO, night=(0, 110, -110, 20, 35))), "little-light").nights
     dim = one(of_plan((SUNSET, 0, 10, 0), minimum=10), "all-dim")
     assert len(dim.nights) == 365
 

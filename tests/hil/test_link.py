@@ -270,7 +270,6 @@ def test_a_small_node_holds_only_what_it_needs() -> None:
         "lampione_node.parts_sound",
         "lampione_node.sensing_flat",
         "lampione_node.sensing_sound",
-        "lampione_node.state",
         "lampione_node.uplink",
         "lampione_protocol",
         "lampione_protocol.topics",

@@ -30,7 +30,7 @@ class Post:
         return 1
 
 class State:
-    burn_min = 0
+    burn_min = energy_wh = 0
 
 class Radar:
     sensor = 5

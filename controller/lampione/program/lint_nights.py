@@ -52,7 +52,7 @@ def check(source: Source, nights: Sequence[Night]) -> Iterator[Finding]:
     yield from _light(source, nights)
     yield from _clock_changes(source, nights)
     for number, steps in source.plans.items():
-        lit = [n for n in nights if n.plan == number and n.on < n.off]
+        lit = [n for n in nights if n.plan == number and n.spans]
         if not lit or not steps:
             continue
         for which in range(len(steps)):
@@ -65,20 +65,20 @@ def _light(source: Source, nights: Sequence[Night]) -> Iterator[Finding]:
     up, down, dark, short, dim = [], [], [], [], []
     least = source.least * 100
     for night in nights:
-        sunless = night.sunrise - night.sunset
-        if not sunless:
+        if not night.dark_s:
             up.append(night.day)
-        elif night.on == night.off:
+        elif night.asked_s <= 0:
             dark.append(night.day)
-        elif 2 * (night.off - night.on) < sunless:
+        elif 2 * night.lit_s < night.dark_s:
             short.append(night.day)
-        if sunless == night.end - night.noon:
+        if night.dark_s == night.end - night.noon:
             down.append(night.day)
-        if night.on < night.off and max(max(h.level, h.before) for h in night.lit) <= least:
+        if night.spans and max(max(h.level, h.before) for h in night.lit) <= least:
             dim.append(night.day)
     if dark:
         yield Finding(
-            "error", "no-light", "night", "the sun is down and the lamp is never lit",
+            "error", "no-light", "night", "its minutes leave nothing of the night: the node lights"
+            " it from sunset to sunrise, or nearly",
             "lower the minutes after sunset, or raise those after sunrise", tuple(dark),
         )  # fmt: skip
     if short:
@@ -221,7 +221,7 @@ def _order(source: Source, plan: int, nights: Sequence[Night]) -> Iterator[Findi
 
 
 def _length(night: Night) -> int:
-    return night.off - night.on
+    return night.lit_s
 
 
 def _beginning(source: Source, plan: int, nights: Sequence[Night]) -> Iterator[Finding]:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from lampione_light import civil
-from lampione_light.layout import FORMAT, SITE, sections
+from lampione_light.layout import DEFAULTS, FORMAT, NIGHT, SITE, fields, sections
 from lampione_light.program import Program
 
 NO_STEP = -1  # before the first one
@@ -35,8 +35,10 @@ class Night(NamedTuple):
     """A lighting day. Instants are seconds since 2020-01-01 UTC, without the node's delay.
 
     noon, end: the lighting day's, from noon to noon.
-    on, off: lit from, and until; the same: not at all.
-    sunset, sunrise: the same where the sun stays up, noon and noon where it stays down.
+    spans: (from, until) of each time that it is lit: one as a rule, none where the sun stays up,
+        two where it comes up for a while around the clock's noon.
+    dark_s: from sunset to sunrise.
+    asked_s: what the config's minutes would leave of that.
     steps: those that have a time, (when, which, ramp s, level), in order.
     held: what is in force, from noon or earlier on, whether it is lit or not.
     """
@@ -45,12 +47,26 @@ class Night(NamedTuple):
     plan: int
     noon: int
     end: int
-    on: int
-    off: int
-    sunset: int
-    sunrise: int
+    spans: tuple[tuple[int, int], ...]
+    dark_s: int
+    asked_s: int
     steps: list[tuple[int, int, int, int]]
     held: list[Held]
+
+    @property
+    def on(self) -> int:
+        """Lit from here on; where it is not lit at all, noon."""
+        return self.spans[0][0] if self.spans else self.noon
+
+    @property
+    def off(self) -> int:
+        """Lit until here."""
+        return self.spans[-1][1] if self.spans else self.noon
+
+    @property
+    def lit_s(self) -> int:
+        """How long it is lit."""
+        return sum(end - start for start, end in self.spans)
 
     @property
     def lit(self) -> list[Held]:
@@ -72,6 +88,19 @@ def days(year: int) -> range:
     return range(civil.day_of(year, 1, 1), civil.day_of(year + 1, 1, 1))
 
 
+def _spans(program: Program, day: int, noon: int, end: int) -> tuple[tuple[int, int], ...]:
+    """Return what the nights of the sun's own days leave lit of a lighting day."""
+    found: list[tuple[int, int]] = []
+    for one in (day - 1, day, day + 1):
+        on, off = program.window(one)
+        on, off = max(on, noon), min(off, end)
+        if on < off:
+            if found and found[-1][1] >= on:
+                on = found.pop()[0]
+            found.append((on, off))
+    return tuple(found)
+
+
 def _held(program: Program, day: int, noon: int, end: int) -> list[Held]:
     steps = program.effective(day)
     level = program.first(day)
@@ -88,16 +117,20 @@ def of(blob: bytes, node: str, year: int) -> Iterator[Night]:
     if not program.placed:
         raise ValueError("a config without a place has no nights")
     sun = Program(place_alone(blob), b"")
+    said = [fields(NIGHT, c) for number, c in sections(blob) if number == NIGHT]
+    _, on_min, off_min, *_ = said[-1] if said else DEFAULTS[NIGHT]
+    longer_s = 60 * (off_min - on_min)
     for day in days(year):
         noon, end = program.noon(day), program.noon(day + 1)
-
-        def inside(window: tuple[int, int], noon: int = noon, end: int = end) -> tuple[int, int]:
-            on, off = max(window[0], noon), min(window[1], end)
-            return on, max(on, off)
-
-        on, off = inside(program.window(day))
-        sunset, sunrise = inside(sun.window(day))
-        held = _held(program, day, noon, end)
+        dark_s = sum(until - start for start, until in _spans(sun, day, noon, end))
         yield Night(
-            day, program.plan(day), noon, end, on, off, sunset, sunrise, program.steps(day), held
+            day,
+            program.plan(day),
+            noon,
+            end,
+            _spans(program, day, noon, end),
+            dark_s,
+            dark_s + longer_s,
+            program.steps(day),
+            _held(program, day, noon, end),
         )

@@ -131,14 +131,15 @@ def _clamped(line: Line, least: float, most: float) -> Iterator[Line]:
 
 
 def _lines(night: Night, share: float, least: float, most: float) -> Iterator[Line]:
-    for held in night.lit:
-        start, end = max(held.start, night.on), min(held.end, night.off)
-        there = min(max(held.start + held.ramp_s, start), end)
-        for begins, ends in ((start, there), (there, end)):
-            if begins < ends:
-                # At its end a ramp is there, also where the next step is about to take over.
-                line = Line(begins, ends, held.at(begins) * share, held.at(ends) * share)
-                yield from _clamped(line, least, most)
+    for on, off in night.spans:
+        for held in night.lit:
+            start, end = max(held.start, on), min(held.end, off)
+            there = min(max(held.start + held.ramp_s, start), end)
+            for begins, ends in ((start, there), (there, end)):
+                if begins < ends:
+                    # At its end a ramp is there, also where the next step is about to take over.
+                    line = Line(begins, ends, held.at(begins) * share, held.at(ends) * share)
+                    yield from _clamped(line, least, most)
 
 
 def year(blob: bytes, node: str, of: int, *, burn_h: int | None = None, reduction: int = 0) -> Year:
@@ -165,7 +166,7 @@ def year(blob: bytes, node: str, of: int, *, burn_h: int | None = None, reductio
     for night in nights.of(blob, node, of):
         lines = tuple(_lines(night, share, least, most))
         full_load = sum((x.first + x.last) * (x.end - x.start) for x in lines) / 20000
-        totals = Totals(1, night.off - night.on, full_load, night.sunrise - night.sunset, rated_w)
+        totals = Totals(1, night.lit_s, full_load, night.dark_s, rated_w)
         late = tuple(Line(x.start + delay, x.end + delay, x.first, x.last) for x in lines)
         found.append(Lit(night, night.on + delay, night.off + delay, late, totals))
     return Year(of, tuple(found), together(lit.totals for lit in found))
