@@ -42,7 +42,9 @@ SOURCES = {
     "secret",
     "reporting": "`[fleet]`",
     "parts": "`[profiles.NAME.parts]`, and the node's `calibration`",
-    "radio": "as provisioned",
+    "radio": "`[radios.NAME]`, which `radio` of the profile, or of the node, chooses; `wifi` and "
+    "`broker` there name a `password_file` of mode 0600, relative to the state folder; without "
+    "it the node keeps what it was provisioned with",
 }
 SECTIONS = {
     "site": (layout.SITE,),

@@ -23,6 +23,11 @@ unless said) and what `result` is:
     gaps      node                                            list[Gap]
     events    node, since, limit                              list[Event], newest first
     refused                                                   list[Refused]
+    configs   nodes, blobs                                    list[ConfigState]
+    configure configs (required: {node: hex}), trial_s        list[Configured]
+    follow    nodes (required)                                streams ConfigState, all final: ends
+    revert    nodes (required), trial_s                       list[Configured]
+    adopt     configs (required), version (required)          list[Configured]
 
 Times are Unix seconds (float). Values are what a person reads: 62.4 for 62.4 dB, names for
 codes, lists of names for flags, None for unknown, Unix seconds for the wire's times. Field names,
@@ -53,6 +58,11 @@ OPS = (
     "gaps",
     "events",
     "refused",
+    "configs",
+    "configure",
+    "follow",
+    "revert",
+    "adopt",
     "cancel",
 )
 
@@ -203,6 +213,32 @@ class Refused(TypedDict):
     reason: str  # truncated, version, unknown node, seal, too long, topic, body, counter, internal
     count: int
     last: float
+
+
+class ConfigState(TypedDict):
+    """A node's config: what it says it runs, and what became of the last rollout to it."""
+
+    node: str
+    running: int | None  # its version, as the node last said; 0: as provisioned
+    running_digest: str | None  # hex; None: a version that is not known here
+    state: str | None  # of `lampione_protocol.names.CONFIG_STATES`
+    wanted: int | None  # the last rollout's version
+    digest: str | None
+    phase: str | None  # of `fleet.rollout.Phase`
+    final: bool
+    sent: int  # bytes that the node has said it holds
+    size: int
+    trial_s: int | None
+    reason: str | None  # why it ended so, or what it waits for
+    since: float | None  # in this phase, or the last sign of progress
+    running_blob: NotRequired[str | None]  # hex, op configs with `blobs`; it holds secrets
+    wanted_blob: NotRequired[str | None]
+
+
+class Configured(TypedDict):
+    node: str
+    error: str | None  # why nothing was begun for this one
+    state: ConfigState
 
 
 class Snapshot(TypedDict):

@@ -4,13 +4,13 @@ Every mistake is named by file, table and key. `seeds/milan.toml` is the example
 """
 
 import tomllib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Container, Iterable
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, Field, ValidationError, model_validator
 
-from lampione.config.model import Name
+from lampione.config.model import Endpoint, Name, Network
 from lampione.config.table import Table
 from lampione.programs import Program
 from lampione.wiring import PINS, UNITS, Parts, Profile
@@ -45,7 +45,7 @@ class Node(Table):
     """The computer in a lamppost; planned: it has a place and nothing to run.
 
     calibration: what differs from unit to unit, {part: {setting: number}}, over the profile's.
-    program: instead of the profile's.
+    program, radio: instead of the profile's.
     """
 
     id: Name
@@ -54,6 +54,26 @@ class Node(Table):
     planned: bool = False
     calibration: dict[str, dict[str, int]] = Field(default_factory=dict)
     program: Name | None = None
+    radio: Name | None = None
+
+
+class WifiTable(Network):
+    """A network; its password stands alone in a file of mode 0600, as the broker's does."""
+
+    password_file: str | None = None
+
+
+class BrokerTable(Endpoint):
+    """A broker."""
+
+    password_file: str | None = None
+
+
+class RadioTable(Table):
+    """How nodes reach the controller, where it is not left as it was provisioned."""
+
+    wifi: WifiTable
+    broker: BrokerTable
 
 
 class GroupTable(Table):
@@ -91,6 +111,7 @@ class Seed(Table):
     fleet: FleetTable
     profiles: dict[Name, Profile]
     programs: dict[Name, Program] = Field(default_factory=dict)
+    radios: dict[Name, RadioTable] = Field(default_factory=dict)
     sites: tuple[Site, ...] = Field(strict=False)
     nodes: tuple[Node, ...] = Field(strict=False)
     groups: dict[Name, GroupTable] = Field(default_factory=dict)
@@ -109,16 +130,20 @@ class Seed(Table):
                 self.parts_of(node)
             except ValueError as error:
                 raise ValueError(f"nodes[{n}] calibration: {error}") from None
-        self._check_programs()
+        self._check_named("program", self.programs)
+        self._check_named("radio", self.radios)
         self._check_groups()
         return self
 
-    def _check_programs(self) -> None:
-        wanted = [(f"profiles.{name} program", one.program) for name, one in self.profiles.items()]
-        wanted += [(f"nodes[{n}] program", node.program) for n, node in enumerate(self.nodes)]
-        for place, program in wanted:
-            if program is not None and program not in self.programs:
-                raise ValueError(f"{place}: there is no program {program!r}")
+    def _check_named(self, what: str, known: Container[str]) -> None:
+        places = {f"profiles.{name}": profile for name, profile in self.profiles.items()}
+        for place, table in (
+            *places.items(),
+            *((f"nodes[{n}]", m) for n, m in enumerate(self.nodes)),
+        ):
+            name = getattr(table, what)
+            if name is not None and name not in known:
+                raise ValueError(f"{place} {what}: there is no {what} {name!r}")
 
     def _check_groups(self) -> None:
         ids = {node.id for node in self.nodes}
@@ -149,6 +174,11 @@ class Seed(Table):
     def program_of(self, node: Node) -> str | None:
         """Return the name of a node's program; None: the design level by sun and photocell."""
         return node.program or self.profiles[node.profile].program
+
+    def radio_of(self, node: Node) -> RadioTable | None:
+        """Return a node's radio; None: as provisioned."""
+        name = node.radio or self.profiles[node.profile].radio
+        return None if name is None else self.radios[name]
 
     def group_of(self, node_id: str) -> tuple[str, int] | None:
         """Return (group, member number) of a node; None: it is alone."""

@@ -191,6 +191,7 @@ class Profile(Table):
     parts: Parts
     lamp: LampSettings = LampSettings()
     program: str | None = None
+    radio: str | None = None
     outbox_bytes: int = Field(default=524288, ge=16384, le=16 * 1024 * 1024)
 
     @model_validator(mode="after")

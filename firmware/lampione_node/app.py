@@ -15,14 +15,21 @@ _PAUSE_S = const(60)  # before a start that failed is tried again
 
 
 def _start() -> tuple:
-    """Return (settings, faults, lamp), and forget the two modules that are needed once: 3 kB."""
+    """Return (settings, faults, lamp), and forget the modules that are needed once: 6 kB."""
     from . import light, settings
 
-    found, faults = settings.load("/settings.json")
+    try:
+        from . import config
+
+        found, faults = config.start(settings)
+    except Exception as error:  # whatever it is, it costs no light
+        print("lampione: config", repr(error))
+        found, faults = settings.load("/settings.json")
+        found["config"] = {"version": 0, "state": 2}
     lamp = light.light(found)
-    for name in ("light", "settings"):
-        del sys.modules["lampione_node." + name]
-        delattr(sys.modules["lampione_node"], name)
+    for name in ("config", "light", "settings"):
+        if sys.modules.pop("lampione_node." + name, None):
+            delattr(sys.modules["lampione_node"], name)
     return found, faults, lamp
 
 

@@ -96,28 +96,37 @@ class Commands:
         """Say that frame `seq` of a fetch, and maybe more, cannot be had."""
         self.result(counter, _FETCH, _REFUSED, NOT_HELD, seq)
 
+    def admit(self, counter: int, expires, challenge, strict=False, harmless=False) -> int:  # type: ignore[no-untyped-def]
+        """Spend a command's counter, on flash before anything is done; return why not to obey.
+
+        While the clock is unset a command needs the challenge, a strict one always, one that
+        does no harm never. Raises ReplayError.
+        """
+        state = self.state
+        if counter <= state.counter:
+            raise ReplayError(state.counter, counter)
+        state.counter = counter
+        state.save()
+        clock = self._post.clock
+        set_ = clock.quality()
+        if set_ and (expires is None or clock.now() > expires):
+            return _EXPIRED
+        if (strict or not (set_ or harmless)) and challenge != self.challenge:
+            return _NO_CHALLENGE
+        return _NONE
+
     def execute(self, counter: int, buf: bytearray, start: int, end: int) -> None:
         """Do what the command in `buf[start:end]` says.
 
         Raises ReplayError, and ProtocolError when it cannot be understood.
         """
-        state = self.state
-        if counter <= state.counter:
-            raise ReplayError(state.counter, counter)
         # Fields keep their places for ever: the schema is append-only.
         op, expires, challenge, ask, level, ramp, for_s, time, ms, first, last = decode(
             COMMAND_FIELDS, buf, start, end
         )[:11]
-        state.counter = counter
-        state.save()
-        clock = self._post.clock
-        reason = _NONE
-        if clock.quality() and (expires is None or clock.now() > expires):
-            reason = _EXPIRED
-        elif op == _TIME or (not clock.quality() and op not in (_READ, _HELLO, _FETCH)):
-            if challenge != self.challenge:
-                reason = _NO_CHALLENGE
-            elif op == _TIME and ticks_diff(ticks_ms(), self._challenge_ms) > _CHALLENGE_MS:
+        reason = self.admit(counter, expires, challenge, op == _TIME, op in (_READ, _HELLO, _FETCH))
+        if op == _TIME and not reason:
+            if ticks_diff(ticks_ms(), self._challenge_ms) > _CHALLENGE_MS:
                 reason = _TOO_OLD
         value = None
         wait_ms = 0

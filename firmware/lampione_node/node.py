@@ -6,6 +6,7 @@ import os
 import sys
 
 import machine
+from lampione_protocol.schema import SETUP
 from micropython import const
 
 from .burn import BurnHours
@@ -15,7 +16,18 @@ from .drivers import health
 from .identity import Identity, read_key
 from .outbox import Outbox
 from .parts import NAMES, build
-from .post import BOOT, INFO, OVERRIDE_ENDED, SETTINGS_DAMAGED, TASK_RESTARTED, WARNING, Post
+from .post import (
+    BOOT,
+    CONFIG_DAMAGED,
+    CONFIG_REVERTED,
+    ERROR,
+    INFO,
+    OVERRIDE_ENDED,
+    SETTINGS_DAMAGED,
+    TASK_RESTARTED,
+    WARNING,
+    Post,
+)
 from .report import (
     FAULT_CLOCK,
     FAULT_NETWORK,
@@ -35,6 +47,8 @@ _FAULT_SETTINGS = const(1)
 _FAULT_LAMP = const(4)
 _OVERRIDE = const(3)  # lamp's reason
 _RESETS = const(5)
+_TRIAL = const(1)  # a config's state
+_DAMAGED = const(2)
 
 
 def hardware() -> int:
@@ -61,6 +75,8 @@ class Node:
         self._supervisor = supervisor = Supervisor(
             machine.WDT(timeout=_WATCHDOG_MS), self._on_fault, self._clock.poll
         )
+        self._setup = None  # made when it is needed, and forgotten: 8 kB
+        self._config = config = settings.pop("config")
         parts = settings["parts"]
         cause = min(max(0, machine.reset_cause() - 1), _RESETS)
         sensors = []
@@ -120,16 +136,24 @@ class Node:
                 for i in range(len(sensor.states)):
                     profile |= 1 << sensor.sensor + i
             major, minor, patch = VERSION
-            facts = major << 12 | minor << 6 | patch, hardware(), profile, cause, 0
+            facts = major << 12 | minor << 6 | patch, hardware(), profile, cause, config
             self._uplink = Uplink(settings, self._wifi, identity, post, self._commands, facts)
+            self._uplink.on_config = self._on_config
             supervisor.add("uplink", self._uplink.run, 30)
         self._about = (settings["node"], state.boot, identity.epoch.hex()) + VERSION
         post.event(BOOT, INFO, cause)
         if faults:
             post.event(SETTINGS_DAMAGED, WARNING, len(faults))
+        if config["state"] == _DAMAGED:
+            post.event(CONFIG_DAMAGED, ERROR, config["version"])
+        if "reverted" in config:
+            post.event(CONFIG_REVERTED, WARNING, config["reverted"])
+        config["blob"] = None  # the lighting has it
 
     async def run(self) -> None:
         """Serve until cancelled."""
+        if self._config["state"] == _TRIAL:
+            self._make_setup().begin()
         gc.collect()
         gc.threshold(gc.mem_free() // 4)
         print("lampione node %s boot %d epoch %s firmware %d.%d.%d" % self._about)
@@ -143,6 +167,8 @@ class Node:
 
     def _status(self) -> tuple:
         faults = self._faults
+        if self._config["state"] == _DAMAGED:
+            faults |= _FAULT_SETTINGS
         if not self._clock.quality():
             faults |= FAULT_CLOCK
         if self._state.failed or self._post.outbox.failed:
@@ -172,6 +198,8 @@ class Node:
             await self._commands.step()
             if self._post.exhausted:
                 machine.reset()
+            if self._setup and self._setup.over:
+                self._forget_setup()
 
     def _on_clean(self) -> bool:
         dust = self._dust
@@ -180,12 +208,37 @@ class Node:
         self._cleaning = asyncio.create_task(dust.clean())
         return True
 
+    def _make_setup(self):  # type: ignore[no-untyped-def]
+        gc.collect()
+        from .setup import Setup
+
+        setup = Setup(self._commands, self._post, self._config, self._on_reboot)
+        setup.on_config = self._light_by
+        self._setup = setup
+        return setup
+
+    def _forget_setup(self) -> None:
+        self._setup = None
+        for name in ("config", "setup"):
+            del sys.modules["lampione_node." + name]
+            delattr(sys.modules["lampione_node"], name)
+
+    def _on_config(self, kind: int, counter: int, buf: bytearray, start: int, end: int) -> None:
+        setup = self._setup
+        if kind == SETUP:
+            (setup or self._make_setup()).execute(counter, buf, start, end)
+        elif setup:
+            setup.chunk(buf, start, end)
+
+    def _light_by(self, blob) -> None:  # type: ignore[no-untyped-def]
+        """Light by another config from now on; None: by the settings' file alone."""
+
     def _on_reboot(self, seq: int) -> None:
         self._rebooting = asyncio.create_task(self._reboot(seq))
 
     async def _reboot(self, seq: int) -> None:
         for _ in range(_REBOOT_MS // 50):
-            if self._uplink.published >= seq:
+            if not self._uplink or self._uplink.published >= seq:
                 break
             await asyncio.sleep_ms(50)
         self._state.acked = self._post.outbox.acked

@@ -33,6 +33,10 @@ LAMP_CYCLING = const(15)  # how often it went out and on in ten minutes
 LIGHT_DISAGREES = const(16)  # the ambient light in lx
 TRAFFIC_DISAGREES = const(17)  # vehicles that the radar counts and the microphone does not hear
 KNOCKED = const(18)  # half degrees by which an impact moved the post
+CONFIG_TRIAL = const(20)  # from here to 23 the config's version; 0: the settings' file alone
+CONFIG_CONFIRMED = const(21)
+CONFIG_REVERTED = const(22)  # the version that was on trial
+CONFIG_DAMAGED = const(23)  # the version that runs in its place
 
 
 def fit(fields: tuple, values: list) -> None:

@@ -9,7 +9,15 @@ from time import ticks_diff, ticks_ms
 
 from lampione_protocol import errors
 from lampione_protocol.codec import decode, encode_into
-from lampione_protocol.schema import COMMAND, HELLO_FIELDS, REVISION, WATERMARK, WATERMARK_FIELDS
+from lampione_protocol.schema import (
+    COMMAND,
+    CONFIG,
+    HELLO_FIELDS,
+    REVISION,
+    SETUP,
+    WATERMARK,
+    WATERMARK_FIELDS,
+)
 from lampione_protocol.seal import DOWN_HEADER, FRAME_MAX, HELLO_HEADER
 from lampione_protocol.topics import DOWN, OFFLINE, ONLINE, STATE, UP, topic
 from micropython import const
@@ -54,7 +62,9 @@ class Uplink:
         identity: of this boot.
         post: whose outbox is emptied.
         commands: who carries out what comes.
-        facts: (firmware, hardware, profile, reset cause, config version) of the Hello.
+        facts: (firmware, hardware, profile, reset cause) of the Hello, and the config that runs.
+
+    `on_config(kind, counter, frame, start, end)` is told of every Setup and Config.
     """
 
     def __init__(self, settings, wifi, identity, post, commands, facts) -> None:  # type: ignore[no-untyped-def]
@@ -75,6 +85,7 @@ class Uplink:
         post.on_news = self._news
         commands.on_hello = self._on_hello
         commands.on_fetch = self._on_fetch
+        self.on_config = None
         self._hello_ms = ticks_ms()
         self._hello = None  # the answer to put into the Hello that is due
         self._live = Reader(box, self._on_hole)
@@ -107,6 +118,8 @@ class Uplink:
                 seq = decode(WATERMARK_FIELDS, frame, DOWN_HEADER, end)[0]
                 if seq is not None and seq <= self._sent and self._box.acknowledge(seq):
                     self._progress()
+            elif kind in (SETUP, CONFIG):
+                self.on_config(kind, counter, frame, DOWN_HEADER, end)
             else:
                 self.refused[_UNKNOWN_TYPE] += 1
             self._heard = True
@@ -169,8 +182,9 @@ class Uplink:
             hardware,
             profile,
             cause,
-            config,
+            config["version"],
             self._post.clock.quality(),
+            config["state"],
         )
         self._hello = None
         self._hello_ms = ticks_ms()

@@ -17,7 +17,7 @@ from lampione.cli.output import Printer, clean
 from lampione.cli.send import order_of
 
 COMMANDS = (
-    "demo", "serve", "broker", "keys", "nodes", "watch", "show", "history", "gaps",
+    "demo", "serve", "broker", "keys", "config", "nodes", "watch", "show", "history", "gaps",
     "refused", "send", "program",
 )  # fmt: skip
 

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from lampione import seeds, wanted
 from lampione.config import describe
 from lampione.config.blob import BlobError, decode, digest, encode
+from lampione.config.diff import HIDDEN, Change, diff
 from lampione.config.light import Step, minutes_of
 from lampione.config.model import REBOOT, NodeConfig
 from lampione.programs import Program as WrittenProgram
@@ -155,6 +156,47 @@ def test_secrets_are_never_shown() -> None:
     assert "sesame" not in shown
     assert "kkkk" not in shown
     assert b"sesame" in encode(config)
+
+
+def test_a_difference_key_by_key() -> None:
+    before = NodeConfig.model_validate(
+        {
+            "plans": [{"number": 0, "steps": [{"at": "22:30", "percent": 50}]}],
+            "group": {"name": "park", "member": 0, "key": b"k" * 16},
+            "parts": {"lamp": {"pin": 4}},
+        }
+    )
+    after = NodeConfig.model_validate(
+        {
+            "lamp": {"upkeep": [{"hours": 0, "percent": 90}]},
+            "plans": [{"number": 0, "steps": [{"at": "22:30", "percent": 40, "ramp_s": 9}]}],
+            "group": {"name": "park", "member": 0, "key": b"l" * 16},
+            "parts": {"lamp": {"pin": 5}},
+            "reporting": {"noise_peaks": False},
+        }
+    )
+    assert diff(before, before) == []
+    assert diff(before, after) == [
+        Change("lamp.upkeep[0]", None, "0 h 90 %", reboot=False),
+        Change("plans[0].steps[0]", "22:30 50 %", "22:30 40 % in 9 s", reboot=False),
+        Change("group.key", HIDDEN, HIDDEN, reboot=True),
+        Change("reporting.noise_peaks", "yes", "no", reboot=True),
+        Change("parts.lamp.pin", "4", "5", reboot=True),
+    ]
+    everything = diff(None, after)
+    assert len(everything) > 30
+    assert all(change.before is None for change in everything)
+
+
+@settings(max_examples=40)
+@given(configs(), configs())
+def test_what_differs_is_said_and_nothing_else(before: NodeConfig, after: NodeConfig) -> None:
+    changes = diff(before, after)
+    assert bool(changes) == (diff(after, before) != [])
+    restarts = any(getattr(before, name) != getattr(after, name) for name in REBOOT)
+    assert any(change.reboot for change in changes) == restarts
+    key = after.group and after.group.key.get_secret_value().hex()
+    assert not key or key not in repr(changes)
 
 
 def test_the_reference_is_whole_and_fresh(tmp_path: object) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from lampione import seeds, zones
+from lampione import seeds, wanted, zones
 from lampione.demo import fleet_file
 from lampione_protocol.topics import is_name
 
@@ -166,6 +166,36 @@ def test_a_time_zone_is_an_offset_and_a_rule(zone: str, rule: tuple[int, str]) -
 def test_a_time_zone_that_a_node_cannot_keep(zone: str) -> None:
     with pytest.raises(zones.ZoneError):
         zones.rule_of(zone)
+
+
+def test_a_radio_of_the_fleets_with_its_passwords_elsewhere(tmp_path: Path) -> None:
+    radio = """
+[radios.town]
+wifi = { ssid = "town", password_file = "wifi.txt" }
+broker = { host = "broker.example", tls = true, ca = "/ca.der", user = "nodes" }
+"""
+    text = MILAN.replace('program = "street"\n', 'program = "street"\nradio = "town"\n', 1) + radio
+    seed = seeds.loads(text, "x")
+    with pytest.raises(seeds.SeedError, match=r"wifi\.txt: No such file"):
+        wanted.of(seed, "umbria-1", {}, tmp_path)
+    (tmp_path / "wifi.txt").write_text("sesame\n")
+    (tmp_path / "wifi.txt").chmod(0o644)
+    with pytest.raises(seeds.SeedError, match="can be read by others"):
+        wanted.of(seed, "umbria-1", {}, tmp_path)
+    (tmp_path / "wifi.txt").chmod(0o600)
+    config = wanted.of(seed, "umbria-1", {}, tmp_path)
+    assert config.radio_settings() == {
+        "wifi": {"ssid": "town", "password": "sesame"},
+        "broker": {"host": "broker.example", "tls": True, "ca": "/ca.der", "user": "nodes"},
+    }
+    assert wanted.of(seed, "bligny-1", {}, tmp_path).radio is None
+    for old, new, said in (
+        ('radio = "town"', 'radio = "twn"', "profiles.quiet-street radio: there is no radio 'twn'"),
+        (', ca = "/ca.der"', "", "radios.town broker: ca: needed for tls"),
+        ('user = "nodes"', 'password = "x"', "radios.town.broker password: is not known here"),
+    ):
+        with pytest.raises(seeds.SeedError, match=re.escape(said)):
+            seeds.loads(text.replace(old, new, 1), "x")
 
 
 def test_the_demos_file_is_milans_with_its_own_intervals() -> None:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from lampione import batch
-from lampione.store import Frame
+from lampione.store import Frame, StoredConfig, StoredRollout
 from lampione.store.migrate import StoreError, migrate, migrations
 from lampione.store.reader import SqliteReader
 from lampione.store.sqlite import SqliteStore
@@ -186,3 +186,26 @@ def test_units() -> None:
     found = batch.to_units(field, column)
     assert found[0] == pytest.approx(62.4)
     assert np.isnan(found[1])
+
+
+def test_configs_are_kept_as_long_as_they_may_be_needed(tmp_path: Path) -> None:
+    store = open_store(tmp_path)
+    node = store.add_node("a-1").id
+    for version in range(1, 9):
+        config = StoredConfig(node, version, bytes([version % 5] * 8), b"x", float(version), None)
+        store.add_config(config, 3)
+        if version <= 2:
+            store.confirm_config(node, version, float(version))
+    kept = [version for version in range(9) if store.config(node, version) is not None]
+    assert kept == [1, 2, 6, 7, 8]
+    assert store.last_config(node) == 8
+    assert store.confirmed_before(node, 8) == 2
+    assert store.confirmed_before(node, 2) == 1
+    assert store.confirmed_before(node, 7) == 1  # 2 says the same
+    store.save_rollout(StoredRollout(node, 6, "trial", 1, 300, 7, b"abcd", None, 1.0, 2.0))
+    store.commit()
+    store.close()
+    again = open_store(tmp_path)
+    (rollout,) = again.rollouts()
+    assert (rollout.version, rollout.phase, rollout.epoch) == (6, "trial", b"abcd")
+    again.close()

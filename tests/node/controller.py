@@ -1,5 +1,6 @@
 """A controller that fits into a page: the other end of the node's tests."""
 
+import hashlib
 import json
 import os
 import threading
@@ -11,7 +12,7 @@ import paho.mqtt.client as mqtt
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESCCM
 from lampione_hil import firmware
-from lampione_hil.virtual import VirtualBench, VirtualBoard
+from lampione_hil.virtual import VirtualBench, VirtualBoard, World
 from lampione_protocol import codec, names, schema, seal, topics
 from lampione_protocol.errors import ProtocolError
 from paho.mqtt.enums import CallbackAPIVersion
@@ -22,6 +23,9 @@ SHARD = "test"
 FIELDS = {number: fields for number, _, fields in names.ALL_MESSAGES}
 Identity = tuple[bytes, int, int]
 KEY = bytes(range(32))
+CHUNK = 25
+OFFER, APPLY, CONFIRM, REVERT = range(11, 15)
+ACCEPTED, DONE, REFUSED = range(3)
 
 
 def named(kind: int, values: list[Any]) -> dict[str, Any]:
@@ -152,15 +156,51 @@ class Controller:
         self.publish(node, frame)
         return frame
 
-    def command(self, node: str, op: int, **fields: Any) -> int:
-        """Send a command; return its counter."""
+    def _order(self, node: str, kind: int, op: int, **fields: Any) -> int:
         with self._lock:
             last = max((hello["last_counter"] for hello in self.hellos[node]), default=0)
             self.counter = max(self.counter, last)
             fields = {"op": op, "challenge": self.hellos[node][-1]["challenge"], **fields}
-            values = [fields.get(field[0]) for field in schema.COMMAND_FIELDS]
-            self.send(node, schema.COMMAND, values)
+            self.send(node, kind, [fields.get(field[0]) for field in FIELDS[kind]])
             return self.counter
+
+    def command(self, node: str, op: int, **fields: Any) -> int:
+        """Send a command; return its counter."""
+        return self._order(node, schema.COMMAND, op, **fields)
+
+    def setup(self, node: str, op: int, version: int, blob: bytes, **fields: Any) -> int:
+        """Send a Setup of a config; return its counter."""
+        about = {
+            "version": version,
+            "size": len(blob),
+            "digest": hashlib.sha256(blob).digest()[:8],
+            "trial": 60,
+        }
+        return self._order(node, schema.SETUP, op, **{**about, **fields})
+
+    def chunks(self, node: str, version: int, blob: bytes, start: int = 0) -> None:
+        """Send the pieces of a config from byte `start` on."""
+        for at in range(start, len(blob), CHUNK):
+            self.send(node, schema.CONFIG, [version, at, None, blob[at : at + CHUNK]])
+
+    def stage(self, node: str, version: int, blob: bytes) -> None:
+        """Offer a config and send what the node lacks of it."""
+        counter = self.setup(node, OFFER, version, blob)
+        self.wait_for("an answer to the offer", lambda: self.results(node, counter))
+        held = self.results(node, counter)[0]
+        if held["outcome"] == ACCEPTED:
+            self.chunks(node, version, blob, held["value"])
+        self.outcome(node, counter, DONE)
+
+    def push(self, node: str, version: int, blob: bytes, **fields: Any) -> int:
+        """Stage a config and apply it; return the counter of the latter."""
+        self.stage(node, version, blob)
+        return self.setup(node, APPLY, version, blob, **fields)
+
+    def runs(self, node: str) -> tuple[int, int]:
+        """Return the version and the state of the config that the latest hello told."""
+        last = self.hellos[node][-1]
+        return last["config_version"], last["config_state"]
 
     # What there is
 
@@ -193,7 +233,9 @@ class Controller:
     def events(self, node: str, code: int) -> list[dict[str, Any]]:
         return [e for e in self.of(node, schema.EVENT) if e["code"] == code]
 
-    def node(self, bench: VirtualBench, node: str, **settings: Any) -> VirtualBoard:
+    def node(
+        self, bench: VirtualBench, node: str, world: World | None = None, **settings: Any
+    ) -> VirtualBoard:
         """Make a node with a key of its own, known here, its power off."""
         key = self.keys[node] = os.urandom(32)
-        return bench.board(node, node_files(node, key, self.port, **settings))
+        return bench.board(node, node_files(node, key, self.port, **settings), world=world)

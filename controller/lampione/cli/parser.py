@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
-from lampione.cli import values
+from lampione.cli import config_parser, values
 from lampione.cli.errors import EXIT_CODES, USAGE
 
 HANDLER = "handler"  # "module:function", imported when the command runs
@@ -93,6 +93,7 @@ def build() -> argparse.ArgumentParser:
     parser.set_defaults(**{HANDLER: "lampione.cli.screen:screen"})
     commands = _Commands(parser, "command", common)
     _services(commands)
+    _configuring(commands, common)
     _reading(commands)
     _sending(commands, common)
     _lighting(commands, common)
@@ -193,6 +194,20 @@ def _services(commands: _Commands) -> None:
         "--all", action="store_true", help="every node and group of the fleet that has none"
     )
     keys.add_argument("--fleet", type=Path, metavar="FILE", help="the fleet's file")
+
+
+def _configuring(commands: _Commands, common: argparse.ArgumentParser) -> None:
+    config = commands.add(
+        "config",
+        "lampione.cli.config:status",
+        "compare, push and follow what nodes are set to",
+        "  lampione config diff --all\n"
+        "  lampione config push bligny-1 --trial 5m\n"
+        "  lampione config status\n",
+    )
+    configuring = _Commands(config, "action", common)
+    configuring._sub.required = True
+    config_parser.add(configuring)
 
 
 def _reading(commands: _Commands) -> None:

@@ -72,15 +72,20 @@ class Reporting(Table):
     noise_peaks: bool = setting(True, "single loud moments are told as events")
 
 
-class Wifi(Table):
-    """The network that the node joins."""
+class Network(Table):
+    """A network's name."""
 
     ssid: str = setting(..., "its name", min_length=1, max_length=32)
+
+
+class Wifi(Network):
+    """The network that the node joins."""
+
     password: SecretStr = setting(SecretStr(""), "never shown", max_length=64)
 
 
-class Broker(Table):
-    """The broker, as the node reaches it."""
+class Endpoint(Table):
+    """A broker, as nodes reach it."""
 
     host: str = setting(..., "name or address", min_length=1, max_length=253)
     port: int = setting(1883, "TCP", ge=1, le=65535)
@@ -89,13 +94,18 @@ class Broker(Table):
     cert: str = setting("", "path of the node's certificate", max_length=64)
     key: str = setting("", "path of the node's key for it", max_length=64)
     user: str = setting("", "where the broker asks for one", max_length=64)
-    password: SecretStr = setting(SecretStr(""), "never shown", max_length=64)
 
     @model_validator(mode="after")
     def _sound(self) -> Self:
         if self.tls and not self.ca:
             raise ValueError("ca: needed for tls")
         return self
+
+
+class Broker(Endpoint):
+    """The broker, with the node's password there."""
+
+    password: SecretStr = setting(SecretStr(""), "never shown", max_length=64)
 
 
 class Radio(Table):

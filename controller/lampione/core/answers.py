@@ -14,8 +14,10 @@ from lampione_protocol.errors import ProtocolError
 
 from lampione import api, values
 from lampione.api import Json
+from lampione.core.config_answers import ConfigAnswers
 from lampione.core.core import Core
 from lampione.core.feed import Feed
+from lampione.core.requests import Bad, number, text
 from lampione.core.shape import event_shape, missing_count, node_shape, state_of
 from lampione.fleet.commands import TooManyCommands
 from lampione.fleet.node import NodeState
@@ -27,21 +29,13 @@ ROWS = 1000
 _UNBOUNDED = 1e12
 
 
-class Bad(Exception):
-    """The request cannot be answered: args = (api.ErrorKind, message)."""
-
-
-class Answers:
+class Answers(ConfigAnswers):
     """The operations, for the server's event loop."""
 
     def __init__(self, core: Core, reader: Callable[[], TelemetryReader]):
-        self._core = core
+        super().__init__(core)
         self._make_reader = reader
         self._local = threading.local()
-
-    async def in_core(self, question: Callable[[], Any]) -> Any:
-        """Ask in the core's thread."""
-        return await asyncio.wrap_future(self._core.ask(question))
 
     async def _read(self, question: Callable[[TelemetryReader], Any]) -> Any:
         """Ask the store, in a thread, on a connection of that thread's own."""
@@ -53,12 +47,6 @@ class Answers:
             return question(reader)
 
         return await asyncio.to_thread(run)
-
-    def _node(self, name: str) -> NodeState:
-        node = self._core.fleet.find(name)
-        if node is None:
-            raise Bad("unknown", f"there is no node {name!r} with a key")
-        return node
 
     async def status(self, _: dict[str, Json]) -> api.Status:
         """See `api`."""
@@ -111,7 +99,7 @@ class Answers:
 
     async def show(self, request: dict[str, Json]) -> api.Detail:
         """See `api`."""
-        name = _text(request, "node")
+        name = text(request, "node")
         node, gaps, refusals = await self.in_core(
             lambda: (
                 node_shape(self._node(name)),
@@ -146,7 +134,7 @@ class Answers:
 
     async def gaps(self, request: dict[str, Json]) -> list[api.Gap]:
         """See `api`: nodes with something missing or lost, or the one asked for."""
-        name = _text(request, "node", None)
+        name = text(request, "node", None)
 
         def look() -> list[tuple[api.Gap, int]]:
             nodes = self._core.fleet.nodes
@@ -163,15 +151,15 @@ class Answers:
 
     async def commands(self, request: dict[str, Json]) -> list[api.CommandState]:
         """See `api`."""
-        name = _text(request, "node", None)
-        limit = int(_number(request, "limit", ROWS, 1, ROWS))
+        name = text(request, "node", None)
+        limit = int(number(request, "limit", ROWS, 1, ROWS))
         found: list[api.CommandState] = await self._read(lambda r: r.commands(name, limit))
         return found
 
     async def history(self, request: dict[str, Json]) -> api.History:
         """See `api`."""
-        name = _text(request, "node")
-        message = _text(request, "message", "report") or "report"
+        name = text(request, "node")
+        message = text(request, "message", "report") or "report"
         fields = request.get("fields")
         if message.lower() not in values.TYPES:
             raise Bad("request", f"there is no message {message!r}")
@@ -182,9 +170,9 @@ class Answers:
             and all(isinstance(field, str) and field in known for field in fields)
         ):
             raise Bad("request", f"fields of {message} are {', '.join(sorted(known))}")
-        since = _number(request, "since", 0, -_UNBOUNDED, _UNBOUNDED)
-        until = _number(request, "until", _UNBOUNDED, -_UNBOUNDED, _UNBOUNDED)
-        limit = int(_number(request, "limit", ROWS, 1, 10_000))
+        since = number(request, "since", 0, -_UNBOUNDED, _UNBOUNDED)
+        until = number(request, "until", _UNBOUNDED, -_UNBOUNDED, _UNBOUNDED)
+        limit = int(number(request, "limit", ROWS, 1, 10_000))
         await self.in_core(lambda: self._node(name).name)
         found: api.History = await self._read(
             lambda reader: reader.history(name, message, since, until, fields, limit)
@@ -193,9 +181,9 @@ class Answers:
 
     async def events(self, request: dict[str, Json]) -> list[api.Event]:
         """See `api`."""
-        name = _text(request, "node", None)
-        since = _number(request, "since", 0, -_UNBOUNDED, _UNBOUNDED)
-        limit = int(_number(request, "limit", ROWS, 1, 10_000))
+        name = text(request, "node", None)
+        since = number(request, "since", 0, -_UNBOUNDED, _UNBOUNDED)
+        limit = int(number(request, "limit", ROWS, 1, 10_000))
         rows = await self._read(lambda reader: reader.events(name, since, limit))
         return [event_shape(row) for row in rows]
 
@@ -235,9 +223,9 @@ class Answers:
 
     async def send(self, request: dict[str, Json]) -> AsyncIterator[Json]:
         """Yield each state of a command, the final one last."""
-        name = _text(request, "node")
+        name = text(request, "node")
         low, high = EXPIRES_S
-        expires_s = _number(request, "expires_s", DEFAULT_EXPIRES_S, low, high)
+        expires_s = number(request, "expires_s", DEFAULT_EXPIRES_S, low, high)
         try:
             order = values.check_order(request.get("command"))
         except values.OrderError as error:
@@ -271,24 +259,3 @@ class Answers:
 
 def _losses(node: str, reader: TelemetryReader) -> list[api.Lost]:
     return reader.losses(node)
-
-
-def _text(request: dict[str, Json], name: str, default: str | None = "") -> Any:
-    """Return a text; a default of "" says that it is required. Raises Bad."""
-    value = request.get(name)
-    if value is None:
-        if default == "":
-            raise Bad("request", f"{request['op']} needs {name}")
-        return default
-    if not isinstance(value, str):
-        raise Bad("request", f"{name} is a text")
-    return value
-
-
-def _number(request: dict[str, Json], name: str, default: float, low: float, high: float) -> float:
-    value = request.get(name)
-    if value is None:
-        return default
-    if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
-        raise Bad("request", f"{name} is a number from {low:g} to {high:g}")
-    return value

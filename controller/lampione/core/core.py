@@ -23,6 +23,7 @@ from lampione.broker_url import BrokerUrl
 from lampione.core.feed import Feeds
 from lampione.core.folder import StateFolder
 from lampione.fleet.commands import Commands
+from lampione.fleet.configs import Configs
 from lampione.fleet.downlink import Downlink
 from lampione.fleet.node import Fleet
 from lampione.ingest.intake import Intake
@@ -57,7 +58,8 @@ class Core:
         self.fleet = Fleet(store, folder.keys)
         self.downlink = Downlink(shard, self.fleet, store)
         self.commands = Commands(self.fleet, store, self.downlink)
-        self.intake = Intake(shard, self.fleet, store, self.downlink, self.commands)
+        self.configs = Configs(self.fleet, store, self.downlink, self.commands)
+        self.intake = Intake(shard, self.fleet, store, self.downlink, self.commands, self.configs)
         self.feeds = Feeds()
         self.started = time.time()
         self.batches = 0
@@ -170,6 +172,7 @@ class Core:
             if now >= self._tick_at:
                 self._tick_at = now + TICK_S
                 self.commands.tick(now)
+                self.configs.tick(now)
             self.downlink.tick(now)
             self.store.commit()
         except StoreError as error:
@@ -185,6 +188,7 @@ class Core:
             else:
                 answer.set_exception(error_)
         self.commands.tell()
+        self.configs.tell()
         self._publish(now)
         if batch:
             self.batches += 1
@@ -253,6 +257,7 @@ class Core:
         self.downlink.forget()
         self.fleet.load()
         self.commands.load()
+        self.configs.load()
         self.intake.forget()
 
     def _connect(self, now: float) -> None:

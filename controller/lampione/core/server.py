@@ -10,11 +10,12 @@ from pathlib import Path
 
 from lampione import api
 from lampione.api import LINE_MAX, Json
-from lampione.core.answers import Answers, Bad
+from lampione.core.answers import Answers
+from lampione.core.requests import Bad
 from lampione.store import StoreError
 
 REQUESTS_MAX = 64  # under way, of one connection
-_STREAMS = ("watch", "send")
+_STREAMS = ("watch", "send", "follow")
 _log = logging.getLogger("lampione.server")
 
 

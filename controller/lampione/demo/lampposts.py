@@ -112,6 +112,7 @@ class Lampposts:
 
     def __init__(self, folder: Path) -> None:
         self.bench = VirtualBench("wall", folder)
+        self.configs: dict[str, bytes] = {}  # that the boards have from the start
 
     def start(self) -> None:
         """Start the bench. Raises NoInterpreterError."""
@@ -142,7 +143,8 @@ class Lampposts:
             parts.get("sound", {}).pop("eq", None)
             if "gases" in parts:
                 parts["gases"]["warm_min"] = 0
-            config = _config(wanted.of(seed, node.id, secrets.groups), settings)
+            config = blob.encode(_config(wanted.of(seed, node.id, secrets.groups), settings))
+            self.configs[node.id] = config
             world = lamppost(
                 n,
                 sounds.street(n),
@@ -154,7 +156,7 @@ class Lampposts:
                 {
                     **firmware,
                     "/settings.json": json.dumps(settings).encode(),
-                    flash.GOOD: flash.file_of(flash.FIRST_VERSION, blob.encode(config)),
+                    flash.GOOD: flash.file_of(flash.FIRST_VERSION, config),
                     "/node.key": secrets[node.id],
                 },
                 world=world,

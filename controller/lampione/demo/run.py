@@ -19,6 +19,7 @@ from lampione.broker import LocalBroker
 from lampione.cli import present
 from lampione.cli.errors import FAILED, INTERRUPTED, OK, USAGE, CliError
 from lampione.cli.output import Printer, colours
+from lampione.config.flash import FIRST_VERSION
 from lampione.core.client import Client, NoCore
 from lampione.core.folder import make_private
 from lampione.demo import fleet_file, processes
@@ -204,6 +205,12 @@ def _start(
     sounds_made()
     boards.build(seed, keys.load(key_file), firmware, sounds, broker.port, options.interval_s)
     core.wait()
+    with Client.open(state) as client:
+        client.call(
+            "adopt",
+            configs={name: config.hex() for name, config in boards.configs.items()},
+            version=FIRST_VERSION,
+        )
     return Running(state, seed, broker, core, boards)
 
 

@@ -48,6 +48,7 @@ class Commands:
         self._store = store
         self._downlink = downlink
         self._open: dict[str, list[_Open]] = {}
+        self.blocked: Callable[[str], bool] = lambda _: False  # a config's Setup is under way
         self._changed: list[tuple[CommandState, list[Listener]]] = []
         self.load()
 
@@ -94,8 +95,14 @@ class Commands:
         self.pump(node)
         return state
 
+    def under_way(self, name: str) -> bool:
+        """Say whether a command waits for the node's first answer."""
+        return any(one.state["state"] == "sent" for one in self._open.get(name, ()))
+
     def pump(self, node: NodeState) -> None:
         """Send the node's next command, unless one is under way or nobody is there."""
+        if self.blocked(node.name):
+            return
         for one in self._open.get(node.name, ()):
             state = one.state
             if state["state"] == "accepted":

@@ -43,6 +43,7 @@ class Downlink:
         self._store = store
         self._ciphers = Ciphers()
         self._watermark_counter = 0
+        self._chunk_counter = 0
         self._queue: list[Outgoing] = []
         self._due: set[str] = set()
         self._gaps: set[str] = set()
@@ -71,6 +72,11 @@ class Downlink:
             cipher = ccm(seal.down_key(node.key, epoch))
             self._ciphers.keep(node.name, epoch, cipher)
         return seal_down(cipher, kind, node.name, epoch, self.session, counter, body)
+
+    def chunk(self, node: NodeState, epoch: bytes, body: bytes) -> None:
+        """Queue a piece of a config. Its counter is of this session, as a watermark's."""
+        self._chunk_counter += 1
+        self.publish(node, self.seal(node, epoch, schema.CONFIG, self._chunk_counter, body))
 
     def changed(self, nodes: Iterable[NodeState]) -> None:
         """These nodes' lines moved, or got what they had: tell them, and look for gaps."""

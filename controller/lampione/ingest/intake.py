@@ -15,6 +15,7 @@ from lampione_protocol.names import EVENTS
 
 from lampione import values
 from lampione.fleet.commands import Commands
+from lampione.fleet.configs import Configs
 from lampione.fleet.downlink import Downlink
 from lampione.fleet.node import Fleet, NodeState
 from lampione.fleet.sequences import SEQ_MAX, Arrival, Greeting
@@ -39,12 +40,14 @@ class Intake:
         store: TelemetryStore,
         downlink: Downlink,
         commands: Commands,
+        configs: Configs,
     ):
         self._shard = shard
         self._fleet = fleet
         self._store = store
         self._downlink = downlink
         self._commands = commands
+        self._configs = configs
         self._ciphers = Ciphers()
         self._topics: dict[str, tuple[NodeState, bool]] = {}
         self.changed: set[str] = set()
@@ -131,6 +134,7 @@ class Intake:
         if node.claimed:
             with self._fleet.guarded(node):
                 self._commands.pump(node)
+                self._configs.pump(node)
 
     def _count(self, node: NodeState, opened: Opened, frame: Frame, now: float) -> None:
         kind, epoch, boot, seq, body = opened
@@ -172,6 +176,8 @@ class Intake:
         except ProtocolError:
             return  # stored as it is
         if kind == schema.RESULT:
+            if self._configs.result(node, said):
+                return
             self._commands.result(node, said)
             seq = self._downlink.not_held(node, said)
         else:
@@ -212,6 +218,7 @@ class Intake:
             self._store.counter(node.id, node.counter)
         self._downlink.greeted(node, now)
         self._commands.greeted(node)
+        self._configs.greeted(node)
 
 
 def _read_hello(fleet: Fleet, node: NodeState, body: bytes) -> dict[str, Any]:

@@ -12,7 +12,15 @@ from typing import NamedTuple, Protocol
 from lampione.api import CommandState, EpochRow, History, Lost, Refused
 from lampione.store.migrate import StoreError
 
-__all__ = ["Frame", "StoreError", "StoredNode", "TelemetryReader", "TelemetryStore"]
+__all__ = [
+    "Frame",
+    "StoreError",
+    "StoredConfig",
+    "StoredNode",
+    "StoredRollout",
+    "TelemetryReader",
+    "TelemetryStore",
+]
 
 
 class Frame(NamedTuple):
@@ -36,6 +44,32 @@ class StoredNode:
     counter: int
     hello: bytes | None
     hello_at: float | None
+
+
+class StoredConfig(NamedTuple):
+    """A config of a node. `confirmed`: when it was known to run for good, None: not yet."""
+
+    node: int
+    version: int
+    digest: bytes
+    sealed: bytes
+    created: float
+    confirmed: float | None
+
+
+class StoredRollout(NamedTuple):
+    """The last rollout to a node, see `fleet.rollout`."""
+
+    node: int
+    version: int
+    phase: str
+    sent: int
+    trial_s: int
+    first_counter: int
+    epoch: bytes | None
+    reason: str | None
+    created: float
+    changed: float
 
 
 class TelemetryStore(Protocol):
@@ -70,6 +104,21 @@ class TelemetryStore(Protocol):
         """Every command that is not final, with the epoch and bytes that it was sealed as."""
         ...
 
+    def add_config(self, config: StoredConfig, keep: int) -> None:
+        """Keep a config, and of the node's the last `keep`, and those that it may run."""
+
+    def config(self, node: int, version: int) -> StoredConfig | None: ...
+    def last_config(self, node: int) -> int:
+        """The version made last; 0: none."""
+        ...
+
+    def confirm_config(self, node: int, version: int, at: float) -> None: ...
+    def confirmed_before(self, node: int, version: int) -> int | None:
+        """The version confirmed last that says something else than this one."""
+        ...
+
+    def save_rollout(self, rollout: StoredRollout) -> None: ...
+    def rollouts(self) -> list[StoredRollout]: ...
     def refused(self, counts: dict[tuple[str, str], int], at: float) -> None:
         """{(node or "", reason): how many more}."""
 

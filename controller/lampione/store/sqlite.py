@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from lampione.api import CommandState, Refused
-from lampione.store import Frame, StoredNode, StoreError
+from lampione.store import Frame, StoredConfig, StoredNode, StoredRollout, StoreError
 from lampione.store.migrate import migrate
 
 COMMAND_COLUMNS = (
@@ -229,6 +229,69 @@ class SqliteStore:
             "FROM commands c JOIN nodes n ON n.id = c.node WHERE c.final = 0 ORDER BY c.id"
         )
         return [(command_of(row), row[12], row[13]) for row in rows]
+
+    def add_config(self, config: StoredConfig, keep: int) -> None:
+        """Keep a config; forget the oldest, but for those of a rollout and the last confirmed."""
+        self._write("INSERT OR REPLACE INTO configs VALUES (?, ?, ?, ?, ?, ?)", config)
+        self._write(
+            "DELETE FROM configs WHERE node = ?1 AND version NOT IN ("
+            "SELECT version FROM (SELECT version FROM configs WHERE node = ?1 "
+            "ORDER BY created DESC, version DESC LIMIT ?2) "
+            "UNION SELECT version FROM rollouts WHERE node = ?1 "
+            "UNION SELECT version FROM (SELECT version FROM configs WHERE node = ?1 "
+            "AND confirmed IS NOT NULL ORDER BY confirmed DESC LIMIT 2))",
+            (config.node, keep),
+        )
+
+    def config(self, node: int, version: int) -> StoredConfig | None:
+        """Return a config that is kept."""
+        rows = self._read(
+            "SELECT node, version, digest, sealed, created, confirmed FROM configs "
+            "WHERE node = ? AND version = ?",
+            (node, version),
+        )
+        return StoredConfig(*rows[0]) if rows else None
+
+    def last_config(self, node: int) -> int:
+        """Return the version made last, 0: none."""
+        rows = self._read(
+            "SELECT version FROM configs WHERE node = ? ORDER BY created DESC, version DESC "
+            "LIMIT 1",
+            (node,),
+        )
+        return rows[0][0] if rows else 0
+
+    def confirm_config(self, node: int, version: int, at: float) -> None:
+        """The node runs it for good."""
+        self._write(
+            "UPDATE configs SET confirmed = ? WHERE node = ? AND version = ? AND confirmed IS NULL",
+            (at, node, version),
+        )
+
+    def confirmed_before(self, node: int, version: int) -> int | None:
+        """Return the version confirmed last that says something else than this one."""
+        rows = self._read(
+            "SELECT version FROM configs WHERE node = ?1 AND version <> ?2 "
+            "AND confirmed IS NOT NULL AND digest IS NOT "
+            "(SELECT digest FROM configs WHERE node = ?1 AND version = ?2) "
+            "ORDER BY confirmed DESC, version DESC LIMIT 1",
+            (node, version),
+        )
+        return rows[0][0] if rows else None
+
+    def save_rollout(self, rollout: StoredRollout) -> None:
+        """Keep what became of a rollout, the node's last."""
+        self._write(
+            "INSERT OR REPLACE INTO rollouts VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", rollout
+        )
+
+    def rollouts(self) -> list[StoredRollout]:
+        """Return every node's last."""
+        rows = self._read(
+            "SELECT node, version, phase, sent, trial_s, first_counter, epoch, reason, created, "
+            "changed FROM rollouts"
+        )
+        return [StoredRollout(*row) for row in rows]
 
     def refused(self, counts: dict[tuple[str, str], int], at: float) -> None:
         """Count frames that were refused."""

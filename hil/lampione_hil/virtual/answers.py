@@ -199,8 +199,9 @@ def _interface(life: Life, body: bytes) -> None:
     life.reply(b"\x01")
 
 
-def _join(life: Life, _: bytes) -> None:
-    life.station.connect()
+def _join(life: Life, body: bytes) -> None:
+    name, _, password = body.decode("utf-8", "replace").partition("\0")
+    life.station.connect(name, password)
     life.reply(b"\x01")
 
 

@@ -102,7 +102,7 @@ class Life:
         # With the wall clock, a busy computer is not the program's fault.
         slack_s = 0.0 if home.virtual else SLACK_S
         self.uarts = {n: UartLine(device, slack_s) for n, device in world.uarts.items()}
-        self.station = Station(world.wifi, home.after, dead_air=home.virtual)
+        self.station = Station(world.wifi, home.after, dead_air=home.virtual, network=world.network)
 
     # Time
 

@@ -10,7 +10,7 @@ import socket
 import struct
 from collections.abc import Callable
 
-IDLE, CONNECTING, GOT_IP, NO_AP, _WRONG_PASSWORD = range(5)
+IDLE, CONNECTING, GOT_IP, NO_AP, WRONG_PASSWORD = range(5)
 JOIN_S = 0.2
 _HEAD = 15  # key 8, blocking 1, address 4, port 2
 _CHUNK = 65536
@@ -21,7 +21,14 @@ After = Callable[[float, Callable[[], None]], None]
 class Station:
     """The Wi-Fi station of one board."""
 
-    def __init__(self, up: bool, after: After, *, dead_air: bool = False) -> None:
+    def __init__(
+        self,
+        up: bool,
+        after: After,
+        *,
+        dead_air: bool = False,
+        network: tuple[str, str] | None = None,
+    ) -> None:
         self.key = secrets.token_bytes(8)
         self.up = up
         self.active = False
@@ -29,6 +36,8 @@ class Station:
         self._wanted = False
         self._after = after
         self._dead_air = dead_air  # the virtual clock has no network
+        self._network = network  # name and password of the access point; None: any
+        self._asked = ("", "")
         self.links: list[Link] = []
 
     def reset(self) -> None:
@@ -43,14 +52,20 @@ class Station:
         if not flag:
             self.disconnect()
 
-    def connect(self) -> None:
+    def connect(self, name: str, password: str) -> None:
         """Join, and join again whenever the access point comes back."""
         self._wanted = True
-        if self._reachable():
+        self._asked = name, password
+        self._try()
+
+    def _try(self) -> None:
+        if not self._reachable() or (self._network and self._network[0] != self._asked[0]):
+            self.state = NO_AP
+        elif self._network and self._network != self._asked:
+            self.state = WRONG_PASSWORD
+        else:
             self.state = CONNECTING
             self._after(JOIN_S, self._joined)
-        else:
-            self.state = NO_AP
 
     def disconnect(self) -> None:
         """Leave."""
@@ -62,7 +77,7 @@ class Station:
         """Switch the access point."""
         self.up = up
         if self._wanted:
-            self.connect()
+            self._try()
         self.refresh()
 
     def refresh(self) -> None:
@@ -79,7 +94,7 @@ class Station:
         return self.up and not self._dead_air
 
     def _joined(self) -> None:
-        if self._wanted and self._reachable():
+        if self._wanted and self.state == CONNECTING and self._reachable():
             self.state = GOT_IP
             self.refresh()
 

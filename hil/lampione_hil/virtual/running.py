@@ -40,6 +40,7 @@ class RunningWorld:
     doppler: Path | None = None
     doppler_hz: int = 0
     i2s_frames: int = DMA_FRAMES
+    network: tuple[str, str] | None = None
     unplugged: set[str] = field(default_factory=set)
     microvolts: dict[int, int] = field(default_factory=dict)
     levels: dict[int, int] = field(default_factory=dict)

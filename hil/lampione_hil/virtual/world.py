@@ -32,7 +32,8 @@ class World:
     air: what its SHT45 feels (None: no SHT45).
     dump: file (or folder: one file a board) for the samples exactly as delivered, signed 32 bits
         little-endian, with a `.jsonl` beside it that ties sample numbers to the host's time.
-    wifi: whether there is an access point in reach; `rssi_dbm` how strong.
+    wifi: whether there is an access point in reach; `rssi_dbm` how strong. `network` is its name
+        and password; None: any will do.
     i2c, uarts: more parts, by bus and by UART number.
     doppler: the radar whose raw signal a STEREO receiver hears (None: no such radar).
     i2s_frames: how many frames an I2S receiver hands over at once, on the virtual clock; 256 as on
@@ -45,6 +46,7 @@ class World:
     dump: Path | None = None
     wifi: bool = True
     rssi_dbm: int = -61
+    network: tuple[str, str] | None = None
     chip_c: int = 41
     i2c: Sequence[I2CDevice] = ()
     uarts: dict[int, UartDevice] = field(default_factory=dict)
@@ -69,6 +71,7 @@ def start(world: World, folder: Path, board: str) -> RunningWorld:
         dump=dump,
         wifi=world.wifi,
         rssi_dbm=world.rssi_dbm,
+        network=world.network,
         chip_c=world.chip_c,
         air=world.air,
         i2c={part.address: part for part in parts},
