@@ -105,6 +105,8 @@ def test_steps_that_cancel_each_other() -> None:
     assert (found.severity, len(found.nights)) == ("warning", 365)
     same = ((SUNSET, 0, 100, 0), (CLOCK, 1320, 60, 0), (CLOCK, 1320, 80, 0))
     assert one(of_plan(*same), "overwritten").place.startswith("plan 0 step 1")
+    rising = ((SUNSET, 0, 50, 0), (CLOCK, 1320, 60, 0), (CLOCK, 1320, 80, 0))
+    assert len(one(of_plan(*rising), "overwritten").nights) == 365
     nothing = ((SUNSET, 0, 100, 0), (CLOCK, 1320, 60, 0), (CLOCK, 60, 60, 0))
     assert one(of_plan(*nothing), "idle").place.startswith("plan 0 step 2")
 
