@@ -12,7 +12,7 @@ from pydantic import AfterValidator, Field, ValidationError, model_validator
 
 from lampione.config.model import Endpoint, Name, Network
 from lampione.config.table import Table
-from lampione.programs import Program
+from lampione.program_table import Program
 from lampione.wiring import PINS, UNITS, Parts, Profile
 from lampione.zones import rule_of
 

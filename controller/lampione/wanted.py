@@ -7,7 +7,7 @@ from pydantic import SecretBytes, SecretStr, ValidationError
 
 from lampione import private
 from lampione.config.model import Broker, Group, NodeConfig, Place, Radio, Reporting, Wifi
-from lampione.programs import Program
+from lampione.program_table import Program
 from lampione.seeds import BrokerTable, RadioTable, Seed, SeedError, WifiTable
 from lampione.wiring import Parts
 from lampione.zones import rule_of

@@ -13,7 +13,7 @@ from lampione.config.blob import BlobError, decode, digest, encode
 from lampione.config.diff import HIDDEN, Change, diff
 from lampione.config.light import Step, minutes_of
 from lampione.config.model import REBOOT, NodeConfig
-from lampione.programs import Program as WrittenProgram
+from lampione.program_table import Program as WrittenProgram
 from lampione_light import layout
 from lampione_light.program import Program
 from pydantic import ValidationError
