@@ -132,7 +132,6 @@ def _add_sensors(node, settings: dict, air: Air) -> dict:  # type: ignore[no-unt
 def _add_lamp(node, settings: dict, sensors: dict):  # type: ignore[no-untyped-def]
     """Add what looks after the lamp, and its meter to the sensors; return the checks, or None."""
     lamp, lighting, add = node.lamp, node.lighting, node.supervisor.add
-    rated_w = settings["lamp"]["rated_w"]
     if lamp:
         lighting.ambient = sensors.get("light")
         lighting.radar = sensors.get("radar")
@@ -145,7 +144,7 @@ def _add_lamp(node, settings: dict, sensors: dict):  # type: ignore[no-untyped-d
                 from .parts.gear import Gear
 
                 sensors["energy"] = Gear(output)
-        node.burn = BurnHours(node.state, lamp, sensors.get("energy"), rated_w)
+        node.burn = BurnHours(node.state, lamp, sensors.get("energy"))
     elif "lamp" in settings["parts"]:
         node.faults |= _FAULT_LAMP
     settings["parts"] = None  # pins and words that nobody needs again
@@ -154,7 +153,7 @@ def _add_lamp(node, settings: dict, sensors: dict):  # type: ignore[no-untyped-d
             from .sensing.checks import Checks
 
             energy, tilt = sensors.get("energy"), sensors.get("tilt")
-            checks = Checks(node.post, lamp, energy, tilt, rated_w)
+            checks = Checks(node.post, lamp, energy, tilt)
             add("checks", checks.run, 30)
             return checks
     return None

@@ -14,16 +14,14 @@ class BurnHours:
 
     Args:
         state: its `burn_min` and `energy_wh` grow.
-        lamp: whose level counts where nobody measures.
+        lamp: whose level and rated power count where nobody measures.
         energy: the energy meter's part, which knows better, or None; `metered`: it counts energy.
-        rated_w: what the lamp takes at 100 %, 0: unknown.
     """
 
-    def __init__(self, state, lamp, energy, rated_w=0):
+    def __init__(self, state, lamp, energy):
         self._state = state
         self._lamp = lamp
         self._energy = energy
-        self._rated_w = rated_w
         self._saved_min = state.burn_min
         self._ms = self._work = 0
         self._last_ms = ticks_ms()
@@ -40,7 +38,7 @@ class BurnHours:
             state.burn_min += self._ms // 60_000
             self._ms %= 60_000
             if not self._energy or not self._energy.metered:
-                self._work += self._rated_w * level // 10 * passed // 100
+                self._work += self._lamp.rated_w * level // 10 * passed // 100
                 state.energy_wh += self._work // _WH
                 self._work %= _WH
             if state.burn_min - self._saved_min >= _SAVE_MIN:

@@ -30,6 +30,7 @@ class Lamp:
             `wait_ms` says when it wants to be asked again.
         output: what it drives.
         design_percent: what it falls back to.
+        rated_w: what it takes at 100 %, 0: unknown.
     """
 
     def __init__(self, output, ticks_ms, design_percent=100, source=None):
@@ -44,6 +45,7 @@ class Lamp:
         self._ticks_ms = ticks_ms
         self._last = ticks_ms()
         self.design_percent = design_percent
+        self.rated_w = 0
         self._blink = 0
         self._fault = False
         self._shown = -1

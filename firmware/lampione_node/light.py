@@ -58,6 +58,7 @@ def light(settings: dict) -> "Lamp | None":
         if part is not None:
             try:
                 lit = Lamp(_output(part, lamp), time.ticks_ms, lamp["design_percent"])
+                lit.rated_w = lamp["rated_w"]
             except Exception as error:
                 print("lampione: lamp:", repr(error))
                 continue

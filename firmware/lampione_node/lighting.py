@@ -106,7 +106,7 @@ class Lighting:
         self.sensed = Sensed()
         self._orders = []
         self._doubtful = []  # (order, until) of before the reboot, which the clock has to judge
-        self._design = lamp.design_percent
+        self._design = lamp.design_percent, lamp.rated_w  # without a config
         self._level = lamp.level_percent * 100
         self.wait_ms = _REST_MS
         self._second = _MINUTE  # due at once
@@ -127,11 +127,12 @@ class Lighting:
             self.sensed.fault = True
         if config:
             self.lamp.design_percent = max(1, min(100, program.lamp[0]))
+            self.lamp.rated_w = program.lamp[3]
             if hasattr(self.lamp.output, "shape"):
                 self.lamp.output.shape(*program.lamp[5:8])
         else:
-            self.lamp.design_percent = self._design
-            program.lamp = (self._design,) + program.lamp[1:]
+            self.lamp.design_percent, self.lamp.rated_w = self._design
+            program.lamp = self._design[:1] + program.lamp[1:]
         self._program = program
         self._twilight = self._reduction = None
         self.sensed.reduction = 0

@@ -16,6 +16,7 @@ now = [0]
 burn.ticks_ms = lambda: now[0]
 class Lamp:
     level_percent = 50
+    rated_w = 60
 class Meter:
     metered = True
     power_dw = 300
@@ -29,7 +30,7 @@ meter, lives = json.loads(sys.stdin.readline())
 for minutes in lives:
     state = State("state/numbers")
     state.start()
-    hours = burn.BurnHours(state, Lamp, Meter if meter else None, 60)
+    hours = burn.BurnHours(state, Lamp, Meter if meter else None)
     for _ in range(minutes * 6):
         now[0] += 10000
         hours.step()

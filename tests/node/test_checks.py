@@ -38,8 +38,9 @@ REPORTS = (
     HEAD
     + """
 post = Post()
-rated_w, minutes = given()
-checks = Checks(post, Lamp(), None, None, rated_w)
+lamp = Lamp()
+lamp.rated_w, minutes = given()
+checks = Checks(post, lamp, None, None)
 for minute in minutes:
     values = [None] * 29
     values[1] = 60

@@ -93,19 +93,17 @@ class Checks:
 
     Args:
         post: takes the Events.
-        lamp: its level is compared with the power; None: no lamp.
+        lamp: its level and rated power are compared with the power; None: no lamp.
         energy: the energy meter's part, or None; `power_dw` in 0.1 W, None while unknown.
         tilt: the tilt sensor's part, or None; `steps` (half degrees in the last interval, or
             None), `fills` (intervals so far), `impact_ms` (ticks of the last impact, or None).
-        rated_w: the lamp's power at 100 %, 0: unknown.
     """
 
-    def __init__(self, post, lamp, energy, tilt, rated_w=0):
+    def __init__(self, post, lamp, energy, tilt):
         self._post = post
         self._lamp = lamp
         self._energy = energy
         self._tilt = tilt
-        self._rated_w = rated_w
         self._failure = Finding(_FAILURE_S, _FAILURE_S)
         self._gear = Finding(0, 0)
         self._burning = Finding(_BURNING_S, _BURNING_S)
@@ -136,7 +134,7 @@ class Checks:
         stood = level == self._level
         self._level = level
         if power is not None and level is not None and stood:
-            asked = self._rated_w * level // 100 // 4 or 2
+            asked = self._lamp.rated_w * level // 100 // 4 or 2
             if self._lamp.output.failed is None:  # else the gear knows better
                 failed = level >= 20 and power < asked * _WATT
             burns = power >= 5 * _WATT and (level == 0 or (light or 0) >= _DAYLIGHT)
