@@ -1,6 +1,7 @@
 """A whole lamppost for a long time: no minute is missed, nothing starts again, memory stays."""
 
 import dataclasses
+import statistics
 from typing import Any
 
 import pytest
@@ -75,8 +76,14 @@ def check(minutes: int, sound: bool) -> None:
         assert missing == (set() if sound else unknown)
     assert sum(r["vehicles_toward"] for r in reports) > minutes
     assert {h["task_restarts"] for h in healths} == {0}
-    free = [h["free_heap"] for h in healths][2:]  # in KiB, after a collection
-    assert max(free) - min(free) <= 2
+    # In KiB, after a collection, which now and then takes a number on the stack for a pointer and
+    # keeps what is garbage until the next.
+    free = [h["free_heap"] for h in healths][2:]
+    quarter = -(-len(free) // 4)
+    first, last = statistics.median(free[:quarter]), statistics.median(free[-quarter:])
+    print(f"{first} KiB free at first, {last} at last, {min(free)} at least")
+    assert abs(first - last) <= 1
+    assert first - min(free) <= 8
     assert all(h["idle"] is not None for h in healths[1:])
 
 
