@@ -100,13 +100,17 @@ def assemble(node, settings: dict, faults: list, lamp, key: bytes, version: tupl
 
 
 def _add_lighting(node, settings: dict) -> None:  # type: ignore[no-untyped-def]
-    from .lighting import Lighting
+    try:
+        from .lighting import Lighting
 
-    blob = node.config.get("blob")
-    name = settings["node"].encode()
-    node.lighting = Lighting(node.lamp, node.clock, node.state, name, blob, degrees)
-    if node.config["state"] == _DAMAGED and not blob:
-        node.lighting.sensed.fault = True
+        blob = node.config.get("blob")
+        name = settings["node"].encode()
+        node.lighting = Lighting(node.lamp, node.clock, node.state, name, blob, degrees)
+        if node.config["state"] == _DAMAGED and not blob:
+            node.lighting.sensed.fault = True
+    except Exception as error:  # the lamp stays at its design level, and the rest serves
+        print("lampione: lighting", repr(error))
+        node.faults |= _FAULT_LAMP
 
 
 def _add_sensors(node, settings: dict, air: Air) -> dict:  # type: ignore[no-untyped-def]
@@ -132,11 +136,12 @@ def _add_sensors(node, settings: dict, air: Air) -> dict:  # type: ignore[no-unt
 def _add_lamp(node, settings: dict, sensors: dict):  # type: ignore[no-untyped-def]
     """Add what looks after the lamp, and its meter to the sensors; return the checks, or None."""
     lamp, lighting, add = node.lamp, node.lighting, node.supervisor.add
-    if lamp:
+    if lighting:
         lighting.ambient = sensors.get("light")
         lighting.radar = sensors.get("radar")
-        add("lamp", node.run_lamp, 20)
         add("lighting", lighting.run, 20)
+    if lamp:
+        add("lamp", node.run_lamp, 20)
         output = lamp.output
         if hasattr(output, "run"):  # DALI: it has work of its own, and a meter
             add("dali", output.run, output.period_s)

@@ -18,6 +18,7 @@ _TICKS = const(0x3FFFFFFF)
 _BLINK_MS = const(500)
 _BLINK_LOW = const(1000)  # 10 %: a signal is no reason to turn a street dark
 _BLINK_MAX_MS = const(600000)
+_RETRY_MS = const(1000)
 _REST_MS = const(10000)  # looks at the clock at least so often: far below its wrap
 
 
@@ -26,6 +27,7 @@ class Lamp:
 
     Attributes:
         level_percent, reason, author: what it shows since the last update().
+        error: what the source raised, so that the design level is shown; or None.
         source: None, or whose `level(elapsed_ms)` returns (level, reason, author) and whose
             `wait_ms` says when it wants to be asked again.
         output: what it drives.
@@ -49,6 +51,7 @@ class Lamp:
         self._blink = 0
         self._fault = False
         self._shown = -1
+        self.error = None
         self._changed = asyncio.Event()
         self.update()
 
@@ -88,8 +91,14 @@ class Lamp:
         self.author = 0
         source = self.source
         if source:
-            level, self.reason, self.author = source.level(elapsed)
-            wait = source.wait_ms
+            try:
+                level, self.reason, self.author = source.level(elapsed)
+                wait = source.wait_ms
+                self.error = None
+            except Exception as error:  # whatever it is, it costs no light
+                self.reason = _FAULT
+                self.error = error
+                wait = _RETRY_MS
         if self._blink:
             self.reason = _IDENTIFY
             # counted from the end, so that it ends with the low half

@@ -1,44 +1,15 @@
-"""What the lamp should show: the pure function of `lampione_light.level`, fed with this node.
-
-Orders are kept on flash, so that a power cut neither relights a lamp on which somebody works nor
-lets an order outlive its end. While the clock is unset after a reboot nobody can say whether an
-order is over: maintenance and emergency begin their time anew, an override waits for the clock.
-"""
+"""What the lamp should show: the pure function of `lampione_light.level`, fed with this node."""
 
 import asyncio
+import gc
 import sys
-from struct import pack, unpack
 
-from lampione_light.level import (
-    AUTHOR,
-    ELAPSED,
-    EMERGENCY,
-    FULL,
-    GROUP,
-    KIND,
-    LENGTH,
-    LEVEL,
-    MAINTENANCE,
-    OVERRIDE,
-    RAMP,
-    SENSOR,
-    Sensed,
-    lasts,
-    level_at,
-)
+from lampione_light.level import MAINTENANCE, OVERRIDE, SENSOR, Sensed, level_at
 from lampione_light.tonight import Tonight
 from micropython import const
 
-from . import kept
+from .orders import Orders
 
-_FILE = "/state/orders"
-_ROW = ">BHIII"  # kind, level, author, until (0: the clock was unset), seconds left
-_ROW_BYTES = const(15)
-_ROWS = const(3)
-_LONGEST_MS = const(1048574000)  # 12.1 days; below 2^30, so never on the heap
-_LONGEST_RAMP_MS = const(409400)
-
-_RAMP_MS = const(20)  # how often a ramp of an order is looked at
 _LOOK_MS = const(1000)
 _REST_MS = const(10000)
 _LUX = const(20)  # steps of the light sensor
@@ -59,6 +30,7 @@ class Frugal(Tonight):
         self.take(self._whole())
 
     def _whole(self):  # type: ignore[no-untyped-def]
+        gc.collect()
         from lampione_light.program import Program
 
         whole = Program(self._config, self._name)
@@ -91,6 +63,7 @@ class Lighting:
 
     Attributes:
         ambient, radar: the node's parts, or None.
+        orders: in force.
         sensed: what `lampione_light.level` is told.
         on_presence: called with (level percent, hold s) when somebody walks here, or None.
         wait_ms: when the lamp should ask again.
@@ -104,8 +77,7 @@ class Lighting:
         self._celsius = celsius
         self.ambient = self.radar = self.on_presence = None
         self.sensed = Sensed()
-        self._orders = []
-        self._doubtful = []  # (order, until) of before the reboot, which the clock has to judge
+        self.orders = Orders(clock)
         self._design = lamp.design_percent, lamp.rated_w  # without a config
         self._level = lamp.level_percent * 100
         self.wait_ms = _REST_MS
@@ -113,7 +85,6 @@ class Lighting:
         self._seen = 0
         self._counted = None
         self.configure(config)
-        self._restore()
         lamp.source = self
 
     def configure(self, config) -> None:  # type: ignore[no-untyped-def]
@@ -144,90 +115,35 @@ class Lighting:
         """Return (level, reason, author) of this moment, `elapsed_ms` after the last question."""
         clock = self._clock
         now = clock.now() if clock.quality() else None
-        self.wait_ms = _LOOK_MS if self._program.placed else _REST_MS
-        for order in self._orders:
-            length = order[LENGTH]
-            if order[KIND] in (SENSOR, GROUP):
-                length += order[RAMP]
-            order[ELAPSED] = min(length, order[ELAPSED] + elapsed_ms)
-            left = length - order[ELAPSED]
-            if order[ELAPSED] < order[RAMP] or left < order[RAMP]:
-                left = min(left, _RAMP_MS)
-            if left and left < self.wait_ms:
-                self.wait_ms = left
-        found = level_at(self._program, now, self.sensed, self._orders)
+        wait_ms = _LOOK_MS if self._program.placed else _REST_MS
+        self.wait_ms = self.orders.pass_time(elapsed_ms, wait_ms)
+        found = level_at(self._program, now, self.sensed, self.orders.now)
         self._level = found[0]
-        going_on = [order for order in self._orders if lasts(order)]
-        if len(going_on) < len(self._orders):
-            self._orders = going_on
-            self._keep()
         return found
 
     # Orders
 
-    def _find(self, kind: int):  # type: ignore[no-untyped-def]
-        for order in self._orders:
-            if order[KIND] == kind:
-                return order
-        return None
-
     def locked(self) -> bool:
         """Say whether somebody works on the lamp."""
-        return self._find(MAINTENANCE) is not None
+        return self.orders.find(MAINTENANCE) is not None
 
     def order(self, kind: int, level: int, ramp_ms: int, length_ms: int, author: int) -> bool:
         """Take an order for a level in 0.01 %, in place of the one of its kind.
 
-        Returns False, and does nothing, while the control has a fault. Raises ValueError for a
-        level beyond 100 %, a ramp of more than 409.4 s and less than 1 ms or more than 12.1 days.
+        Returns False, and does nothing, for an override while the control has a fault. Raises
+        ValueError, see Orders.
         """
-        if (
-            not 0 <= level <= FULL
-            or not 0 <= ramp_ms <= _LONGEST_RAMP_MS
-            or not 1 <= length_ms <= _LONGEST_MS
-        ):
-            raise ValueError("lamp: out of range")
         if self.sensed.fault and kind == OVERRIDE:
             return False
         self.lamp.update()
-        order = [kind, level, ramp_ms, length_ms, 0, self._level, author]
-        self._orders = [one for one in self._orders if one[KIND] != kind]
-        self._orders.append(order)
-        self._doubtful = [one for one in self._doubtful if one[0][KIND] != kind]
-        self._keep()
+        self.orders.put([kind, level, ramp_ms, length_ms, 0, self._level, author])
         self.lamp.order()
         return True
 
     def end(self, *kinds) -> None:  # type: ignore[no-untyped-def]
         """End the orders of these kinds."""
         self.lamp.update()
-        self._orders = [one for one in self._orders if one[KIND] not in kinds]
-        self._doubtful = [one for one in self._doubtful if one[0][KIND] not in kinds]
-        self._keep()
-        self.lamp.order()
-
-    def left_ms(self) -> int:
-        """Return how long the order that counts goes on, 0 without one."""
-        for kind in (MAINTENANCE, EMERGENCY, OVERRIDE):
-            order = self._find(kind)
-            if order:
-                return order[LENGTH] - order[ELAPSED]
-        return 0
-
-    def boost(self, kind: int, level: int, hold_s: int, ramp_ms: int, author: int) -> None:
-        """Raise the light: somebody walks here (SENSOR) or nearby (GROUP). Again and again."""
-        self.lamp.update()
-        order = self._find(kind)
-        if not order:
-            order = [kind, 0, ramp_ms, 0, 0, 0, 0]
-            self._orders.append(order)
-        down = order[ELAPSED] - order[LENGTH]
-        if down > 0:  # on its way down it turns where it is
-            order[ELAPSED] = max(0, order[RAMP] - down)
-        order[ELAPSED] = min(order[ELAPSED], order[RAMP])
-        order[LENGTH] = order[ELAPSED] + hold_s * 1000
-        order[LEVEL] = level
-        order[AUTHOR] = author
+        self.orders.end(kinds)
         self.lamp.order()
 
     def reach(self) -> int:
@@ -237,49 +153,8 @@ class Lighting:
     def hear(self, kind: int, level_percent: int, hold_s: int, author: int) -> None:
         """Raise the light: somebody walks, here (SENSOR) or nearby (GROUP)."""
         ramp_ms = self._program.presence[2] * 100
-        self.boost(kind, min(level_percent, 100) * 100, hold_s, ramp_ms, author)
-
-    def _keep(self) -> None:
-        """Write down the orders that a power cut must not end or prolong."""
-        rows = b""
-        now = self._clock.now() if self._clock.quality() else 0
-        known = [(order, 0) for order in self._orders if order[KIND] not in (SENSOR, GROUP)]
-        for order, until in self._doubtful:
-            known = [one for one in known if one[0] is not order]
-            known.append((order, until))
-        for order, until in known:
-            left_s = (order[LENGTH] - order[ELAPSED] + 999) // 1000
-            until = until or (now and now + left_s)
-            rows += pack(_ROW, order[KIND], order[LEVEL], order[AUTHOR], until, left_s)
-        if rows != self._rows:
-            self._rows = rows
-            kept.save(_FILE, rows)
-
-    def _restore(self) -> None:
-        self._rows = rows = kept.load(_FILE, _ROWS * _ROW_BYTES)
-        for at in range(0, len(rows) - _ROW_BYTES + 1, _ROW_BYTES):
-            kind, level, author, until, length_s = unpack(_ROW, rows[at : at + _ROW_BYTES])
-            if kind in (OVERRIDE, EMERGENCY, MAINTENANCE) and level <= FULL:
-                length_ms = min(length_s, _LONGEST_MS // 1000) * 1000
-                order = [kind, level, 0, length_ms, 0, level, author]
-                if until:
-                    self._doubtful.append((order, until))
-                if kind != OVERRIDE:
-                    self._orders.append(order)
-        self._judge()
-
-    def _judge(self) -> None:
-        """Once the clock knows the time: end what is over, and let go on what is not."""
-        if not self._doubtful or not self._clock.quality():
-            return
-        now = self._clock.now()
-        for order, until in self._doubtful:
-            self._orders = [one for one in self._orders if one[KIND] != order[KIND]]
-            if until > now:
-                order[LENGTH] = min(until - now, order[LENGTH] // 1000) * 1000
-                order[ELAPSED] = 0
-                self._orders.append(order)
-        self._doubtful = []
+        self.lamp.update()
+        self.orders.boost(kind, min(level_percent, 100) * 100, hold_s, ramp_ms, author)
         self.lamp.order()
 
     # What is sensed
@@ -293,7 +168,8 @@ class Lighting:
 
     def look(self) -> None:
         """Look at the sensors, a second after the last time."""
-        self._judge()
+        if self.orders.judge():
+            self.lamp.order()
         self._second += 1
         if self._second >= _MINUTE:
             self._second = 0

@@ -17,6 +17,7 @@ VERSION = (0, 1, 0)
 
 _REBOOT_MS = const(3000)  # for the result of a reboot to go out
 _FAULT_SETTINGS = const(1)
+_FAULT_LAMP = const(4)
 # The lamp's reasons
 _SENSOR = const(2)
 _OVERRIDE = const(3)
@@ -55,6 +56,8 @@ class Node:
         faults = self.faults
         if self.config["state"] == _DAMAGED:
             faults |= _FAULT_SETTINGS
+        if self.lamp and self.lamp.error:
+            faults |= _FAULT_LAMP
         if not self.clock.quality():
             faults |= FAULT_CLOCK
         if self.state.failed or self.post.outbox.failed:
@@ -69,12 +72,17 @@ class Node:
     async def run_lamp(self, check_in) -> None:  # type: ignore[no-untyped-def]
         lamp = self.lamp
         was = lamp.reason, lamp.author
+        failed = None
         boosted_ms = ticks_add(ticks_ms(), -_BOOSTS_MS)
         while True:
             check_in()
             await lamp.step()
             lamp.update()
             self.burn.step()
+            if lamp.error and not failed:
+                print("lampione: lamp", repr(lamp.error))
+                self.post.log(WARNING, "lamp " + repr(lamp.error))
+            failed = lamp.error
             now = lamp.reason, lamp.author
             if now == was:
                 continue

@@ -62,7 +62,7 @@ def obey(commands, counter: int, buf: bytearray, start: int, end: int) -> None: 
         reason, wait_ms = _light(commands, op, level, (ramp or 0) * 100, for_s or 0, author)
     elif op == _READ:
         commands.on_health()
-        value = commands.lighting.left_ms() // 1000 if commands.lighting else None
+        value = commands.lighting.orders.left_ms() // 1000 if commands.lighting else None
     elif op == _TIME:
         if time is None or not _set_clock(commands, time, ms or 0):
             reason = _RANGE

@@ -171,12 +171,12 @@ while output.now + 10000000 < end:
     output.now += 10000000
     lamp.update()
     assert (lamp.level_percent, lamp.reason) == (30, 3)
-    assert lighting.left_ms() == end - output.now
+    assert lighting.orders.left_ms() == end - output.now
 output.now = end - 1
 print(json.dumps([lamp.update(), lamp.level_percent]))
 output.now = end
 lamp.update()
-print(json.dumps([lamp.level_percent, lamp.reason, lighting.left_ms()]))
+print(json.dumps([lamp.level_percent, lamp.reason, lighting.orders.left_ms()]))
 """
     assert told(script) == [[1, 30], [80, DESIGN, 0]]
 
@@ -225,6 +225,25 @@ for _ in range(10):
 print(json.dumps(output.levels))
 """
     assert told(script) == [[6000]]
+
+
+def test_a_source_that_fails_costs_no_light_and_is_asked_again() -> None:
+    script = """
+output, lamp, lighting, _ = node(80)
+lighting.order(3, 1000, 0, 60000, 0)
+said = [(lamp.level_percent, lamp.reason)]
+level = lighting.level
+def broken(elapsed_ms):
+    raise MemoryError(4000)
+lighting.level = broken
+said.append((lamp.update(), lamp.level_percent, lamp.reason, repr(lamp.error)))
+lighting.level = level
+lamp.update()
+print(json.dumps(said + [(lamp.level_percent, lamp.reason, lamp.error)]))
+"""
+    assert told(script) == [
+        [[10, OVERRIDE], [1000, 80, FAULT, "MemoryError(4000,)"], [10, OVERRIDE, None]]
+    ]
 
 
 def test_orders_beyond_the_ranges_change_nothing() -> None:
@@ -277,7 +296,7 @@ said = [lamp.update() and lamp.level_percent]
 after.s, after.known = 217000000 + {later}, {after}
 lighting.look()
 lamp.update()
-said += [lamp.level_percent, lamp.reason, lamp.author, lighting.left_ms() // 1000]
+said += [lamp.level_percent, lamp.reason, lamp.author, lighting.orders.left_ms() // 1000]
 after.s, after.known = 217000000 + 700, 3
 output.now += 500000
 lighting.look()

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from lampione_hil import outbox
+from lampione_hil.firmware import compile_tree
 from lampione_hil.interpreter import NoInterpreterError
 from lampione_hil.virtual import VirtualBench, VirtualBoard, World
 from lampione_hil.virtual.devices.ops243 import Ops243
@@ -159,3 +160,39 @@ def test_the_level_follows_the_traffic_and_a_silent_radar_restores_it(bench: Vir
     board.world.fault("ops243", "silent")
     bench.run_for(180)
     assert percent(board) == pytest.approx(100, abs=0.1)
+
+
+def test_a_fault_of_the_lighting_itself_ends_at_the_design_level(bench: VirtualBench) -> None:
+    """As where there is no memory left to work a night out: lit, told, and tried again."""
+    board = node(bench, blob(MILAN, BY_SUN, LAMP, STEPS))
+    broken = SET_CLOCK.replace(
+        b"from lampione_node import app",
+        b"from lampione_node.lighting import Frugal\n"
+        b"def fails(*_): raise MemoryError(9999)\n"
+        b"Frugal.lighting_day = Frugal.sun_day = fails\n"
+        b"from lampione_node import app",
+    )
+    board.write_files({"/main.py": broken})
+    for path, data in compile_tree(debug=True).items():
+        if path.startswith("/lib/"):
+            board.write_files({path: data})
+    board.power_on()
+    bench.run_for(150)
+    assert percent(board) == pytest.approx(90, abs=0.1)
+    board.power_off()
+    said = outbox.messages(board, KEY)
+    assert any(k == schema.LOG and b"MemoryError" in v["text"] for k, v in said)
+    report = [r for k, r in said if k == schema.REPORT][-1]
+    assert (report["lamp_reason"], report["faults"] & 4) == (FAULT, 4)
+
+
+def test_a_lighting_that_does_not_load_leaves_the_rest_at_work(bench: VirtualBench) -> None:
+    board = node(bench, blob(MILAN, BY_SUN, LAMP, STEPS))
+    board.write_files({"/lib/lampione_node/lighting.mpy": b"M\0\0\0"})
+    board.power_on()
+    bench.run_for(150)
+    assert percent(board) == pytest.approx(90, abs=0.1)
+    board.power_off()
+    reports = [r for k, r in outbox.messages(board, KEY) if k == schema.REPORT]
+    assert len(reports) >= 2
+    assert reports[-1]["faults"] & 4
