@@ -1,8 +1,9 @@
 """How many lighting classes the traffic allows to go down: UNI 11248:2016, annex D.
 
 The flow is what ten minutes counted, times six, of the busiest lane. A rise is followed at once,
-each minute; a level holds for ten minutes; it falls only after two samples of ten minutes in a row
-that allow it, and no further than both do. Without a count there is no reduction, at once.
+each minute. It falls only after two samples of ten minutes in a row that allow it, both ended after
+the last change, and no further than both do: so a level is held for ten minutes too. Without a
+count there is no reduction, at once.
 """
 
 _SAMPLE_MIN = 10
@@ -24,7 +25,7 @@ class Reduction:
 
     def _forget(self) -> None:
         self.classes = 0
-        self._minutes = self._lows = self._low = self._held = 0
+        self._minutes = self._lows = self._low = 0
 
     def minute(self, toward: "int | None", away: "int | None") -> None:
         """Take a minute's vehicles of each lane; None: they were not counted."""
@@ -39,19 +40,17 @@ class Reduction:
             return
         if self._minutes >= 2 * _SAMPLE_MIN:
             self._minutes -= _SAMPLE_MIN
-        if self._held < _SAMPLE_MIN:
-            self._held += 1
         flow = 6 * max(sum(self._toward), sum(self._away))
         allowed = (2 * flow < self._service) + (4 * flow < self._service)
         if allowed < self.classes:
             self.classes = allowed
-            self._held = self._lows = 0
+            self._lows = 0
         elif self._minutes == _SAMPLE_MIN:  # a sample is whole
             if allowed == self.classes:
                 self._lows = 0
                 return
             self._low = min(allowed, self._low) if self._lows else allowed
             self._lows += 1
-            if self._lows >= _LOWS and self._held >= _SAMPLE_MIN:
+            if self._lows >= _LOWS:
                 self.classes = self._low
-                self._held = self._lows = 0
+                self._lows = 0

@@ -156,6 +156,20 @@ def test_a_ramp_that_the_next_step_takes_over() -> None:
     assert at == [(10000, 1), (7500, 1), (5000, 2), (7500, 2), (10000, 2)]
 
 
+@pytest.mark.parametrize(
+    ("longitude", "offset_min"), [(-17175000, 780), (-15740000, 840), (7599000, 480), (919000, 60)]
+)
+def test_sunset_and_sunrise_are_of_the_same_night(longitude: int, offset_min: int) -> None:
+    """Beside the date line too, where the sun's days are numbered otherwise."""
+    steps: tuple[Step, ...] = (Step(SUNSET, 0, 80, 0), Step(SUNRISE, 0, 50, 0))
+    place = Config(-1385000, longitude, offset_min, summer_time=0, plans={0: steps})
+    there = Program(configs.blob(place), b"")
+    for day in range(2200, 2565):
+        sunset, sunrise = (when for when, *_ in there.steps(day))
+        assert (sunset, sunrise) == there.window(day)
+        assert there.noon(day) < sunset < sunrise < there.noon(day + 1)
+
+
 def test_what_is_not_known_is_left_out() -> None:
     """An anchor of a later controller, a plan that is not there."""
     there = program(plans={0: (Step(CLOCK, 1200, 80, 0), Step(7, 0, 1, 0))})
