@@ -134,6 +134,8 @@ def test_a_night_without_light() -> None:
     assert civil.day_of(2026, 6, 21) in found.nights
     assert civil.day_of(2026, 12, 21) not in found.nights
     assert one(check(config(TROMSO, night=(0, 110, -110, 20, 35))), "little-light").nights
+    kept = one(check(config(night=(0, 150, 0, 20, 35))), "kept-light")
+    assert (kept.severity, len(kept.nights)) == ("warning", 365)
     dim = one(of_plan((SUNSET, 0, 10, 0), minimum=10), "all-dim")
     assert len(dim.nights) == 365
 

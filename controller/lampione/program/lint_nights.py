@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
-from lampione_light.program import CLOCK
+from lampione_light.program import CLOCK, NIGHT_LOSS_MIN
 
 from lampione.program import words
 from lampione.program.findings import Finding, Severity, Source
@@ -62,13 +62,15 @@ def check(source: Source, nights: Sequence[Night]) -> Iterator[Finding]:
 
 
 def _light(source: Source, nights: Sequence[Night]) -> Iterator[Finding]:
-    up, down, dark, short, dim = [], [], [], [], []
+    up, down, dark, cut, short, dim = [], [], [], [], [], []
     least = source.least * 100
     for night in nights:
         if not night.dark_s:
             up.append(night.day)
         elif night.asked_s <= 0:
             dark.append(night.day)
+        elif night.asked_s < night.lit_s - 60:
+            cut.append(night.day)
         elif 2 * night.lit_s < night.dark_s:
             short.append(night.day)
         if night.dark_s == night.end - night.noon:
@@ -80,6 +82,11 @@ def _light(source: Source, nights: Sequence[Night]) -> Iterator[Finding]:
             "error", "no-light", "night", "its minutes leave nothing of the night: the node lights"
             " it from sunset to sunrise, or nearly",
             "lower the minutes after sunset, or raise those after sunrise", tuple(dark),
+        )  # fmt: skip
+    if cut:
+        yield Finding(
+            "warning", "kept-light", "night", f"no more than {NIGHT_LOSS_MIN} minutes are taken"
+            " from either end of a night", "ask for less, or dim by steps instead", tuple(cut),
         )  # fmt: skip
     if short:
         yield Finding(
