@@ -44,6 +44,8 @@ def main() -> None:
         from .node import run
 
         run(settings, faults, lamp)
+        if lamp:  # a node that does not run has no orders
+            lamp.set_fault(True)
     except KeyboardInterrupt:
         if lamp:
             lamp.set_fault(True)

@@ -3,6 +3,7 @@
 import asyncio
 import gc
 import sys
+from time import ticks_add, ticks_diff, ticks_ms
 
 from lampione_light.level import MAINTENANCE, OVERRIDE, SENSOR, Sensed, level_at
 from lampione_light.tonight import Tonight
@@ -136,6 +137,8 @@ class Lighting:
         if self.sensed.fault and kind == OVERRIDE:
             return False
         self.lamp.update()
+        if kind != OVERRIDE:
+            self.lamp.identify(0)  # no signal in front of what comes first
         self.orders.put([kind, level, ramp_ms, length_ms, 0, self._level, author])
         self.lamp.order()
         return True
@@ -161,10 +164,16 @@ class Lighting:
 
     async def run(self, check_in) -> None:  # type: ignore[no-untyped-def]
         """Look once a second, for the supervisor."""
+        due_ms = ticks_ms()
         while True:
             check_in()
             self.look()
-            await asyncio.sleep_ms(_LOOK_MS)
+            due_ms = ticks_add(due_ms, _LOOK_MS)
+            wait_ms = ticks_diff(due_ms, ticks_ms())
+            if not 0 <= wait_ms <= _LOOK_MS:  # held up: seconds that were missed are not made up
+                due_ms = ticks_ms()
+                wait_ms = 0
+            await asyncio.sleep_ms(wait_ms)
 
     def look(self) -> None:
         """Look at the sensors, a second after the last time."""

@@ -60,7 +60,8 @@ class Node:
             faults |= _FAULT_LAMP
         if not self.clock.quality():
             faults |= FAULT_CLOCK
-        if self.state.failed or self.post.outbox.failed:
+        lighting = self.lighting
+        if self.state.failed or self.post.outbox.failed or (lighting and lighting.orders.failed):
             faults |= FAULT_OUTBOX
         uplink = self.uplink
         if not uplink or not uplink.connected:
@@ -89,10 +90,11 @@ class Node:
             if was[0] == _OVERRIDE and now[0] <= _GROUP:
                 self.post.event(OVERRIDE_ENDED, INFO, lamp.level_percent)
             boosts = was[0] in (_SENSOR, _GROUP) or now[0] in (_SENSOR, _GROUP)
-            if not boosts or ticks_diff(ticks_ms(), boosted_ms) >= _BOOSTS_MS:
-                if boosts:
-                    boosted_ms = ticks_ms()
-                self.post.event(LAMP_CHANGED, INFO, lamp.level_percent | now[0] << 7 | now[1] << 11)
+            if boosts:
+                if ticks_diff(ticks_ms(), boosted_ms) < _BOOSTS_MS:
+                    continue  # told later, if it lasts
+                boosted_ms = ticks_ms()
+            self.post.event(LAMP_CHANGED, INFO, lamp.level_percent | now[0] << 7 | now[1] << 11)
             was = now
 
     async def run_commands(self, check_in) -> None:  # type: ignore[no-untyped-def]

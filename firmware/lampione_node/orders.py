@@ -26,34 +26,42 @@ from micropython import const
 
 from . import kept
 
-_FILE = "/state/orders"
+FILE = "/state/orders"
 _ROW = ">BHIII"  # kind, level, author, until (0: the clock was unset), seconds left
-_ROW_BYTES = const(15)
-_ROWS = const(3)
+ROW_BYTES = const(15)
+ROWS = const(3)
 _LONGEST_MS = const(1048574000)  # 12.1 days; below 2^30, so never on the heap
 _LONGEST_RAMP_MS = const(409400)
 _RAMP_MS = const(20)  # how often a ramp is looked at
 
 
 class Orders:
-    """The orders in force: `now` is what `lampione_light.level` is asked with.
+    """The orders in force.
 
     Args:
         clock: the node's.
+
+    Attributes:
+        now: what `lampione_light.level` is asked with.
+        failed: the flash refused them.
     """
 
     def __init__(self, clock) -> None:  # type: ignore[no-untyped-def]
         self._clock = clock
         self.now = []
+        self.failed = False
         self._doubtful = []  # (order, until) of before the reboot, which the clock has to judge
-        self._rows = rows = kept.load(_FILE, _ROWS * _ROW_BYTES)
-        for at in range(0, len(rows) - _ROW_BYTES + 1, _ROW_BYTES):
-            kind, level, author, until, length_s = unpack(_ROW, rows[at : at + _ROW_BYTES])
+        self._undated = False  # what is kept was given without a clock
+        self._rows = rows = kept.load(FILE, ROWS * ROW_BYTES)
+        for at in range(0, len(rows) - ROW_BYTES + 1, ROW_BYTES):
+            kind, level, author, until, length_s = unpack(_ROW, rows[at : at + ROW_BYTES])
             if kind in (OVERRIDE, EMERGENCY, MAINTENANCE) and level <= FULL:
                 length_ms = min(length_s, _LONGEST_MS // 1000) * 1000
                 order = [kind, level, 0, length_ms, 0, level, author]
                 if until:
                     self._doubtful.append((order, until))
+                else:
+                    self._undated = True
                 if kind != OVERRIDE:
                     self.now.append(order)
         self.judge()
@@ -92,13 +100,14 @@ class Orders:
         if not order:
             order = [kind, 0, ramp_ms, 0, 0, 0, 0]
             self.now.append(order)
-        down = order[ELAPSED] - order[LENGTH]
-        if down > 0:  # on its way down it turns where it is
-            order[ELAPSED] = max(0, order[RAMP] - down)
+        left = order[LENGTH] - order[ELAPSED]
+        if left < 0:  # on its way down it turns where it is
+            order[ELAPSED] = max(0, order[RAMP] + left)
         order[ELAPSED] = min(order[ELAPSED], order[RAMP])
-        order[LENGTH] = order[ELAPSED] + hold_s * 1000
-        order[LEVEL] = level
-        order[AUTHOR] = author
+        order[LENGTH] = order[ELAPSED] + max(left, hold_s * 1000)  # it can only raise
+        if level >= order[LEVEL]:
+            order[LEVEL] = level
+            order[AUTHOR] = author
 
     def left_ms(self) -> int:
         """Return how long the order that counts goes on, 0 without one."""
@@ -112,26 +121,28 @@ class Orders:
         """Let time pass; return after how many ms, `wait_ms` at most, to look again."""
         for order in self.now:
             length = order[LENGTH]
-            if order[KIND] in (SENSOR, GROUP):
+            boosts = order[KIND] in (SENSOR, GROUP)
+            if boosts:
                 length += order[RAMP]
             order[ELAPSED] = min(length, order[ELAPSED] + elapsed_ms)
             left = length - order[ELAPSED]
-            if order[ELAPSED] < order[RAMP] or left < order[RAMP]:
+            if order[ELAPSED] < order[RAMP] or (boosts and left < order[RAMP]):
                 left = min(left, _RAMP_MS)
             if left and left < wait_ms:
                 wait_ms = left
-        going_on = [order for order in self.now if lasts(order)]
-        if len(going_on) < len(self.now):
-            self.now = going_on
-            self._keep()
+        ended = [order[KIND] for order in self.now if not lasts(order)]
+        if ended:
+            self.now = [order for order in self.now if lasts(order)]
+            if ended != [SENSOR] and ended != [GROUP]:
+                self._keep()
         return wait_ms
 
     def judge(self) -> bool:
-        """Once the clock knows the time: end what is over, let go on what is not.
+        """Once the clock knows the time: end what is over, let go on what is not, and date it.
 
         Returns whether there was anything to judge.
         """
-        if not self._doubtful or not self._clock.quality():
+        if not self._clock.quality() or not (self._doubtful or self._undated or self.failed):
             return False
         now = self._clock.now()
         for order, until in self._doubtful:
@@ -141,6 +152,7 @@ class Orders:
                 order[ELAPSED] = 0
                 self.now.append(order)
         self._doubtful = []
+        self._keep()
         return True
 
     def _drop(self, kinds: tuple) -> None:
@@ -159,6 +171,7 @@ class Orders:
             left_s = (order[LENGTH] - order[ELAPSED] + 999) // 1000
             until = until or (now and now + left_s)
             rows += pack(_ROW, order[KIND], order[LEVEL], order[AUTHOR], until, left_s)
-        if rows != self._rows:
+        self._undated = bool(rows) and not now
+        if rows != self._rows or self.failed:
+            self.failed = not kept.save(FILE, rows)
             self._rows = rows
-            kept.save(_FILE, rows)

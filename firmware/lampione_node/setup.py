@@ -94,6 +94,7 @@ class Setup:
             self._offer = None
         if self._offer or self._restarting or self._running["state"] == config.TRIAL:
             return False
+        self._stop_watching()
         _forget(True)
         return True
 
@@ -106,7 +107,14 @@ class Setup:
     def _start_trial(self, trial_s: int) -> None:
         self._post.event(CONFIG_TRIAL, INFO, self._running["version"])
         self._end_s = self._post.clock.uptime_s() + trial_s
+        self._stop_watching()
         self._watching = asyncio.create_task(self._watch())
+
+    def _stop_watching(self) -> None:
+        """End the watch over a trial that is over; the next one has its own end."""
+        if self._watching:
+            self._watching.cancel()
+            self._watching = None
 
     async def _watch(self) -> None:
         try:

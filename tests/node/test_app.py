@@ -1,5 +1,8 @@
 """The node's start and end: light first, and light whatever happens."""
 
+from binascii import crc32
+from struct import pack
+
 from lampione_hil.virtual import VirtualBench, VirtualBoard
 
 from tests.node.controller import KEY, node_files
@@ -135,3 +138,19 @@ def test_a_lamp_that_cannot_be_driven_as_set_burns_as_it_did(bench: VirtualBench
         board.wait_console("lampione node mispinned")
         assert lit(board), part
     board.power_off()
+
+
+def test_a_lamp_that_is_locked_stays_dark_from_the_first_moment(bench: VirtualBench) -> None:
+    """Who works on it must not be lit by a power cut; whoever ends it by a broken node is."""
+    board = bench.board("locked", node_files("locked", KEY, 1, lamp=LAMP))
+    row = pack(">BHIII", 7, 0, 1, 0, 600)
+    board.write_files({"/state/orders": row + crc32(row).to_bytes(4, "big")})
+    board.power_on()
+    board.wait_console("lampione node locked boot 1 ")
+    assert {c.value for c in board.trace() if c.pin == PIN} == {0}
+    board.power_off()
+    board.remove_file("/node.key")
+    board.power_on()
+    board.wait_console("no key of 32 bytes")
+    board.wait_prompt()
+    assert lit(board)

@@ -79,6 +79,8 @@ class Model:
         if step["do"] in KINDS and not self.fault:
             start, _ = self.level(now)
             kind, level = KINDS[step["do"]], step["level"]
+            if kind != OVERRIDE:
+                self.blink_end = 0
             level = {EMERGENCY: 100, MAINTENANCE: 0}.get(kind, level)
             self.orders[kind] = (now, start, level, step["ramp"], now + step["for"])
         elif step["do"] == 4:
@@ -464,3 +466,65 @@ def test_random_scenes_long_enough_to_wrap() -> None:
             model.apply(step, now)
             now += step["after"]
             assert (shown / 100, reason) == model.level(now)
+
+
+def test_what_is_over_leaves_the_flash_and_what_had_no_date_gets_one() -> None:
+    script = """
+output, lamp, lighting, clock = node(100)
+clock.s, clock.known = 217000000, 3
+lighting.order(7, 0, 0, 600000, 7)
+output, lamp, lighting, clock = node(100)
+clock.s, clock.known = 217000000 + 601, 3   # over, as the clock says
+lighting.look()
+output, lamp, lighting, clock = node(100)   # and nobody knows of it any more
+print(json.dumps([lamp.update() and lamp.level_percent, len(files["/state/orders"])]))
+lighting.order(7, 0, 0, 600000, 7)          # given without a clock
+clock.s, clock.known = 217000000, 3
+lighting.look()
+output, lamp, lighting, clock = node(100)
+clock.s, clock.known = 217000000 + 601, 3
+lighting.look()
+lamp.update()
+print(json.dumps([lamp.level_percent, len(files["/state/orders"])]))
+"""
+    assert told(script) == [[100, 0], [100, 0]]
+
+
+def test_flash_that_refuses_an_order_is_told_and_tried_again() -> None:
+    script = """
+output, lamp, lighting, clock = node(100)
+clock.s, clock.known = 217000000, 3
+lampione_node.kept.save = lambda path, data: False
+lighting.order(7, 0, 0, 600000, 7)
+said = [lighting.orders.failed, len(files)]
+lampione_node.kept.save = save
+lighting.look()
+print(json.dumps(said + [lighting.orders.failed, len(files["/state/orders"])]))
+"""
+    assert told(script) == [[True, 0, False, 15]]
+
+
+def test_a_signal_ends_where_somebody_locks_the_lamp() -> None:
+    script = """
+output, lamp, lighting, _ = node(100)
+lamp.identify(60000)
+lighting.order(7, 0, 0, 600000, 7)
+print(json.dumps([lamp.level_percent, lamp.reason]))
+"""
+    assert told(script) == [[0, MAINTENANCE]]
+
+
+def test_a_weaker_wave_takes_nothing_from_a_stronger_one() -> None:
+    script = """
+output, lamp, lighting, clock = node(30, 0, bytes([1, 2, 0, 1, 30]))
+clock.s, clock.known = 217000000, 3
+lighting.sensed.dark = True
+lighting.hear(5, 90, 60, 1)
+output.now += 10000
+lighting.hear(5, 50, 5, 2)
+said = [lamp.level_percent, lamp.author]
+output.now += 45000
+lamp.update()
+print(json.dumps(said + [lamp.level_percent]))
+"""
+    assert told(script) == [[90, 1, 90]]
