@@ -81,6 +81,7 @@ def test_help_documents_the_exit_codes() -> None:
         (["send", "x", "level", "40", "--for", "10"], "'10' is not a duration: write 5s, 10m"),
         (["send", "x", "level", "40", "--ramp", "10m"], "--ramp: from 0s to 409.4s are possible"),
         (["send", "x", "level", "40", "--for", "0s"], "--for: from 1s to 12d are possible"),
+        (["send", "x", "maintenance", "--for", "5m", "--end"], "--end: not allowed with"),
         (["send", "x", "dance"], "invalid choice: 'dance'"),
         (["send", "x"], "required: COMMAND"),
         (["send", "x", "level"], "required: PERCENT"),

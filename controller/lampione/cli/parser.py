@@ -334,7 +334,8 @@ def _sending(commands: _Commands, common: argparse.ArgumentParser) -> None:
     order("resume", "end an override or an emergency: back to the program")
     emergency = order("emergency", "as much light as the post allows, whatever the program says")
     maintenance = order("maintenance", "dark and locked, while somebody works on the lamp")
-    for command in (emergency, maintenance):
+    locking = maintenance.add_mutually_exclusive_group()
+    for command in (emergency, locking):
         command.add_argument(
             "--for",
             dest="for_s",
@@ -343,7 +344,7 @@ def _sending(commands: _Commands, common: argparse.ArgumentParser) -> None:
             metavar="T",
             help="for T (default: 1h); then the program goes on",
         )
-    maintenance.add_argument("--end", action="store_true", help="the work is done: light it again")
+    locking.add_argument("--end", action="store_true", help="the work is done: light it again")
     order("read", "read the lamp's level")
     order("reboot", "start the node anew")
     order("clean", "blow the particulate sensor's dust out, ten seconds")
