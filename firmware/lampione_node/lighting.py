@@ -137,8 +137,7 @@ class Lighting:
         if self.sensed.fault and kind == OVERRIDE:
             return False
         self.lamp.update()
-        if kind != OVERRIDE:
-            self.lamp.identify(0)  # no signal in front of what comes first
+        self.lamp.identify(0)  # no signal lights a lamp on which somebody works
         self.orders.put([kind, level, ramp_ms, length_ms, 0, self._level, author])
         self.lamp.order()
         return True

@@ -9,6 +9,7 @@ from lampione_protocol import schema
 from tests.node.controller import Controller
 
 READ, LEVEL, RESUME, IDENTIFY, REBOOT, TIME, HELLO, FETCH = range(8)
+MAINTENANCE = 10
 ACCEPTED, DONE, REFUSED = range(3)
 EXPIRED, NO_CHALLENGE, UNKNOWN, RANGE, NO_PART, NOT_HELD, BUSY, TOO_OLD = range(1, 9)
 CLOCK_SET = 1
@@ -74,6 +75,18 @@ def test_identify_blinks_and_ends(bench: VirtualBench, controller: Controller, n
     levels = {change.value for change in bench.boards[node].trace() if change.pin == PIN}
     assert len(levels) >= 2, "nothing blinked"
     bench.boards[node].wait_pwm(PIN, 65535, 65535)
+
+
+@pytest.mark.parametrize(("op", "level"), [(MAINTENANCE, 0), (LEVEL, 40)])
+def test_an_order_ends_a_signal(
+    bench: VirtualBench, controller: Controller, node: str, op: int, level: int
+) -> None:
+    signal = controller.command(node, IDENTIFY, for_s=600)
+    controller.outcome(node, signal, ACCEPTED)
+    order = controller.command(node, op, level=level, for_s=600)
+    assert controller.outcome(node, order, DONE)["level"] == level
+    assert controller.outcome(node, signal, REFUSED)["reason"] == BUSY
+    assert duty(bench, node) == level
 
 
 def test_what_cannot_be_done_is_refused_with_the_reason(controller: Controller, node: str) -> None:

@@ -79,8 +79,7 @@ class Model:
         if step["do"] in KINDS and not self.fault:
             start, _ = self.level(now)
             kind, level = KINDS[step["do"]], step["level"]
-            if kind != OVERRIDE:
-                self.blink_end = 0
+            self.blink_end = 0
             level = {EMERGENCY: 100, MAINTENANCE: 0}.get(kind, level)
             self.orders[kind] = (now, start, level, step["ramp"], now + step["for"])
         elif step["do"] == 4:
@@ -216,6 +215,23 @@ lamp.update()
 print(json.dumps([lamp.level_percent, lamp.reason]))
 """
     assert told(script) == [[5000, [100, 10] * 5 + [40]], [100, DESIGN]]
+
+
+def test_who_walks_by_costs_no_flash_while_an_order_goes_on() -> None:
+    script = """
+output, lamp, lighting, _ = node(100)
+lighting.order(3, 4000, 0, 600000, 0)
+before = files["/state/orders"]
+for _ in range(3):
+    lighting.orders.boost(2, 8000, 10, 0, 0)
+    output.now += 10001
+    lamp.update()
+print(json.dumps([files["/state/orders"] == before]))
+output.now += 600000
+lamp.update()
+print(json.dumps([files["/state/orders"] == b""]))
+"""
+    assert told(script) == [[True], [True]]
 
 
 def test_the_output_is_written_only_when_it_changes() -> None:
