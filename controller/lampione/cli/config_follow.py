@@ -29,6 +29,7 @@ def follow(
     """
     outcomes: dict[str, State] = {}
     refused: dict[str, str] = {}
+    versions: dict[str, int | None] = {}
     interrupted = False
     ends = time.monotonic() + wait_s
     timer = threading.Timer(wait_s, client.close)
@@ -39,11 +40,12 @@ def follow(
                 refused[one["node"]] = one["error"]
                 outcomes[one["node"]] = one["state"]
             else:
+                versions[one["node"]] = one["state"]["wanted"]
                 _progress(out, outcomes, one["state"])
         timer.start()
         followed = [node for node in nodes if node not in refused]
         for state in client.stream("follow", nodes=followed) if followed else ():
-            _progress(out, outcomes, state)
+            _progress(out, outcomes, _of(versions, state))
     except KeyboardInterrupt:
         interrupted = True
     except NoCore:
@@ -55,6 +57,14 @@ def follow(
     if interrupted:
         return INTERRUPTED
     return OK if good else FAILED
+
+
+def _of(versions: dict[str, int | None], state: State) -> State:
+    """Return a state as it is for whoever began a version: another may have taken its place."""
+    if versions.get(state["node"], state["wanted"]) == state["wanted"]:
+        return state
+    reason = f"version {state['wanted']} took its place"
+    return {**state, "phase": "superseded", "final": True, "reason": reason}
 
 
 def _progress(out: Printer, outcomes: dict[str, State], state: State) -> None:
