@@ -3,7 +3,6 @@
 `--check` fails when the page is not what `lampione.config` gives.
 """
 
-import argparse
 import json
 import sys
 from pathlib import Path
@@ -11,6 +10,8 @@ from pathlib import Path
 from lampione.config.describe import Setting, settings
 from lampione.config.model import REBOOT, NodeConfig
 from lampione_light import layout
+
+from tools.generated_page import command, keep
 
 PAGE = Path(__file__).parents[1] / "docs" / "config.md"
 
@@ -107,25 +108,12 @@ def run(path: Path, *, write: bool) -> list[str]:
     missing = [one.path for one in settings() if not one.what]
     if missing:
         return [f"{path}: no description" for path in missing]
-    text = page()
-    if write:
-        path.parent.mkdir(exist_ok=True)
-        path.write_text(text, encoding="utf-8")
-    elif not path.exists() or path.read_text(encoding="utf-8") != text:
-        return [f"docs/{path.name} is stale: make docs"]
-    return []
+    return keep(path, page(), write=write)
 
 
 def main() -> int:
     """Check or write; return the exit code."""
-    parser = argparse.ArgumentParser(description="The reference of a node's config.")
-    what = parser.add_mutually_exclusive_group(required=True)
-    what.add_argument("--check", action="store_true", help="fail when the page is stale")
-    what.add_argument("--write", action="store_true", help="write it anew")
-    wrong = run(PAGE, write=parser.parse_args().write)
-    for problem in wrong:
-        print(problem)
-    return 1 if wrong else 0
+    return command("The reference of a node's config.", lambda write: run(PAGE, write=write))
 
 
 if __name__ == "__main__":

@@ -3,7 +3,6 @@
 `--check` fails when the page is not what the schema and `tools.protocol_words` give.
 """
 
-import argparse
 import sys
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ from typing import Any
 from lampione_protocol import codec, hour, names, schema, seal, stream
 
 from tools import protocol_words as words
+from tools.generated_page import command, keep
 
 PAGE = Path(__file__).parents[1] / "docs" / "protocol.md"
 
@@ -334,25 +334,12 @@ def run(path: Path, *, write: bool) -> list[str]:
     wrong = missing_words()
     if wrong:
         return wrong
-    text = page()
-    if write:
-        path.parent.mkdir(exist_ok=True)
-        path.write_text(text, encoding="utf-8")
-    elif not path.exists() or path.read_text(encoding="utf-8") != text:
-        return [f"docs/{path.name} is stale: make docs"]
-    return []
+    return keep(path, page(), write=write)
 
 
 def main() -> int:
     """Check or write; return the exit code."""
-    parser = argparse.ArgumentParser(description="The reference of the protocol.")
-    what = parser.add_mutually_exclusive_group(required=True)
-    what.add_argument("--check", action="store_true", help="fail when the page is stale")
-    what.add_argument("--write", action="store_true", help="write it anew")
-    wrong = run(PAGE, write=parser.parse_args().write)
-    for problem in wrong:
-        print(problem)
-    return 1 if wrong else 0
+    return command("The reference of the protocol.", lambda write: run(PAGE, write=write))
 
 
 if __name__ == "__main__":
