@@ -1,5 +1,6 @@
 """The demo without a screen: the table as it fills, then whether all of it arrived."""
 
+import threading
 import time
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
@@ -69,25 +70,20 @@ class Headless:
         self._check = check
         self._began = time.monotonic()
         self._all_after_s: float | None = None
-        self.interrupted = False
 
-    def run(self, for_s: float | None) -> Verdict:
-        """Print the table now and then, for so long or until interrupted; return the verdict.
+    def run(self, for_s: float | None, ended: threading.Event) -> Verdict:
+        """Print the table now and then, for so long or until `ended`; return the verdict.
 
-        When interrupted (`interrupted` says so) it judges at once, by what has arrived.
+        Once `ended` is set it judges at once, by what has arrived.
         """
-        try:
-            self._watch(for_s)
-        except KeyboardInterrupt:
-            self.interrupted = True
-            return self._judge()
-        return self._settle()
+        self._watch(for_s, ended)
+        return self._settle(ended)
 
-    def _watch(self, for_s: float | None) -> None:
+    def _watch(self, for_s: float | None, ended: threading.Event) -> None:
         end = None if for_s is None else self._began + for_s
         every_s = max(TABLE_LEAST_S, float(self._interval_s))
         table_at = self._began
-        while end is None or time.monotonic() < end:
+        while not ended.is_set() and (end is None or time.monotonic() < end):
             rows = self._look()
             if self._all_after_s is None and all(r["report_at"] is not None for r in rows):
                 self._all_after_s = time.monotonic() - self._began
@@ -95,7 +91,7 @@ class Headless:
             if time.monotonic() >= table_at:
                 self._print(rows)
                 table_at = time.monotonic() + every_s
-            time.sleep(LOOK_S)
+            ended.wait(LOOK_S)
 
     def _look(self) -> list[dict[str, Any]]:
         self._check()
@@ -118,15 +114,17 @@ class Headless:
         )
         print_nodes(self._out, rows, now)
 
-    def _settle(self) -> Verdict:
+    def _settle(self, ended: threading.Event) -> Verdict:
         """Wait a little for what is under way, then judge."""
         end = time.monotonic() + GRACE_S
         while True:
             verdict = self._judge()
+            if ended.is_set():
+                return verdict
             if verdict.good or time.monotonic() > end:
                 self._print(self._look())
                 return verdict
-            time.sleep(LOOK_S)
+            ended.wait(LOOK_S)
 
     def _judge(self) -> Verdict:
         rows = self._look()

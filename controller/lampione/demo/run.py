@@ -7,7 +7,8 @@ import shlex
 import signal
 import sys
 import tempfile
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
@@ -101,27 +102,30 @@ def _terminated(_signal: int, _frame: FrameType | None) -> None:
 
 
 @contextlib.contextmanager
-def _signals() -> Iterator[None]:
-    """Let SIGTERM and SIGHUP end us in good order, as Ctrl-C does."""
-    numbers = (signal.SIGTERM, signal.SIGHUP)
-    before = [signal.signal(number, _terminated) for number in numbers]
+def _handled(handler: Callable[[int, FrameType | None], None] | signal.Handlers) -> Iterator[None]:
+    """Give Ctrl-C, SIGTERM and SIGHUP to `handler` meanwhile."""
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    before = [signal.signal(number, handler) for number in numbers]
     try:
         yield
     finally:
-        for number, handler in zip(numbers, before, strict=True):
-            signal.signal(number, handler)
+        for number, old in zip(numbers, before, strict=True):
+            signal.signal(number, old)
 
 
 @contextlib.contextmanager
-def _unbroken() -> Iterator[None]:
-    """Keep a second Ctrl-C from cutting the clean-up short; it takes seconds."""
-    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-    before = [signal.signal(number, signal.SIG_IGN) for number in numbers]
-    try:
-        yield
-    finally:
-        for number, handler in zip(numbers, before, strict=True):
-            signal.signal(number, handler)
+def _asked_to_end() -> Iterator[threading.Event]:
+    """Yield what is set by Ctrl-C, SIGTERM or SIGHUP: whoever watches ends by its verdict.
+
+    An exception could come in the middle of a question to the controller, or too early.
+    """
+    asked = threading.Event()
+
+    def ask(_signal: int, _frame: FrameType | None) -> None:
+        asked.set()
+
+    with _handled(ask):
+        yield asked
 
 
 @dataclass(frozen=True)
@@ -163,12 +167,9 @@ def running(options: Options) -> Iterator[Running]:
         ends.callback(boards.close)
         demo = _start(state, boards, sounds, options, guard, ends)
         boards.power_on()
-        say(f"{len(demo.seed.running)} boards are on; in another terminal:")
-        say(f"  export LAMPIONE_STATE={shlex.quote(str(state))}")
-        say("  lampione nodes")
         yield demo
     finally:
-        with _unbroken():
+        with _handled(signal.SIG_IGN):  # a second Ctrl-C does not cut it short; it takes seconds
             ends.close()
 
 
@@ -218,28 +219,36 @@ def run(options: Options) -> int:
     """Run the demo; return the exit code."""
     if not options.headless and not sys.stdout.isatty():
         raise CliError("there is no terminal for the screen: add --headless --for 20s", USAGE)
-    with _signals(), running(options) as demo:
+    with _handled(_terminated), running(options) as demo:
         if options.headless:
             return _headless(demo, options)
         from lampione.cli.screen import show
 
+        _announce(demo)
         return show(demo.state, for_s=options.for_s, check=demo.check)
+
+
+def _announce(demo: Running) -> None:
+    say(f"{len(demo.seed.running)} boards are on; in another terminal:")
+    say(f"  export LAMPIONE_STATE={shlex.quote(str(demo.state))}")
+    say("  lampione nodes")
 
 
 def _headless(demo: Running, options: Options) -> int:
     out = Printer(as_json=options.as_json)
     names = [node.id for node in demo.seed.running]
     try:
-        with Client.open(demo.state) as client:
+        with _asked_to_end() as ended, Client.open(demo.state) as client:
             watcher = Headless(
                 client, names, options.interval_s, present.places(demo.state), out, demo.check
             )
-            verdict = watcher.run(options.for_s)
+            _announce(demo)
+            verdict = watcher.run(options.for_s, ended)
     except NoCore as error:  # its connection ends before itself
         demo.core.wait_end(CORE_GONE_S)
         demo.check()
         raise CliError(f"the controller does not answer: {error}") from None
     print_verdict(verdict, out)
-    if watcher.interrupted:
+    if ended.is_set():
         return INTERRUPTED
     return OK if verdict.good else FAILED
