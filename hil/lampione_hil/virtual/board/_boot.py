@@ -33,6 +33,9 @@ def _start():
     import vfs
     from _flash import Flash
 
+    if _wire.info["rom_bytes"]:
+        import _rom
+
     flash = Flash(_wire.info["flash_bytes"])
     vfs.umount("/")
     try:
@@ -41,8 +44,12 @@ def _start():
         vfs.VfsLfs2.mkfs(flash)
         vfs.mount(vfs.VfsLfs2(flash), "/")
     sys.path[:] = ["", ".frozen", "/lib"]
+    if _wire.info["rom_bytes"]:
+        _rom.start(flash)
+        sys.modules["vfs"] = _rom
+        sys.path[:] = ["", "/rom", "/rom/lib", ".frozen", "/lib"]
     sys.argv[:] = []
-    for name in ("_flash", "_vtime", "_vselect", "_tasks"):
+    for name in ("_flash", "_vtime", "_vselect", "_tasks", "_rom"):
         sys.modules.pop(name, None)
     gc.collect()
     _wire.tell(b"Y")
