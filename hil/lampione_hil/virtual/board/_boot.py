@@ -20,6 +20,9 @@ def _start():
         import _vselect
 
         sys.modules["select"] = _vselect
+        import _chance
+
+        sys.modules["os"] = _chance
 
     import _tasks
 
@@ -44,7 +47,7 @@ def _start():
         vfs.mount(vfs.VfsLfs2(flash), "/")
     sys.path[:] = ["", ".frozen", "/lib"]
     sys.argv[:] = []
-    for name in ("_flash", "_vtime", "_vselect", "_tasks", "_identity"):
+    for name in ("_flash", "_vtime", "_vselect", "_tasks", "_chance", "_identity"):
         sys.modules.pop(name, None)
     sys.modules["sys"] = Sys()
     gc.collect()
