@@ -12,7 +12,7 @@ def _main(slots):
     memory = machine.RTC().memory
     try:
         for folder in slots:
-            memory(folder)  # until the node says hello
+            memory(folder.encode())  # until the node says hello
             sys.path[-1] = folder
             machine.WDT(timeout=60000)
             try:

@@ -11,7 +11,7 @@ def _start():
 
     home = sys.path[0]
     sys.path[:] = []
-    for name in ("time", "select", "socket"):
+    for name in ("os", "time", "select", "socket"):
         _wire.native[name] = __import__(name)
         sys.modules.pop(name, None)
     sys.path[:] = [home]
@@ -20,11 +20,15 @@ def _start():
         import _vselect
 
         sys.modules["select"] = _vselect
+        import _chance
+
+        sys.modules["os"] = _chance
 
     import _tasks
 
     # The interpreter's own task queue reads its own clock, which never wraps.
     sys.modules["_asyncio"] = _tasks
+    import os  # noqa: F401
     import socket  # noqa: F401
 
     import esp32  # noqa: F401
@@ -32,6 +36,7 @@ def _start():
     import network  # noqa: F401
     import vfs
     from _flash import Flash
+    from _identity import Sys
 
     if _wire.info["rom_bytes"]:
         import _rom
@@ -49,8 +54,9 @@ def _start():
         sys.modules["vfs"] = _rom
         sys.path[:] = ["", "/rom", "/rom/lib", ".frozen", "/lib"]
     sys.argv[:] = []
-    for name in ("_flash", "_vtime", "_vselect", "_tasks", "_rom"):
+    for name in ("_flash", "_vtime", "_vselect", "_tasks", "_chance", "_identity", "_rom"):
         sys.modules.pop(name, None)
+    sys.modules["sys"] = Sys()
     gc.collect()
     _wire.tell(b"Y")
 
