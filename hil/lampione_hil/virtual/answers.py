@@ -35,7 +35,7 @@ def _numbers(body: bytes) -> list[int]:
 def _boot(life: Life, _: bytes) -> None:
     if not life.home.virtual:
         life.boot_us = life.now_us()  # its ticks begin now, not when its process was asked for
-    life.reply(json.dumps(life.boot_info()).encode().ljust(512))
+    life.reply(json.dumps(life.boot_info()).encode().ljust(1024))
 
 
 def _ready(life: Life, _: bytes) -> None:

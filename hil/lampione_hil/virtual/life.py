@@ -42,7 +42,8 @@ class Settings:
     name: str
     flash: Path
     control: Path
-    flash_bytes: int
+    flash_bytes: int  # of the file system
+    rom_bytes: int  # of the ROM partition behind it
     unique_id: bytes
     heap_bytes: int
     autorestart: bool
@@ -327,7 +328,7 @@ class Life:
             for number in self.uarts:
                 self._uart_pipes[number] = _pipe()
                 places[10 + number] = self._uart_pipes[number][0]
-        heap = settings.heap_bytes + MODULES_BYTES
+        heap = settings.heap_bytes + settings.rom_bytes + MODULES_BYTES
         self.pid = spawn.spawn(["-X", f"heapsize={heap}", "-i", str(BOOT)], places, slave)
         os.close(slave)
         for file in files:
@@ -533,6 +534,7 @@ class Life:
         return {
             "virtual": self.home.virtual,
             "flash_bytes": settings.flash_bytes,
+            "rom_bytes": settings.rom_bytes,
             "unique_id": settings.unique_id.hex(),
             "mac": settings.unique_id.hex(),
             "ip": f"10.20.{settings.unique_id[-2]}.{settings.unique_id[-1]}",
