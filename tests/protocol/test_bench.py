@@ -17,9 +17,7 @@ from tools import reference_codec
 
 ROOT = Path(__file__).parents[2]
 FIELDS = [(name, field) for _, name, fields in bench.MESSAGES for field in fields]
-MESSAGES = st.sampled_from(bench.MESSAGES).flatmap(
-    lambda m: st.tuples(st.just(m), values_of(m[2]))
-)
+MESSAGES = st.sampled_from(bench.MESSAGES).flatmap(lambda m: st.tuples(st.just(m), values_of(m[2])))
 
 
 @pytest.mark.parametrize("field", [pytest.param(f, id=f"{m}.{f[0]}") for m, f in FIELDS])

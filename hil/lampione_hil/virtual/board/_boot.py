@@ -21,6 +21,11 @@ def _start():
 
         sys.modules["select"] = _vselect
 
+    if _wire.info["wired"]:
+        import _irq  # noqa: F401
+    import _keys
+
+    sys.modules["micropython"] = _keys
     import _tasks
 
     # The interpreter's own task queue reads its own clock, which never wraps.
