@@ -121,7 +121,7 @@ class Instrument:
         self.calibrated: dict[str, date | None] = {}
         self.serial_number = ""
         self.firmware = ""
-        self._serial: serial.SerialBase | None = None
+        self._serial: Any = None  # of whichever of pyserial's classes the port asks for
         self._decoder = stream.Decoder(bench.FRAME_MAX)
         self._ask = 0
         self._open_lines: dict[int, int] = {}
@@ -203,15 +203,12 @@ class Instrument:
             raise BenchError(f"{self.port}: {error}: was the cable pulled?") from None
 
     def _read(self) -> bytes:
-        assert self._serial is not None
         try:
             return bytes(self._serial.read(max(1, self._serial.in_waiting)))
         except (OSError, serial.SerialException) as error:
             raise BenchError(f"{self.port}: {error}: was the cable pulled?") from None
 
-    def _request(
-        self, kind: int, timeout_s: float | None = None, **values: Any
-    ) -> dict[str, Any]:
+    def _request(self, kind: int, timeout_s: float | None = None, **values: Any) -> dict[str, Any]:
         """Ask and return the answer's fields by name, with its kind as "kind"."""
         fields = _fields(kind)
         text = codec.encode(fields, [values.get(field[0]) for field in fields])
@@ -240,8 +237,7 @@ class Instrument:
         found = {field[0]: value for field, value in zip(fields, values, strict=True)}
         if kind == bench.REFUSED:
             number = found["reason"]
-            known = number is not None and number < len(bench.REASONS)
-            reason = bench.REASONS[number] if known else "failed"
+            reason = dict(enumerate(bench.REASONS)).get(number, "failed")
             said = (found["text"] or b"").decode("utf-8", "replace")
             advice = _WHAT_TO_DO.get(reason)
             text = f"{self.port}: the instrument refuses: {reason} ({said})"

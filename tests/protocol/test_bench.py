@@ -100,8 +100,12 @@ def test_micropython_agrees() -> None:
     answers = []
     for number, name, fields in bench.MESSAGES:
         for edge in (3, 4):
-            values = [
-                None if f[1] == "x" else b"\x00\xff" * (f[2] // 16) if f[1] in "yt" else f[edge]
+            values: list[int | bytes | None] = [
+                None
+                if f[1] == "x"
+                else b"\x00\xff" * (f[2] // 16)
+                if f[1] in "yt"
+                else int(f[edge])
                 for f in fields
             ]
             texts = [both.to_text(f, v) for f, v in zip(fields, values, strict=True)]

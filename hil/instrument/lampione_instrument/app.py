@@ -180,13 +180,15 @@ class App:
                 raise Refusal(UNKNOWN, "kind %d" % kind)
             values = decode(fields, frame, bench.HEAD_BYTES, len(frame))
             answer, said = _REQUESTS[kind](self, *values)
+            self._line.send(answer, ask, said)
+            return
         except Refusal as error:
-            answer, said = bench.REFUSED, (error.args[0], None, error.args[1][:_TEXT])
+            reason, text = error.args
         except ProtocolError as error:
-            answer, said = bench.REFUSED, (MALFORMED, None, repr(error)[:_TEXT])
+            reason, text = MALFORMED, repr(error)
         except Exception as error:  # whatever it is, the next request is served
-            answer, said = bench.REFUSED, (FAILED, None, repr(error)[:_TEXT])
-        self._line.send(answer, ask, said)
+            reason, text = FAILED, repr(error)
+        self._line.send(bench.REFUSED, ask, (reason, None, text.encode()[:_TEXT]))
 
     def _part(self, name):
         if name in self.parts and name in self.capable:
@@ -248,11 +250,11 @@ class App:
             return self._seen(dali.read())
         else:
             raise Refusal(RANGE, "source: 0 to 2")
-        return bench.HEARD, self.clock.now() + (source, line, more, lost, data)
+        return bench.HEARD, self.clock.now() + (source, line, int(more), lost, data)
 
     def _seen(self, found):
         at, frame, bits, garbled, more = found
-        return bench.SEEN, at + (frame, bits, 1 if garbled else 0, 1 if more else 0)
+        return bench.SEEN, at + (frame, bits, int(garbled), int(more))
 
     def _target(self, address, register_bits, _spare):
         self._part("i2c").open(address, register_bits)

@@ -71,9 +71,7 @@ class WiredLine(UartLine):
 
 
 class Played:
-    """What an I2S transmitter has sent, for a receiver to hear (see microphone.Loop)."""
-
-    frames = 1
+    """What an I2S transmitter has sent, for a receiver to hear (see microphone.Sound)."""
 
     def __init__(self, rate_hz: int, channels: int) -> None:
         self._channels = channels
