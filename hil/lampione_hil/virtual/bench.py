@@ -215,6 +215,22 @@ class VirtualBench:
         board.flash.unlink(missing_ok=True)
         board.flash.with_suffix(".control").unlink(missing_ok=True)
 
+    def wire(
+        self,
+        one: VirtualBoard,
+        pin: int,
+        two: VirtualBoard,
+        other: int,
+        kind: str = "level",
+        **about: float,
+    ) -> None:
+        """Connect pins of two boards, or of one, that are off; `wires` lists the kinds.
+
+        about: of "volts": full_uv, the microvolts that a full duty gives; tau_s of the filter.
+        Raises BenchError: it is on, has a part there already, or the clock is virtual.
+        """
+        self.ask("wire", (one.name, pin), (two.name, other), kind, about)
+
     def run_for(self, seconds: float, *, timeout_s: float = 3600.0) -> float:
         """Let virtual time pass; return the time since the bench began, in seconds.
 

@@ -19,6 +19,7 @@ from lampione_hil.virtual import spawn
 from lampione_hil.virtual.console import SOFT_REBOOT
 from lampione_hil.virtual.devices import LineDevice
 from lampione_hil.virtual.hublink import HubLink, HubNet
+from lampione_hil.virtual.interrupts import Interrupts
 from lampione_hil.virtual.microphone import SLACK_S, Loop, Source
 from lampione_hil.virtual.radio import Relay, Station
 from lampione_hil.virtual.rfc2217 import ResetLines, Rfc2217Port
@@ -26,6 +27,7 @@ from lampione_hil.virtual.running import STREAMS, RunningWorld
 from lampione_hil.virtual.serial import SerialLine
 from lampione_hil.virtual.timeline import LATENCY_US
 from lampione_hil.virtual.uart import UartLine
+from lampione_hil.virtual.wires import Wires
 
 PWRON_RESET, HARD_RESET, WDT_RESET, DEEPSLEEP_RESET, SOFT_RESET = range(1, 6)
 BOOT = Path(__file__).parent / "board" / "_boot.py"
@@ -57,6 +59,7 @@ class Home(Protocol):
     selector: selectors.BaseSelector
     relay: Relay
     net: HubNet
+    wires: Wires
     virtual: bool
 
     @property
@@ -113,6 +116,10 @@ class Life:
         self.digest = hashlib.sha256()  # of all that was ever in it
         self.pwm: dict[int, tuple[int, int]] = {}
         self.pins: dict[int, int] = {}
+        self.wired = False  # to another board, or to itself
+        self.edges: dict[int, int] = {}  # levels last seen at pins whose edges it wants to know
+        self.targets: dict[int, int] = {}  # addresses of its I2CTargets
+        self._interrupts: Interrupts | None = None
         self._wire: socket.socket | None = None
         self._uart_pipes: dict[int, tuple[int, int]] = {}
         self._uart_told: set[int] = set()  # those whose pipe says that something can be read
@@ -301,6 +308,8 @@ class Life:
         self.wait = None
         self.pwm.clear()
         self.pins.clear()
+        self.edges.clear()
+        self.targets.clear()
         for part in self.world.lines:
             part.drive(None, self.now_us() / 1e6)
         self.raw_boot = raw
@@ -328,12 +337,19 @@ class Life:
             for number in self.uarts:
                 self._uart_pipes[number] = _pipe()
                 places[10 + number] = self._uart_pipes[number][0]
+        far: socket.socket | None = None
+        if self.wired:
+            near, far = socket.socketpair(socket.AF_UNIX, kind)
+            self._interrupts = Interrupts(self.home.selector, self.home.after, near)
+            places[9] = far.fileno()
         heap = settings.heap_bytes + settings.rom_bytes + MODULES_BYTES
         self.pid = spawn.spawn(["-X", f"heapsize={heap}", "-i", str(BOOT)], places, slave)
         os.close(slave)
         for file in files:
             os.close(file)
         wire.close()
+        if far is not None:
+            far.close()
         self.home.selector.register(self._wire, selectors.EVENT_READ, self._from_wire)
 
     def _end(self, why: str, drain: bool, at_us: int | None = None) -> None:
@@ -363,6 +379,9 @@ class Life:
         self.bites_s = 0.0
         self.wait = None
         self.serial.hang_up()
+        if self._interrupts is not None:
+            self._interrupts.close()
+            self._interrupts = None
         if self._wire is not None:
             self.home.selector.unregister(self._wire)
             self._wire.close()
@@ -415,6 +434,19 @@ class Life:
         if self._wire is not None:
             with contextlib.suppress(OSError):
                 self._wire.send(data)
+
+    def interrupt(self, message: bytes, then: Callable[[bytes], None]) -> None:
+        """Ask the board's hardware; see Interrupts.ask."""
+        if self._interrupts is None:
+            then(b"")
+        else:
+            self._interrupts.ask(message, then)
+
+    def edge(self, pin: int, level: int) -> None:
+        """A pin whose edges the board wants to know has another level."""
+        self.edges[pin] = level
+        if self._interrupts is not None:
+            self._interrupts.tell(b"E" + bytes((pin, level)))
 
     def supply(self, name: str, on: bool) -> None:
         """Give a part its power (it starts anew), or take it away."""
@@ -550,7 +582,8 @@ class Life:
                 self.world.sound_hz if self.world.sound is not None else 0,
                 self.world.doppler_hz,
             ],
-            "uarts": list(self.world.uarts),
+            "uarts": list(self.uarts),
+            "wired": self.wired,
             "i2s_frames": self.world.i2s_frames,
         }
 

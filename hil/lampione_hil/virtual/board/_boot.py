@@ -24,6 +24,11 @@ def _start():
 
         sys.modules["os"] = _chance
 
+    if _wire.info["wired"]:
+        import _irq  # noqa: F401
+    import _keys
+
+    sys.modules["micropython"] = _keys
     import _tasks
 
     # The interpreter's own task queue reads its own clock, which never wraps.
