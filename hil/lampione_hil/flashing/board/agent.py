@@ -14,11 +14,10 @@ _buf = bytearray(4096)
 def facts():
     about = sys.implementation
     name = getattr(about, "_machine", "")
-    packed = 1
     try:
-        import deflate
+        packed = bool(__import__("deflate"))
     except ImportError:
-        packed = 0
+        packed = False
     disk = os.statvfs("/")
     about = (sys.platform, name, tuple(about.version[:3]), getattr(about, "_mpy", 0))
     about += (sys.version, sys.path, machine.unique_id().hex(), disk[0], disk[3], packed)
