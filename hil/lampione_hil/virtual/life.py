@@ -19,6 +19,7 @@ from lampione_hil.virtual import spawn
 from lampione_hil.virtual.console import SOFT_REBOOT
 from lampione_hil.virtual.devices import LineDevice
 from lampione_hil.virtual.hublink import HubLink, HubNet
+from lampione_hil.virtual.interrupts import Interrupts
 from lampione_hil.virtual.microphone import SLACK_S, Loop, Source
 from lampione_hil.virtual.radio import Relay, Station
 from lampione_hil.virtual.rfc2217 import ResetLines, Rfc2217Port
@@ -26,6 +27,7 @@ from lampione_hil.virtual.running import STREAMS, RunningWorld
 from lampione_hil.virtual.serial import SerialLine
 from lampione_hil.virtual.timeline import LATENCY_US
 from lampione_hil.virtual.uart import UartLine
+from lampione_hil.virtual.wires import Wires
 
 PWRON_RESET, HARD_RESET, WDT_RESET, DEEPSLEEP_RESET, SOFT_RESET = range(1, 6)
 BOOT = Path(__file__).parent / "board" / "_boot.py"
@@ -42,7 +44,9 @@ class Settings:
     name: str
     flash: Path
     control: Path
-    flash_bytes: int
+    flash_bytes: int  # of the file system
+    flash_endurance: int  # erases that a block bears; 0: any number
+    rom_bytes: int  # of the ROM partition behind it
     unique_id: bytes
     heap_bytes: int
     autorestart: bool
@@ -56,6 +60,7 @@ class Home(Protocol):
     selector: selectors.BaseSelector
     relay: Relay
     net: HubNet
+    wires: Wires
     virtual: bool
 
     @property
@@ -104,6 +109,7 @@ class Life:
         self._network_port: Rfc2217Port | None = None
         self.powered = False
         self.held = False  # its reset line is low
+        self.asleep = False  # deeply: only the RTC runs
         self.pid = 0
         self.boots = 0
         self.cause = PWRON_RESET
@@ -112,6 +118,10 @@ class Life:
         self.digest = hashlib.sha256()  # of all that was ever in it
         self.pwm: dict[int, tuple[int, int]] = {}
         self.pins: dict[int, int] = {}
+        self.wired = False  # to another board, or to itself
+        self.edges: dict[int, int] = {}  # levels last seen at pins whose edges it wants to know
+        self.targets: dict[int, int] = {}  # addresses of its I2CTargets
+        self._interrupts: Interrupts | None = None
         self._wire: socket.socket | None = None
         self._uart_pipes: dict[int, tuple[int, int]] = {}
         self._uart_told: set[int] = set()  # those whose pipe says that something can be read
@@ -185,7 +195,7 @@ class Life:
         """Switch off, at once."""
         if self.powered:
             self._end(why, drain=False)
-            self.powered = False
+            self.asleep = self.powered = False
             for line in self.uarts.values():
                 line.supply(False, self.now_us())
             self.home.changed(self)
@@ -232,18 +242,45 @@ class Life:
                 self._boot(PWRON_RESET)
                 self.home.changed(self)
 
+    def deep_sleep(self, at_us: int, wakes_us: int | None) -> None:
+        """Only the RTC runs on, until a time (None: until a reset). Every output lets go."""
+        if not self.powered:
+            return
+        self._end("deep sleep", drain=True, at_us=at_us)
+        self.asleep = True
+        self._let_go(at_us)
+        boots = self.boots
+
+        def wake() -> None:
+            if self.asleep and self.boots == boots:
+                self._start_again(DEEPSLEEP_RESET, wakes_us)
+
+        if wakes_us is not None:
+            self.home.at(wakes_us, wake)
+        self.home.changed(self)
+
+    def brown_out(self) -> None:
+        """The supply sags: the chip resets itself, and the parts live through it.
+
+        As on the chip, the cause reads as power-on, and what the RTC held is not to be trusted.
+        """
+        self.restart(PWRON_RESET, "brown-out")
+
     def restart(self, cause: int, why: str, world_us: int | None = None) -> None:
         """Reset: end the process and boot again (or stay off, when asked not to restart)."""
         if not self.powered or self.held:
             return
         self._end(why, drain=True, at_us=world_us)
-        if self.settings.autorestart or why == "reset line":
+        self._start_again(cause, world_us)
+
+    def _start_again(self, cause: int, world_us: int | None) -> None:
+        if self.settings.autorestart or cause == PWRON_RESET:
             self.boot_us = self.now_us() if world_us is None else world_us
             if cause == PWRON_RESET:
                 self._lose_rtc()
             self._boot(cause)
         else:
-            self.powered = False
+            self.asleep = self.powered = False
         self.home.changed(self)
 
     def ended(self, status: int) -> None:
@@ -298,10 +335,10 @@ class Life:
         self.boots += 1
         self.bites_s = 0.0
         self.wait = None
-        self.pwm.clear()
-        self.pins.clear()
-        for part in self.world.lines:
-            part.drive(None, self.now_us() / 1e6)
+        self.asleep = False
+        self._let_go(self.now_us())
+        self.edges.clear()
+        self.targets.clear()
         self.raw_boot = raw
         settings = self.settings
         slave = self.serial.open()
@@ -327,13 +364,26 @@ class Life:
             for number in self.uarts:
                 self._uart_pipes[number] = _pipe()
                 places[10 + number] = self._uart_pipes[number][0]
-        heap = settings.heap_bytes + MODULES_BYTES
+        far: socket.socket | None = None
+        if self.wired:
+            near, far = socket.socketpair(socket.AF_UNIX, kind)
+            self._interrupts = Interrupts(self.home.selector, self.home.after, near)
+            places[9] = far.fileno()
+        heap = settings.heap_bytes + settings.rom_bytes + MODULES_BYTES
         self.pid = spawn.spawn(["-X", f"heapsize={heap}", "-i", str(BOOT)], places, slave)
         os.close(slave)
         for file in files:
             os.close(file)
         wire.close()
+        if far is not None:
+            far.close()
         self.home.selector.register(self._wire, selectors.EVENT_READ, self._from_wire)
+
+    def _let_go(self, at_us: int) -> None:
+        self.pwm.clear()
+        self.pins.clear()
+        for part in self.world.lines:
+            part.drive(None, at_us / 1e6)
 
     def _end(self, why: str, drain: bool, at_us: int | None = None) -> None:
         if drain:
@@ -362,6 +412,9 @@ class Life:
         self.bites_s = 0.0
         self.wait = None
         self.serial.hang_up()
+        if self._interrupts is not None:
+            self._interrupts.close()
+            self._interrupts = None
         if self._wire is not None:
             self.home.selector.unregister(self._wire)
             self._wire.close()
@@ -414,6 +467,19 @@ class Life:
         if self._wire is not None:
             with contextlib.suppress(OSError):
                 self._wire.send(data)
+
+    def interrupt(self, message: bytes, then: Callable[[bytes], None]) -> None:
+        """Ask the board's hardware; see Interrupts.ask."""
+        if self._interrupts is None:
+            then(b"")
+        else:
+            self._interrupts.ask(message, then)
+
+    def edge(self, pin: int, level: int) -> None:
+        """A pin whose edges the board wants to know has another level."""
+        self.edges[pin] = level
+        if self._interrupts is not None:
+            self._interrupts.tell(b"E" + bytes((pin, level)))
 
     def supply(self, name: str, on: bool) -> None:
         """Give a part its power (it starts anew), or take it away."""
@@ -477,7 +543,7 @@ class Life:
     @property
     def idle(self) -> bool:
         """Whether it takes no part in the course of time."""
-        return not self.powered or self.held or self.serial.at_prompt
+        return not self.pid or self.serial.at_prompt
 
     def asks_us(self) -> int | None:
         """When it wants to go on; None: it is computing."""
@@ -533,6 +599,8 @@ class Life:
         return {
             "virtual": self.home.virtual,
             "flash_bytes": settings.flash_bytes,
+            "endurance": settings.flash_endurance,
+            "rom_bytes": settings.rom_bytes,
             "unique_id": settings.unique_id.hex(),
             "mac": settings.unique_id.hex(),
             "ip": f"10.20.{settings.unique_id[-2]}.{settings.unique_id[-1]}",
@@ -548,7 +616,8 @@ class Life:
                 self.world.sound_hz if self.world.sound is not None else 0,
                 self.world.doppler_hz,
             ],
-            "uarts": list(self.world.uarts),
+            "uarts": list(self.uarts),
+            "wired": self.wired,
             "i2s_frames": self.world.i2s_frames,
         }
 
