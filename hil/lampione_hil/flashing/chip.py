@@ -1,4 +1,4 @@
-"""What a board is: its chip, its MicroPython, the code it runs; and whether our firmware is for it."""
+"""What a board is: its chip, its MicroPython; and whether our firmware is for it."""
 
 import ast
 from dataclasses import dataclass
@@ -77,7 +77,7 @@ def ask(repl: Repl) -> Chip:
         )
         return Chip(
             platform, machine, tuple(version), mpy, build, tuple(paths), unique_id, size, free,
-            bool(packed), int(rom),
+            packed, rom,
         )  # fmt: skip
     except (ValueError, SyntaxError, TypeError):
         raise NotMicroPythonError(

@@ -1,4 +1,4 @@
-"""Flashing one board: look, plan, write beside what runs, verify, switch over, wait for its Hello."""
+"""Flashing one board: look, plan, write beside what runs, verify, switch over, wait for Hello."""
 
 import contextlib
 import time
@@ -53,11 +53,24 @@ class Flashed:
         return self.hello.firmware if self.hello else "unknown"
 
 
+class Stopped(BenchError):
+    """Whoever asked for it wants it to end. What `check` raises; the text says how it was left."""
+
+
 class _Stage:
-    """How far it has come, for whoever has to say in what state a board is left."""
+    """How far it has come."""
 
     committed = False
     started = False
+
+    @property
+    def left(self) -> str:
+        """In what state the board is left."""
+        if self.started:
+            return "the new firmware is in place and starts"
+        if self.committed:
+            return "the new firmware is in place; reset the board to start it"
+        return "it runs what it ran before"
 
 
 def flash(
@@ -83,7 +96,7 @@ def flash(
         dry_run: write nothing; the node is started again.
         force: also on a chip that the firmware is not made for, and where all is there already.
         source: what compiles `files` when there are none; None: `compile_tree`.
-        check: called all the while; what it raises ends the work.
+        check: called all the while; what it raises, best Stopped, ends the work.
 
     Raises BenchError with what is wrong and what to do, and firmware.CompileError.
     """
@@ -97,9 +110,10 @@ def flash(
         except CablePulledError:
             raise
         except BaseException as error:
-            if isinstance(error, BenchError) and stage.started:
-                raise
-            _return(repl)
+            if not stage.started:
+                _return(repl, stage)
+            if isinstance(error, Stopped):
+                raise Stopped(f"{port}: stopped; {stage.left}") from None
             raise
 
 
@@ -225,12 +239,13 @@ def _check_start(port: str, folder: str, hello: Hello | None) -> None:
         )
 
 
-def _return(repl: Repl) -> None:
+def _return(repl: Repl, stage: _Stage) -> None:
     """Let the node go on, as far as that can be done."""
     repl.check = None
     with contextlib.suppress(BenchError):
         repl.enter(_RETURN_S)
         repl.reset()
+        stage.started = stage.committed
 
 
 def _compiled(march: str) -> Mapping[str, bytes]:

@@ -9,7 +9,7 @@ from lampione_protocol.errors import ProtocolError
 
 from lampione_hil.real.repl import Repl
 
-START_S = 40.0  # an ESP32 is there within seconds; a slot that hangs is given up after a minute
+START_S = 60.0  # an ESP32 is there within seconds; a slot that hangs is given up after 30 s
 _PATTERN = r"^lampione hello ([0-9a-f]+) (\S*) ?(\S*)$"
 
 

@@ -92,8 +92,11 @@ def _slot(state: State, wanted: dict[str, str], keep: str | None) -> str:
     if keep:
         letters.remove(keep)
         letters.insert(0, keep)
+    modules = {path: sha for path, sha in wanted.items() if path != MANIFEST}
     for letter in letters:
-        if "/main.py" in state.files and state.modules(letter) == wanted:
+        found = state.modules(letter)
+        found.pop(MANIFEST, None)  # nothing that runs reads it: it may be written where it lacks
+        if "/main.py" in state.files and found == modules:
             return letter
     return letters[1] if keep else letters[0]
 

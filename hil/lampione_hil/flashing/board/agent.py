@@ -7,18 +7,34 @@ import sys
 import machine
 
 machine.WDT(timeout=3600000)  # or the one of whatever ran before ends the work
-gc.collect()
+# What an interrupt leaves open would be written to whenever the collector comes by it.
+_files = globals().get("_files", [])
 _buf = bytearray(4096)
+
+
+def _open(path, mode):
+    file = open(path, mode)
+    _files.append(file)
+    return file
+
+
+def _close():
+    while _files:
+        _files[-1].close()
+        _files.pop()
+
+
+_close()
+gc.collect()
 
 
 def facts():
     about = sys.implementation
     name = getattr(about, "_machine", "")
-    packed = 1
     try:
-        import deflate
+        packed = bool(__import__("deflate"))
     except ImportError:
-        packed = 0
+        packed = False
     rom = 0
     try:
         import vfs
@@ -79,6 +95,7 @@ class _Rom:
             vfs.umount("/rom")
         except OSError:
             pass
+        _files.append(self)
         self.ioctl = vfs.rom_ioctl
         self.at = 0
         if self.ioctl(3, 0, size) < 0:
@@ -91,10 +108,6 @@ class _Rom:
 
     def close(self):
         self.ioctl(5, 0)
-
-
-def _open(path, size):
-    return open(path, "wb") if path[0] == "/" else _Rom(size)
 
 
 def room(gone, folders):
@@ -111,12 +124,13 @@ def room(gone, folders):
 def copy(pairs):
     view = memoryview(_buf)
     for there, here in pairs:
-        with open(there, "rb") as old, open(here, "wb") as new:
-            while True:
-                n = old.readinto(_buf)
-                if not n:
-                    break
-                new.write(view[:n])
+        old, new = _open(there, "rb"), _open(here, "wb")
+        while True:
+            n = old.readinto(_buf)
+            if not n:
+                break
+            new.write(view[:n])
+        _close()
         print("ok")
 
 
@@ -131,33 +145,31 @@ def _read(n):
 
 def take(files):
     # A block: five characters, its kind and how long it is, then its bytes without any 3.
-    import io
-
-    files = iter(files)
-    path, left = next(files)
-    file = _open(path, left)
-    while file:
-        print("ok")
-        kind = _read(5)
-        data = _read(int(kind[1:], 16))
-        data = data.replace(b"\x1da", b"\x03").replace(b"\x1db", b"\x1d")
-        if kind[:1] == b"z":
-            import deflate
-
-            data = deflate.DeflateIO(io.BytesIO(data), deflate.RAW, 12).read()
-        view = memoryview(data)
-        while True:
+    view = b""
+    for path, left in files:
+        file = _open(path, "wb") if path[0] == "/" else _Rom(left)
+        while left:
+            if not view:
+                view = _block()
             n = min(left, len(view))
             file.write(view[:n])
             view = view[n:]
             left -= n
-            if left:
-                break
-            file.close()
-            path, left = next(files, ("", 0))
-            file = _open(path, left) if path else None
-            if not file:
-                break
+        _close()
+
+
+def _block():
+    print("ok")
+    kind = _read(5)
+    data = _read(int(kind[1:], 16))
+    data = data.replace(b"\x1da", b"\x03").replace(b"\x1db", b"\x1d")
+    if kind[:1] == b"z":
+        import io
+
+        import deflate
+
+        data = deflate.DeflateIO(io.BytesIO(data), deflate.RAW, 12).read()
+    return memoryview(data)
 
 
 def rename(pairs):
