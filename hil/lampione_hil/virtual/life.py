@@ -103,7 +103,10 @@ class Life:
         self.world = settings.world
         self._answer = answer
         self.serial = SerialLine(
-            home.selector, lambda: home.changed(self), lambda: spawn.interrupt(self.pid)
+            home.selector,
+            lambda: home.changed(self),
+            lambda now: spawn.interrupt(self.pid, now or home.virtual),
+            home.after,
         )
         self._lines = ResetLines(home.after, self.hold, self.release)
         self._network_port: Rfc2217Port | None = None
@@ -111,7 +114,6 @@ class Life:
         self.held = False  # its reset line is low
         self.asleep = False  # deeply: only the RTC runs
         self.pid = 0
-        self.interrupted = 0  # the process to which Ctrl-C is to be sent again
         self.boots = 0
         self.cause = PWRON_RESET
         self.exits: list[str] = []  # why each boot ended
