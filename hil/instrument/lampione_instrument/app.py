@@ -69,7 +69,7 @@ def days(text):
 
 def hardware():
     """Return the protocol's number of what this runs on."""
-    if sys.platform != "esp32":
+    if sys.platform != "esp32" or "Virtual" in os.uname().machine:
         return 0
     return 2 if "S3" in os.uname().machine else 1
 

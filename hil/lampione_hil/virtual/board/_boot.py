@@ -11,7 +11,7 @@ def _start():
 
     home = sys.path[0]
     sys.path[:] = []
-    for name in ("time", "select", "socket"):
+    for name in ("os", "time", "select", "socket"):
         _wire.native[name] = __import__(name)
         sys.modules.pop(name, None)
     sys.path[:] = [home]
@@ -20,6 +20,9 @@ def _start():
         import _vselect
 
         sys.modules["select"] = _vselect
+        import _chance
+
+        sys.modules["os"] = _chance
 
     if _wire.info["wired"]:
         import _irq  # noqa: F401
@@ -30,6 +33,7 @@ def _start():
 
     # The interpreter's own task queue reads its own clock, which never wraps.
     sys.modules["_asyncio"] = _tasks
+    import os  # noqa: F401
     import socket  # noqa: F401
 
     import esp32  # noqa: F401
@@ -37,6 +41,7 @@ def _start():
     import network  # noqa: F401
     import vfs
     from _flash import Flash
+    from _identity import Sys
 
     flash = Flash(_wire.info["flash_bytes"])
     vfs.umount("/")
@@ -47,8 +52,9 @@ def _start():
         vfs.mount(vfs.VfsLfs2(flash), "/")
     sys.path[:] = ["", ".frozen", "/lib"]
     sys.argv[:] = []
-    for name in ("_flash", "_vtime", "_vselect", "_tasks"):
+    for name in ("_flash", "_vtime", "_vselect", "_tasks", "_chance", "_identity"):
         sys.modules.pop(name, None)
+    sys.modules["sys"] = Sys()
     gc.collect()
     _wire.tell(b"Y")
 

@@ -8,8 +8,7 @@ from _buses import I2C, UART, SoftI2C  # noqa: F401
 from _pins import ADC, PWM, Pin  # noqa: F401
 from _pins import number as _number
 from _sound import I2S  # noqa: F401
-from _wire import ask as _ask
-from _wire import die, info, tell
+from _wire import ask, die, info, tell
 
 if info["virtual"]:
     from _vtime import watch
@@ -22,6 +21,7 @@ WDT_RESET = 3
 DEEPSLEEP_RESET = 4
 SOFT_RESET = 5
 
+_RTC_BYTES = 2048
 _freq = [160000000]
 
 
@@ -65,7 +65,7 @@ def idle():
 def time_pulse_us(pin, level, timeout=1000000):
     """Of a PWM at the other end of a wire: exact, and over when the pulse is."""
     now = time.uptime_us()
-    hz, duty, now_level = struct.unpack("<IHB", _ask(b"j%d" % _number(pin), 7))
+    hz, duty, now_level = struct.unpack("<IHB", ask(b"j%d" % _number(pin), 7))
     if not 0 < duty < 65535:
         time.sleep_us(timeout)
         return -1 if now_level == level else -2
@@ -96,7 +96,10 @@ def enable_irq(state):
 
 
 class RTC:
-    """The clock that a reset keeps and a power cut does not. Weekday: Monday is 0."""
+    """The clock that a reset keeps and a power cut does not, and memory likewise.
+
+    Weekday: Monday is 0.
+    """
 
     def datetime(self, date=None):
         if date is None:
@@ -110,7 +113,13 @@ class RTC:
         self.datetime(date)
 
     def memory(self, data=None):
-        raise NotImplementedError("the virtual board has no RTC memory")
+        if data is None:
+            kept = ask(b"r", 2 + _RTC_BYTES)
+            return bytes(kept[2 : 2 + kept[0] + 256 * kept[1]])
+        data = bytes(data)
+        if len(data) > _RTC_BYTES:
+            raise ValueError("buffer too long")
+        ask(b"m" + data, 1)
 
 
 class WDT:
