@@ -81,7 +81,7 @@ class App:
         self._line = line
         self._settings = settings
         self.clock = Clock()
-        self.inputs = Inputs()
+        self.inputs = Inputs(self.pause)
         self.parts = {}  # capability: what plays or drives it
         self.capable = set()
         self.lacking = set()
