@@ -13,7 +13,7 @@ CURRENT = const(2)
 LEVEL = const(3)
 
 _PULSES = const(48)  # of a measurement at most
-_SHORT_US = const(150)  # a pulse that the program may miss the begin of
+_SHORT_US = const(25)  # a pulse that is over before the program asks for its neighbour
 _SAMPLES = const(256)
 _EDGES = const(254)
 _TRIGGERS = (1, 2, 3)  # rising, falling, both
