@@ -6,7 +6,6 @@ from collections.abc import Callable
 
 from lampione_hil.virtual.interrupts import QUESTION
 from lampione_hil.virtual.life import (
-    DEEPSLEEP_RESET,
     VIRTUAL_EPOCH_UNIX_S,
     Life,
     Wait,
@@ -36,7 +35,7 @@ def _numbers(body: bytes) -> list[int]:
 def _boot(life: Life, _: bytes) -> None:
     if not life.home.virtual:
         life.boot_us = life.now_us()  # its ticks begin now, not when its process was asked for
-    life.reply(json.dumps(life.boot_info()).encode().ljust(512))
+    life.reply(json.dumps(life.boot_info()).encode().ljust(1024))
 
 
 def _ready(life: Life, _: bytes) -> None:
@@ -63,18 +62,8 @@ def _exit(life: Life, body: bytes) -> None:
 
 def _deepsleep(life: Life, body: bytes) -> None:
     sleep_ms, ticks_us = _numbers(body)
-    if life.home.virtual:
-        at_us = life.world_us(ticks_us) + sleep_ms * 1000
-        life.restart(DEEPSLEEP_RESET, "deep sleep", at_us)
-        return
-    boots = life.boots
-
-    def wake() -> None:
-        if life.powered and life.boots == boots:
-            life.restart(DEEPSLEEP_RESET, "deep sleep")
-
-    if sleep_ms:
-        life.home.after(sleep_ms / 1000, wake)
+    at_us = life.world_us(ticks_us) if life.home.virtual else life.now_us()
+    life.deep_sleep(at_us, at_us + sleep_ms * 1000 if sleep_ms else None)
 
 
 def _torn(life: Life, _: bytes) -> None:

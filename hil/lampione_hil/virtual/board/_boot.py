@@ -15,7 +15,7 @@ def _start():
         _wire.native[name] = __import__(name)
         sys.modules.pop(name, None)
     sys.path[:] = [home]
-    _wire.info.update(json.loads(bytes(_wire.ask(b"B", 512))))
+    _wire.info.update(json.loads(bytes(_wire.ask(b"B", 1024))))
     if _wire.info["virtual"]:
         import _vselect
 
@@ -43,7 +43,10 @@ def _start():
     from _flash import Flash
     from _identity import Sys
 
-    flash = Flash(_wire.info["flash_bytes"])
+    if _wire.info["rom_bytes"]:
+        import _rom
+
+    flash = Flash(_wire.info["flash_bytes"], _wire.info["endurance"])
     vfs.umount("/")
     try:
         vfs.mount(flash, "/")
@@ -51,8 +54,12 @@ def _start():
         vfs.VfsLfs2.mkfs(flash)
         vfs.mount(vfs.VfsLfs2(flash), "/")
     sys.path[:] = ["", ".frozen", "/lib"]
+    if _wire.info["rom_bytes"]:
+        _rom.start(flash)
+        sys.modules["vfs"] = _rom
+        sys.path[:] = ["", "/rom", "/rom/lib", ".frozen", "/lib"]
     sys.argv[:] = []
-    for name in ("_flash", "_vtime", "_vselect", "_tasks", "_chance", "_identity"):
+    for name in ("_flash", "_vtime", "_vselect", "_tasks", "_chance", "_identity", "_rom"):
         sys.modules.pop(name, None)
     sys.modules["sys"] = Sys()
     gc.collect()

@@ -8,7 +8,8 @@ from _buses import I2C, UART, SoftI2C  # noqa: F401
 from _pins import ADC, PWM, Pin  # noqa: F401
 from _pins import number as _number
 from _sound import I2S  # noqa: F401
-from _wire import ask, die, info, tell
+from _wire import ask as _ask
+from _wire import die, info, tell
 
 if info["virtual"]:
     from _vtime import watch
@@ -28,7 +29,7 @@ _pulse_ends = {}
 
 
 def reset():
-    die(b"R5,%d" % time.uptime_us())
+    die(b"R2,%d" % time.uptime_us())
 
 
 def deepsleep(time_ms=0):
@@ -71,7 +72,7 @@ def time_pulse_us(pin, level, timeout=1000000):
     this computer keeps it (0.3 s at most).
     """
     pin = _number(pin)
-    hz, duty, level_now = struct.unpack("<IHB", ask(b"j%d" % pin, 7))
+    hz, duty, level_now = struct.unpack("<IHB", _ask(b"j%d" % pin, 7))
     if not 0 < duty < 65535:
         time.sleep_us(timeout)
         return -1 if level_now == level else -2
@@ -123,12 +124,12 @@ class RTC:
 
     def memory(self, data=None):
         if data is None:
-            kept = ask(b"r", 2 + _RTC_BYTES)
+            kept = _ask(b"r", 2 + _RTC_BYTES)
             return bytes(kept[2 : 2 + kept[0] + 256 * kept[1]])
         data = bytes(data)
         if len(data) > _RTC_BYTES:
             raise ValueError("buffer too long")
-        ask(b"m" + data, 1)
+        _ask(b"m" + data, 1)
 
 
 class WDT:
