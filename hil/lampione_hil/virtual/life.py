@@ -23,6 +23,7 @@ from lampione_hil.virtual.interrupts import Interrupts
 from lampione_hil.virtual.microphone import SLACK_S, Loop, Source
 from lampione_hil.virtual.radio import Relay, Station
 from lampione_hil.virtual.rfc2217 import ResetLines, Rfc2217Port
+from lampione_hil.virtual.rom_loader import NO_PROGRAM, RomLoader, has_program
 from lampione_hil.virtual.running import STREAMS, RunningWorld
 from lampione_hil.virtual.serial import SerialLine
 from lampione_hil.virtual.timeline import LATENCY_US
@@ -43,6 +44,8 @@ class Settings:
 
     name: str
     flash: Path
+    chip_flash: Path  # where its interpreter would be
+    bare: bool  # nothing runs until a program is there
     control: Path
     flash_bytes: int  # of the file system
     flash_endurance: int  # erases that a block bears; 0: any number
@@ -103,15 +106,18 @@ class Life:
         self.world = settings.world
         self._answer = answer
         self.serial = SerialLine(
-            home.selector, lambda: home.changed(self), lambda: spawn.interrupt(self.pid)
+            home.selector,
+            lambda: home.changed(self),
+            lambda now: spawn.interrupt(self.pid, now or home.virtual),
+            home.after,
         )
         self._lines = ResetLines(home.after, self.hold, self.release)
         self._network_port: Rfc2217Port | None = None
         self.powered = False
         self.held = False  # its reset line is low
+        self.in_loader = False  # of its ROM
         self.asleep = False  # deeply: only the RTC runs
         self.pid = 0
-        self.interrupted = 0  # the process to which Ctrl-C is to be sent again
         self.boots = 0
         self.cause = PWRON_RESET
         self.exits: list[str] = []  # why each boot ended
@@ -234,14 +240,33 @@ class Life:
 
     def release(self, loader: bool = False) -> None:
         """The reset line is high again; `loader`: with GPIO0 low."""
-        del loader
         if self.held:
             self.held = False
             if self.powered:
                 self.boot_us = self.now_us()
                 self._lose_rtc()
-                self._boot(PWRON_RESET)
+                if loader:
+                    self._load()
+                else:
+                    self._boot(PWRON_RESET)
                 self.home.changed(self)
+
+    def pulse(self, loader: bool) -> None:
+        """Press and release the reset button; nothing happens while something else holds it."""
+        if not self.held:
+            self.hold()
+            self.release(loader)
+
+    def _load(self) -> None:
+        """Wait for a program to be sent, as the chip's ROM does."""
+
+        def run() -> None:
+            self.restart(PWRON_RESET, "loader")
+
+        settings = self.settings
+        loader = RomLoader(settings.unique_id, settings.chip_flash, self.serial.show, run)
+        self.serial.divert(loader.take)
+        self.in_loader = True
 
     def deep_sleep(self, at_us: int, wakes_us: int | None) -> None:
         """Only the RTC runs on, until a time (None: until a reset). Every output lets go."""
@@ -338,6 +363,9 @@ class Life:
         self.wait = None
         self.asleep = False
         self._let_go(self.now_us())
+        if self.settings.bare and not has_program(self.settings.chip_flash):
+            self.serial.show(NO_PROGRAM)
+            return
         self.edges.clear()
         self.targets.clear()
         self.raw_boot = raw
@@ -404,6 +432,8 @@ class Life:
             self.pid = 0
 
     def _release(self, at_us: int | None = None) -> None:
+        self.in_loader = False
+        self.serial.divert(None)
         self.station.reset()
         self.sockets.clear()
         for source in self.sources.values():

@@ -226,9 +226,9 @@ class Supervisor:
         else:
             life.power_off()
 
-    def do_reset(self, _: int, name: str) -> None:
+    def do_reset(self, _: int, name: str, loader: bool) -> None:
         """Pulse the reset line."""
-        self.lives[name].restart(1, "reset line")
+        self.lives[name].pulse(loader)
 
     def do_brown_out(self, _: int, name: str) -> None:
         """Let the supply sag."""
@@ -252,6 +252,7 @@ class Supervisor:
         return {
             "powered": life.powered,
             "asleep": life.asleep,
+            "loader": life.in_loader,
             "pid": life.pid,
             "boots": life.boots,
             "exits": list(life.exits),
