@@ -20,7 +20,7 @@ from lampione_hil.virtual import world as worlds
 from lampione_hil.virtual.boards import VirtualBoard
 from lampione_hil.virtual.control import HubControl
 from lampione_hil.virtual.flash import Flash
-from lampione_hil.virtual.life import Settings
+from lampione_hil.virtual.home import Settings
 from lampione_hil.virtual.world import World
 
 START_S = 20.0
