@@ -1,4 +1,4 @@
-"""Wires between pins of boards on one bench, with the wall clock.
+"""Wires between pins of boards on one bench.
 
 kinds, and what the two ends are:
 
@@ -9,6 +9,9 @@ kinds, and what the two ends are:
     i2c      an I2CTarget, then an I2C bus
     sound    an I2S transmitter, then nothing (-1): the other board's microphone hears its words
     doppler  the same, to the other board's STEREO receiver, on both channels
+
+On the virtual clock there are the first four, without edges (interrupts at a wired pin), and what
+one board does comes to another up to WINDOW_US late.
 
 What they cannot show: rise times, noise, reflections, two drivers against each other, the shape of
 a filter's ripple, the edges of a PWM, the air between a loudspeaker and a microphone.
@@ -28,6 +31,8 @@ if TYPE_CHECKING:
     from lampione_hil.virtual.life import Life
 
 KINDS = ("level", "volts", "reset", "uart", "i2c", "sound", "doppler")
+_BOTH_CLOCKS = KINDS[:4]
+WINDOW_US = 1000
 FULL_UV = 2_500_000  # of an ADC that a divider of 4 shows 10 V
 TAU_S = 0.01  # of the filter before it
 _HELD_S = 0.5  # of sound that was played and not yet heard
@@ -54,6 +59,13 @@ class WiredLine(UartLine):
         self._number = number
         self.peer: WiredLine | None = None
 
+    def write(self, data: bytes, now_us: int) -> None:
+        """See UartLine. With the virtual clock nobody else looks when it is through."""
+        super().write(data, now_us)
+        home = self._life.home
+        if home.virtual and self._to_part:
+            home.at(self._to_part[-1][0], lambda: self.advance(self._life.now_us()))
+
     def _deliver(self, _: int, data: bytes, rate: int) -> None:
         if self.peer is not None:
             self.peer.take(data, rate)
@@ -68,6 +80,7 @@ class WiredLine(UartLine):
         if self._baud and data:
             self._hear(now_us - len(data) * BITS * 1_000_000 // rate, data, self._baud)
             self._life.uart_moved(self._number)
+            self._life.stir()
 
 
 class Played:
@@ -143,8 +156,8 @@ class Wires:
         if wire.kind not in KINDS:
             raise BenchError(f"no wire is of kind {wire.kind!r}: {', '.join(KINDS)}")
         for life in (one, two):
-            if life.home.virtual:
-                raise BenchError("wires are for a bench with the wall clock")
+            if life.home.virtual and wire.kind not in _BOTH_CLOCKS:
+                raise BenchError(f"a wire of kind {wire.kind!r} needs the wall clock")
             if life.powered:
                 raise BenchError(f"{life.settings.name} is on: switch it off, then wire it")
             life.wired = True
