@@ -44,6 +44,7 @@ class SerialLine:
         self._out = bytearray()  # to the host, until it takes it
         self._taken_s = 0.0  # when it last took something
         self.heard: Callable[[bytes], None] | None = None  # who else is shown all that is printed
+        self._diverted: Callable[[bytes], None] | None = None  # who takes it instead of a program
         self._host = self._host_slave = -1
         self.port = ""
         self.plug()
@@ -141,9 +142,16 @@ class SerialLine:
         self._open = self._prompted
         self._push()
 
+    def divert(self, taker: Callable[[bytes], None] | None) -> None:
+        """Give what comes from the host to somebody else, who speaks in bytes; None: no more."""
+        self._diverted = taker
+        self.console.binary = taker is not None
+
     def type(self, data: bytes) -> None:
         """Send to the board as if somebody typed."""
-        if len(self._in) < _QUEUE:
+        if self._diverted is not None:
+            self._diverted(data)
+        elif len(self._in) < _QUEUE:
             self._in += data
             self._push()
 
