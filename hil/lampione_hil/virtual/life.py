@@ -46,7 +46,10 @@ class Life:
         self.world = settings.world
         self._answer = answer
         self.serial = SerialLine(
-            home.selector, lambda: home.changed(self), lambda: spawn.interrupt(self.pid)
+            home.selector,
+            lambda: home.changed(self),
+            lambda now: spawn.interrupt(self.pid, now or home.virtual),
+            home.after,
         )
         self.bridge = Bridge(home, self)
         self.powered = False
