@@ -107,7 +107,7 @@ def _is_worker(config: pytest.Config) -> bool:
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Run every test --count times."""
-    count = metafunc.config.getoption("--count")
+    count = int(metafunc.config.getoption("--count") or 1)
     if count > 1:
         metafunc.fixturenames.append("_turn")
         metafunc.parametrize(
