@@ -4,6 +4,7 @@ import datetime
 import json
 import os
 import platform
+import re
 import subprocess
 import time
 from pathlib import Path
@@ -13,6 +14,9 @@ import pytest
 
 from lampione_hil.testing.collecting import base_name, turn_of
 from lampione_hil.testing.rig import RigFile
+
+
+_WORKER = re.compile(r"^\[gw\d+\] .*\n?", re.MULTILINE)  # pytest-xdist says who it was
 
 
 class Results:
@@ -97,7 +101,7 @@ class Results:
                 test[key] = told[key]
         died = report.when not in ("setup", "call", "teardown")  # pytest-xdist's word for it
         if report.failed:
-            why = report.longreprtext.strip()
+            why = _WORKER.sub("", report.longreprtext).strip()
             test["outcome"] = "broken" if told.get("broken") or died else "fail"
             test["why"] = test["why"] or _last_line(why)
             test["details"] = "\n\n".join(filter(None, [test["details"], why]))[-20_000:]
