@@ -195,11 +195,18 @@ class VirtualBench:
             world=worlds.start(world or World(), self.folder, name),
         )
         port = self.ask("board", settings)
-        board = VirtualBoard(self, name, flash, port)
+        board = VirtualBoard(self, name, unique_id.hex(), flash, port)
         self.boards[name] = board
         if files:
             board.write_files(files)
         return board
+
+    def remove(self, board: VirtualBoard) -> None:
+        """End a board; its flash image goes too."""
+        self.ask("remove", board.name)
+        del self.boards[board.name]
+        board.flash.unlink(missing_ok=True)
+        board.flash.with_suffix(".control").unlink(missing_ok=True)
 
     def run_for(self, seconds: float, *, timeout_s: float = 3600.0) -> float:
         """Let virtual time pass; return the time since the bench began, in seconds.

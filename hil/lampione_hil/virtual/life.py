@@ -13,11 +13,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+from lampione_hil.board import BenchError
 from lampione_hil.virtual import spawn
 from lampione_hil.virtual.console import SOFT_REBOOT
 from lampione_hil.virtual.devices import LineDevice
 from lampione_hil.virtual.microphone import SLACK_S, Loop, Source
 from lampione_hil.virtual.radio import Relay, Station
+from lampione_hil.virtual.rfc2217 import ResetLines, Rfc2217Port
 from lampione_hil.virtual.running import STREAMS, RunningWorld
 from lampione_hil.virtual.serial import SerialLine
 from lampione_hil.virtual.uart import UartLine
@@ -73,7 +75,10 @@ class Life:
         self.world = settings.world
         self._answer = answer
         self.serial = SerialLine(home.selector, lambda: home.changed(self))
+        self._lines = ResetLines(home.after, self.hold, self.release)
+        self._network_port: Rfc2217Port | None = None
         self.powered = False
+        self.held = False  # its reset line is low
         self.pid = 0
         self.boots = 0
         self.cause = PWRON_RESET
@@ -129,13 +134,16 @@ class Life:
         """Switch on; does nothing when it is on."""
         if self.powered:
             return
+        if not self.serial.port:
+            raise BenchError(f"{self.settings.name}: its cable is out")
         self.powered = True
         self.serial.power_on()
         self.boot_us = self.now_us()
         self.set_rtc(0, self.boot_us)
         for part in self.world.plugged():
             self.supply(part, True)
-        self._boot(PWRON_RESET)
+        if not self.held:
+            self._boot(PWRON_RESET)
 
     def power_off(self, why: str = "off") -> None:
         """Switch off, at once."""
@@ -146,9 +154,51 @@ class Life:
                 line.supply(False, self.now_us())
             self.home.changed(self)
 
+    def cable(self, plugged: bool) -> str:
+        """Put the cable in, which powers it, or pull it; return the port."""
+        if plugged:
+            self.serial.plug()
+            self.power_on()
+        else:
+            self.power_off("unplugged")
+            self.serial.unplug()
+            if self._network_port is not None:
+                self._network_port.close()
+                self._network_port = self.serial.heard = None
+        return self.serial.port
+
+    def rfc2217(self) -> str:
+        """Return the URL of its serial line; empty while the cable is out."""
+        if self._network_port is None and self.serial.port:
+            self._network_port = Rfc2217Port(
+                self.home.selector, self._lines, self.serial.type, self.serial.forget
+            )
+            self.serial.heard = self._network_port.show
+        return self._network_port.url if self._network_port is not None else ""
+
+    def hold(self) -> None:
+        """The reset line is low: nothing runs."""
+        if not self.held:
+            self.held = True
+            if self.powered:
+                self._end("reset line", drain=True)
+                self.serial.forget()
+                self.home.changed(self)
+
+    def release(self, loader: bool = False) -> None:
+        """The reset line is high again; `loader`: with GPIO0 low."""
+        del loader
+        if self.held:
+            self.held = False
+            if self.powered:
+                self.boot_us = self.now_us()
+                self.set_rtc(0, self.boot_us)
+                self._boot(PWRON_RESET)
+                self.home.changed(self)
+
     def restart(self, cause: int, why: str, world_us: int | None = None) -> None:
         """Reset: end the process and boot again (or stay off, when asked not to restart)."""
-        if not self.powered:
+        if not self.powered or self.held:
             return
         self._end(why, drain=True, at_us=world_us)
         if cause == PWRON_RESET:
@@ -201,6 +251,8 @@ class Life:
         self.power_off()
         for source in self.sources.values():
             source.close()
+        if self._network_port is not None:
+            self._network_port.close()
         self.serial.close()
 
     def _boot(self, cause: int, raw: bool = False) -> None:

@@ -19,6 +19,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
+from lampione_hil.board import BenchError
 from lampione_hil.interpreter import NoInterpreterError
 from lampione_hil.virtual import spawn
 from lampione_hil.virtual.answers import answer
@@ -117,6 +118,9 @@ class Supervisor:
         try:
             # From our own parent over a socket that nobody else has.
             value = getattr(self, f"do_{name}")(request, *pickle.loads(arguments))  # noqa: S301
+        except BenchError as error:
+            self._say(request, False, str(error))
+            return
         except Exception as error:  # noqa: BLE001 - the caller raises it, the bench goes on
             self._say(request, False, f"{type(error).__name__}: {error}")
             return
@@ -197,6 +201,14 @@ class Supervisor:
     def do_reset(self, _: int, name: str) -> None:
         """Pulse the reset line."""
         self.lives[name].restart(1, "reset line")
+
+    def do_cable(self, _: int, name: str, plugged: bool) -> str:
+        """Put the cable in or pull it; return the port, empty when there is none."""
+        return self.lives[name].cable(plugged)
+
+    def do_rfc2217(self, _: int, name: str) -> str:
+        """Return the URL of its serial line."""
+        return self.lives[name].rfc2217()
 
     def do_type(self, _: int, name: str, data: bytes) -> None:
         """Type on its serial line."""
@@ -335,7 +347,7 @@ class Supervisor:
         request, running, until_us = self._slice
         while running:
             life = running[0]
-            if life.powered and not life.serial.at_prompt:
+            if life.powered and not life.held and not life.serial.at_prompt:
                 if life.waiting_us is None:
                     return  # it is computing
                 horizon_us = life.ticks_us(until_us)
