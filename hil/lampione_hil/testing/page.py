@@ -84,17 +84,17 @@ def _numbers(record: dict[str, Any]) -> str:
 def _failures(record: dict[str, Any]) -> str:
     parts = []
     for test in record["tests"]:
-        kind = of_test(test)
+        same: dict[tuple[str, str], list[str]] = {}
         for run in test["runs"]:
             if run["outcome"] in ("fail", "broken"):
-                turn = f", run {run['turn']}" if len(test["runs"]) > 1 else ""
-                flaky = (
-                    f"<p>Known to be flaky: {escape(test['flaky'])}</p>" if test["flaky"] else ""
-                )
-                parts.append(
-                    f"<details open><summary>{_badge(kind)} {_name(test['test'])}{turn}</summary>\n"
-                    f"<p>{escape(run['why'])}</p>{flaky}<pre>{escape(run['details'])}</pre></details>"
-                )
+                same.setdefault((run["why"], run["details"]), []).append(str(run["turn"]))
+        for (why, details), turns in same.items():
+            of = f", run {', '.join(turns)} of {len(test['runs'])}" if len(test["runs"]) > 1 else ""
+            known = f"<p>Known to be flaky: {escape(test['flaky'])}</p>" if test["flaky"] else ""
+            more = f"<pre>{escape(details)}</pre>" if details != why else ""
+            head = f"{_badge(of_test(test))} {_name(test['test'])}{of}"
+            body = f"<p>{escape(why)}</p>{known}{more}"
+            parts.append(f"<details open><summary>{head}</summary>\n{body}</details>")
     return _section("What failed", "\n".join(parts)) if parts else ""
 
 
@@ -126,10 +126,10 @@ def _measurements(record: dict[str, Any]) -> str:
                 note = (
                     f"{len(ms)} values, {bad} outside" if bad else f"{len(ms)} values, all within"
                 )
-                charts.append(
-                    f"<figure><figcaption>{escape(title)}{f' in {escape(unit)}' if unit else ''}: "
-                    f"{note}</figcaption>{plots.chart(title, unit, ms)}</figure>"
-                )
+                drawn, how = plots.chart(title, unit, ms)
+                of = escape(title) + (f" in {escape(unit)}" if unit else "")
+                caption = f"<figcaption>{of}{how}: {note}</figcaption>"
+                charts.append(f"<figure>{caption}{drawn}</figure>")
             shown = [m for m in ms if len(ms) < _SERIES or not m["ok"]]
             rows += [_value_row(m) for m in shown]
         if rows:
