@@ -4,10 +4,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from lampione_hil.board import BenchError
+from lampione_hil.instrument import Instrument
 from lampione_hil.real.board import RealBoard
 from lampione_hil.real.doctor import Check, examine
 from lampione_hil.real.power import switch_of
 from lampione_hil.real.usb import finder
+from lampione_hil.real.wired import Wired
 from lampione_hil.testing.rig import BoardTable, RigFile
 from lampione_hil.testing.stand import Rig
 
@@ -16,7 +18,9 @@ def open_board(table: BoardTable, rig: RigFile) -> RealBoard:
     """Return a real board with its power switch and instrument; nothing is opened yet."""
     instrument = None
     if table.instrument is not None:
-        raise BenchError(f"{table.name}: instruments are not there yet")
+        its = rig.instrument(table.instrument)
+        find = finder(its.serial_number, its.port)
+        instrument = Wired(lambda: Instrument(find()), table.wires.pwm)
     return RealBoard(
         finder(table.serial_number, table.port),
         name=table.name,

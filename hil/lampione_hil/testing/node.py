@@ -108,7 +108,7 @@ class Nodes:
             **settings,
         }
         content = {
-            **self._tree,
+            **self._compiled(board),
             "/settings.json": json.dumps(text).encode(),
             "/node.key": self.keys[board.name],
             **({} if config is None else confirmed(config)),
@@ -119,6 +119,13 @@ class Nodes:
             board.power_on()
             self.runs(board)
         return board
+
+    def _compiled(self, board: Any) -> Mapping[str, bytes]:
+        """Return the tree for a board's chip; a virtual one is of this computer's kind."""
+        march = getattr(board, "march", None)
+        if march in (None, firmware.host_march()):
+            return self._tree
+        return compiled(self._stand.rig.firmware, march)
 
     def runs(self, board: Any, within_s: float = STARTS_S) -> None:
         """Wait until the node says that it runs. Raises BoardTimeoutError."""
