@@ -1,0 +1,2 @@
+from typing import Any
+Clock = Measure = Node = Uplink = Board = Any
