@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
-from lampione.cli import config_parser, values
+from lampione.cli import config_parser, hil_arguments, values
 from lampione.cli.errors import EXIT_CODES, USAGE
 
 HANDLER = "handler"  # "module:function", imported when the command runs
@@ -97,6 +97,7 @@ def build() -> argparse.ArgumentParser:
     _reading(commands)
     _sending(commands, common)
     _lighting(commands, common)
+    hil_arguments.add(commands, common)
     return parser
 
 

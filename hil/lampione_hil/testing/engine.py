@@ -1,0 +1,184 @@
+"""Runs pytest on suites, in a process of its own, and follows what it finds out.
+
+pytest's settings are ours (pytest.ini beside this file): neither those of the project that a suite
+lies in, nor PYTEST_ADDOPTS, nor plugins that happen to be installed, nor a conftest.py above the
+suites take part.
+"""
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from lampione_hil.board import BenchError
+from lampione_hil.testing import rig as rigs
+
+INI = Path(__file__).with_name("pytest.ini")
+LOOK_S = 0.1
+END_S = 60.0  # for boards to be switched off
+
+
+@dataclass(frozen=True)
+class Order:
+    """What is to be run.
+
+    suites: folders or files; (): those that come with Lampione.
+    workers: boards at a time; None: as many as the rig and this computer have.
+    """
+
+    rig: Path | None = None
+    suites: tuple[Path, ...] = ()
+    keyword: str = ""
+    count: int = 1
+    firmware: Path | None = None
+    smoke: bool = False
+    workers: int | None = None
+
+
+def suites() -> Path:
+    """Return the folder of the suites, from the checkout or the installed package.
+
+    Raises BenchError.
+    """
+    package = Path(__file__).resolve().parents[1]
+    for folder in (package.parent / "suites", package / "_suites"):
+        if folder.is_dir():
+            return folder
+    raise BenchError("the suites are not installed: reinstall lampione")
+
+
+def workers(order: Order) -> int:
+    """Return how many boards to use at a time: no more than there are cores."""
+    most = len(rigs.load(order.rig).boards)
+    return max(1, min(most, order.workers or cores()))
+
+
+def cores() -> int:
+    """Return how many cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def command(order: Order, folder: Path) -> list[str]:
+    """Return the command that runs an order. Raises BenchError."""
+    where = [path.resolve() for path in order.suites] or [suites()]
+    for path in where:
+        if not path.exists():
+            raise BenchError(f"{path}: no such suite")
+    first = where[0] if where[0].is_dir() else where[0].parent
+    found = [sys.executable, "-m", "pytest", "-c", str(INI), f"--rootdir={first}"]
+    found += [f"--confcutdir={first}", "-p", "pytest_timeout", "-p", "xdist"]
+    found += ["-p", "lampione_hil.testing.plugin", "--run-folder", str(folder.resolve())]
+    if order.rig is not None:
+        found += ["--rig", str(order.rig.resolve())]
+    if order.firmware is not None:
+        found += ["--firmware", str(order.firmware.resolve())]
+    if order.keyword:
+        found += ["-k", order.keyword]
+    if order.smoke:
+        found.append("--smoke")
+    if order.count > 1:
+        found += ["--count", str(order.count)]
+    if workers(order) > 1:
+        found += ["-n", str(workers(order)), "--dist", "worksteal"]
+    return [*found, *map(str, where)]
+
+
+def environment() -> dict[str, str]:
+    """Return the environment of pytest: nothing that would change what a run does."""
+    found = {k: v for k, v in os.environ.items() if not k.startswith(("PYTEST_", "PY_COLORS"))}
+    return {**found, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+
+
+class Run:
+    """One run of pytest. `follow` it to its end.
+
+    Ctrl-C and SIGTERM reach pytest, which switches the boards off; the end is waited for.
+    """
+
+    def __init__(self, order: Order, folder: Path, *more: str) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self.folder = folder
+        self.interrupted = False
+        self._results = folder / "results.jsonl"
+        self._results.unlink(missing_ok=True)
+        with (folder / "pytest.log").open("wb") as log:
+            self._process = subprocess.Popen(
+                [*command(order, folder), *more],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                env=environment(),
+                start_new_session=True,  # or Ctrl-C would reach every worker twice
+            )
+
+    def follow(self) -> Iterator[dict[str, Any]]:
+        """Yield what is found out, as it comes."""
+        at = 0
+        with self._signals():
+            ended = False
+            while not ended:
+                ended = self._ended()
+                if not self._results.exists():
+                    continue
+                with self._results.open("rb") as file:
+                    file.seek(at)
+                    for line in file:
+                        if line.endswith(b"\n"):
+                            at += len(line)
+                            yield json.loads(line)
+
+    @property
+    def code(self) -> int | None:
+        """pytest's exit code."""
+        return self._process.returncode
+
+    @property
+    def log(self) -> str:
+        """What pytest printed."""
+        return (self.folder / "pytest.log").read_text("utf-8", "replace")
+
+    def interrupt(self) -> None:
+        """End it in good order."""
+        self.interrupted = True
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(self._process.pid, signal.SIGINT)
+
+    def _ended(self) -> bool:
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(LOOK_S)
+            return True
+        return False
+
+    @contextlib.contextmanager
+    def _signals(self) -> Iterator[None]:
+        before: dict[signal.Signals, Any] = {}
+
+        def heard(number: int, frame: FrameType | None) -> None:
+            del number, frame
+            self.interrupt()
+
+        if threading.current_thread() is threading.main_thread():
+            for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+                before[number] = signal.signal(number, heard)
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+            if self._process.poll() is None:  # whoever followed has gone
+                self.interrupt()
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    self._process.wait(END_S)
+            if self._process.poll() is None:
+                self._process.kill()
+                self._process.wait()
