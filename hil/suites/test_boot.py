@@ -4,7 +4,7 @@ import re
 
 import pytest
 from lampione_protocol import codec, schema
-from suites.parts import LAMP, LAMP_PIN, PARTS, REASONS, reports
+from lampione_hil.testing.parts import LAMP, LAMP_PIN, PARTS, REASONS, reports
 
 DESIGN = 80
 DUTY = 65535 * DESIGN // 100
@@ -93,7 +93,7 @@ def test_first_report(node, clock, uplink, measure) -> None:
     """Two intervals after its start it has reported what it lights and since when."""
     made = node(parts={"lamp": LAMP}, lamp={"design_percent": DESIGN}, report_interval_s=5)
     clock.run_for(11)
-    first = reports(uplink.frames(made))[0]
+    first = reports(uplink, made)[0]
     measure("level", first["lamp_level"], low=DESIGN, high=DESIGN, unit="%")
     measure("reason", first["lamp_reason"], low=REASONS["design"], high=REASONS["program"])
     measure("interval", first["duration_s"], low=5, high=5, unit="s")

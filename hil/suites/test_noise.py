@@ -10,10 +10,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+from lampione_hil.testing.clock import Clock
+from lampione_hil.testing.measuring import Measure
+from lampione_hil.testing.node import Nodes
+from lampione_hil.testing.uplink import Uplink
 from lampione_hil.virtual import World
 from lampione_hil.virtual.sound import SAMPLE_HZ, Floats, Street, rms_for
-from suites.kinds import Clock, Measure, Node, Uplink
-from suites.parts import SOUND, reports, value
+from lampione_hil.testing.parts import SOUND, reports, value
 
 # IEC 61672-1:2013 table 3: n of the exact frequency 10^(n/10) Hz, A-weighting in dB, and how much
 # class 1 allows above and below (None: any amount).
@@ -86,7 +89,7 @@ class Tones(Street):
 def heard(steps: Sequence[tuple[float, float, int]], made: Any, clock: Clock, uplink: Uplink) -> Any:
     """Return for each tone the reports of its seconds."""
     clock.run_for(STEP_S * len(steps) + 2)
-    found = {report["start"]: report for report in reports(uplink.frames(made))}
+    found = {report["start"]: report for report in reports(uplink, made)}
     return [
         [found[STEP_S * n + second] for second in range(STEP_S) if STEP_S * n + second in found]
         for n in range(len(steps))
@@ -104,7 +107,7 @@ def virtual_world(steps: Sequence[tuple[float, float, int]]) -> World:
     return World(street=Tones(steps), air=None, i2s_frames=1024)
 
 
-def listening(node: Node) -> Any:
+def listening(node: Nodes) -> Any:
     """Return a node that reports every second."""
     return node(parts={"sound": SOUND}, report_interval_s=1, outbox_bytes=1 << 20)
 
@@ -112,7 +115,7 @@ def listening(node: Node) -> Any:
 @pytest.mark.needs("world", "microphone", "uplink")
 @pytest.mark.parametrize("steps", [WEIGHTING], ids=["table 3"])
 def test_weighting(
-    steps: Any, node: Node, clock: Clock, uplink: Uplink, measure: Measure
+    steps: Any, node: Nodes, clock: Clock, uplink: Uplink, measure: Measure
 ) -> None:
     """IEC 61672-1:2013 table 3: A-weighting at the exact frequencies, with class 1's tolerances."""
     found = heard(steps, listening(node), clock, uplink)
@@ -132,7 +135,7 @@ def test_weighting(
 @pytest.mark.needs("world", "microphone", "uplink")
 @pytest.mark.parametrize("steps", [LEVELS], ids=["30 to 110 dB"])
 def test_linearity(
-    steps: Any, node: Node, clock: Clock, uplink: Uplink, measure: Measure
+    steps: Any, node: Nodes, clock: Clock, uplink: Uplink, measure: Measure
 ) -> None:
     """The level of a 1 kHz tone within 0.2 dB from 30 to 110 dB, tighter than class 1's level
     linearity (IEC 61672-1:2013, 5.6)."""
@@ -146,7 +149,7 @@ def test_linearity(
 @pytest.mark.needs("world", "microphone", "uplink")
 @pytest.mark.parametrize("steps", [TONEBURSTS], ids=["4 kHz"])
 def test_tonebursts(
-    steps: Any, node: Node, clock: Clock, uplink: Uplink, measure: Measure
+    steps: Any, node: Nodes, clock: Clock, uplink: Uplink, measure: Measure
 ) -> None:
     """IEC 61672-1:2013 table 4: LAFmax of a 4 kHz burst below the level of the steady tone, within
     0.5 dB (the node's own promise; class 1 allows more)."""

@@ -9,15 +9,18 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from lampione_hil.testing.clock import Clock
+from lampione_hil.testing.measuring import Measure
+from lampione_hil.testing.node import Nodes
+from lampione_hil.testing.uplink import Uplink
 from lampione_hil.virtual import World
 from lampione_hil.virtual.devices.ld2415h import Ld2415h
 from lampione_hil.virtual.devices.ops243 import Ops243
 from lampione_hil.virtual.doppler import DopplerLoop, DopplerSignal
 from lampione_hil.virtual.movers import HEIGHT_M, REFERENCE_M
 from lampione_hil.virtual.traffic import FAR_M
-from suites.convoy import AT_S, Convoy
-from suites.kinds import Clock, Measure, Node, Uplink
-from suites.parts import DOPPLER, RADAR, reports, value
+from lampione_hil.virtual.convoy import AT_S, Convoy
+from lampione_hil.testing.parts import DOPPLER, RADAR, reports, value
 
 # As whoever mounts it sets it: the angle to the section 15 m before the pole, in the farther lane.
 AWAY_DEG = round(math.degrees(math.atan(math.hypot(FAR_M, HEIGHT_M) / REFERENCE_M)))
@@ -54,12 +57,12 @@ def virtual_world(radar: str) -> World:
 
 @pytest.mark.needs("world", "uplink")
 @pytest.mark.parametrize("radar", list(RADARS))
-def test_speeds(radar: str, node: Node, clock: Clock, uplink: Uplink, measure: Measure) -> None:
+def test_speeds(radar: str, node: Nodes, clock: Clock, uplink: Uplink, measure: Measure) -> None:
     """Every vehicle is counted its way, and the speed is its own along the road."""
     settings, _, tolerance = RADARS[radar]
     made = node(parts={"radar": {**settings, "away_deg": AWAY_DEG}}, report_interval_s=60)
     clock.run_for(60 * len(STREET.minutes) + 10)
-    told: dict[int, Any] = {r["start"]: r for r in reports(uplink.frames(made))}
+    told: dict[int, Any] = {r["start"]: r for r in reports(uplink, made)}
     for minute, (kmh, toward) in enumerate(STREET.minutes):
         report = told[60 * minute]
         way, other = ("toward", "away") if toward else ("away", "toward")

@@ -9,6 +9,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
+from lampione_hil.testing.clock import Clock
+from lampione_hil.testing.measuring import Measure
+from lampione_hil.testing.node import Nodes
+from lampione_hil.testing.uplink import Uplink
 from lampione_hil.board import BenchError
 from lampione_hil.virtual import SteadyAir, Tone, World, WorldControl
 from lampione_hil.virtual.devices.ads1115 import Ads1115
@@ -26,8 +30,7 @@ from lampione_hil.virtual.doppler import DopplerLoop, DopplerSignal
 from lampione_hil.virtual.dust import Dust
 from lampione_hil.virtual.traffic import TrafficStreet
 from lampione_protocol import names, schema
-from suites.kinds import Clock, Measure, Node, Uplink
-from suites.parts import (
+from lampione_hil.testing.parts import (
     DOPPLER,
     I2C,
     LAMP,
@@ -35,12 +38,12 @@ from suites.parts import (
     SENSORS,
     SERIAL,
     SOUND,
-    of,
     reports,
     states,
     value,
 )
 
+Reports = list[dict[str, Any]]
 INTERVAL_S = 5
 AIR = SteadyAir(21.5, 40.0)
 DUST = Dust(9.0, 14.0, 22.0)
@@ -263,7 +266,7 @@ def virtual_world(case: Case) -> World:
     return case.world()
 
 
-def start(case: Case, node: Node) -> Any:
+def start(case: Case, node: Nodes) -> Any:
     """Return a node with the part alone."""
     return node(
         parts=case.settings,
@@ -276,15 +279,14 @@ def start(case: Case, node: Node) -> Any:
 
 @pytest.mark.needs("world", "uplink")
 @pytest.mark.parametrize("case", CASES, ids=str)
-def test_value(case: Case, node: Node, clock: Clock, uplink: Uplink, measure: Measure) -> None:
+def test_value(case: Case, node: Nodes, clock: Clock, uplink: Uplink, measure: Measure) -> None:
     """What the part senses is in the report, and its sensor valid."""
     made = start(case, node)
     clock.run_for(case.settle_s)
-    frames = uplink.frames(made)
-    report = reports(frames)[-1]
+    report = reports(uplink, made)[-1]
     bit = report["valid"] >> SENSORS[case.sensor] & 1
     measure(f"{case.sensor} valid", bit, low=1, high=1)
-    health = of(frames, schema.HEALTH)[-1]
+    health = uplink.of(made, schema.HEALTH)[-1]
     state = health[f"state_{case.sensor}"]
     measure(f"{case.sensor} state", state, low=0, high=0)
     for name, (true, tolerance) in case.readings.items():
@@ -330,7 +332,7 @@ def mend(world: WorldControl, case: Case, kind: str) -> None:
 @pytest.mark.parametrize("case", CASES, ids=str)
 def test_fault(
     case: Case,
-    node: Node,
+    node: Nodes,
     world: WorldControl,
     clock: Clock,
     uplink: Uplink,
@@ -339,7 +341,7 @@ def test_fault(
     """Each fault turns the value invalid in time, under its name, and is over when it is mended."""
     made = start(case, node)
     clock.run_for(case.settle_s)
-    begun_s = clock.now_s() - uptime_s(uplink.frames(made))
+    begun_s = clock.now_s() - uptime_s(reports(uplink, made))
     spans = []
     for kind in faults(case):
         from_s = clock.now_s() - begun_s
@@ -350,33 +352,34 @@ def test_fault(
         mend(world, case, kind)
         clock.run_for(case.back_s)
         spans.append((kind, from_s, till_s, clock.now_s() - begun_s))
-    frames = uplink.frames(made)
+    told = reports(uplink, made)
+    changes = states(uplink, made, case.sensor)
     for kind, from_s, till_s, over_s in spans:
-        said = {name for at, name in states(frames, case.sensor) if from_s < at <= till_s + 6}
+        said = {name for at, name in changes if from_s < at <= till_s + 6}
         expected = {"stuck"} if case.flat and kind != "clipped" else CALLED[kind]
-        seen_s = first(frames, case, from_s, till_s + INTERVAL_S, valid=False)
+        seen_s = first(told, case, from_s, till_s + INTERVAL_S, valid=False)
         limit_s = case.stuck_s if kind == "stuck" else case.limit_s
         if kind != "brownout":
             assert said & expected, (kind, said)
             measure(f"{kind}: seen", seen_s, low=0, high=limit_s + 1, unit="s")
-        back_s = first(frames, case, till_s, over_s, valid=True)
+        back_s = first(told, case, till_s, over_s, valid=True)
         measure(f"{kind}: good again", back_s, low=0, high=case.back_s, unit="s")
     assert len(spans) >= 2
 
 
-def uptime_s(frames: Any) -> float:
+def uptime_s(told: Reports) -> float:
     """Return the end of the latest report: the clock is unset, it counts from the boot."""
-    last = reports(frames)[-1]
+    last = told[-1]
     return float(last["start"] + last["duration_s"])
 
 
-def first(frames: Any, case: Case, from_s: float, till_s: float, *, valid: bool) -> float | None:
+def first(told: Reports, case: Case, from_s: float, till_s: float, *, valid: bool) -> float | None:
     """Return how long after `from_s` the first report ended whose sensor is so; None: none did.
 
     Of those that count as good all later ones must be, too.
     """
     found = None
-    for report in reports(frames):
+    for report in told:
         end_s = report["start"] + report["duration_s"]
         if from_s < end_s <= till_s:
             good = bool(report["valid"] >> SENSORS[case.sensor] & 1)

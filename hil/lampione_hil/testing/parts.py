@@ -4,13 +4,11 @@ One pin map for every board of a bench (ESP32-S3, as docs/ has it); a rig wires 
 the same pins.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
+from lampione_hil.testing.uplink import Uplink
 from lampione_protocol import names, schema
-
-Settings = Mapping[str, Mapping[str, int | str]]
-Frames = Iterable[tuple[int, dict[str, Any]]]
 
 LAMP_PIN = 10
 I2C: dict[str, int | str] = {"i2c": 0, "scl": 9, "sda": 8}
@@ -38,26 +36,22 @@ REFUSALS = {name: number for number, name in enumerate(names.REFUSALS)}
 EVENTS = {name: number for number, name in enumerate(names.EVENTS)}
 SENSORS = {name: number for number, name in enumerate(names.SENSORS)}
 DONE, REFUSED = names.OUTCOMES.index("done"), names.OUTCOMES.index("refused")
+LATE = 2_147_483_646  # when a command expires that never does
 
 
-def of(frames: Frames, kind: int) -> list[dict[str, Any]]:
-    """Return the messages of one kind, in their order."""
-    return [values for found, values in frames if found == kind]
+def reports(uplink: Uplink, node: Any) -> list[dict[str, Any]]:
+    """Return a node's Reports, in the order of their numbers."""
+    return uplink.of(node, schema.REPORT)
 
 
-def reports(frames: Frames) -> list[dict[str, Any]]:
-    """Return the Reports."""
-    return of(frames, schema.REPORT)
+def events(uplink: Uplink, node: Any, name: str) -> list[dict[str, Any]]:
+    """Return its Events of a name."""
+    return uplink.events(node, EVENTS[name])
 
 
-def events(frames: Frames, name: str) -> list[dict[str, Any]]:
-    """Return the Events of a name."""
-    return [e for e in of(frames, schema.EVENT) if e["code"] == EVENTS[name]]
-
-
-def states(frames: Frames, sensor: str) -> list[tuple[int, str]]:
-    """Return (time, state) of every change that the node told of a sensor."""
-    told = [(e["time"], e["argument"]) for e in events(frames, "sensor state")]
+def states(uplink: Uplink, node: Any, sensor: str) -> list[tuple[int, str]]:
+    """Return (time, state) of every change that it told of a sensor."""
+    told = [(e["time"], e["argument"]) for e in events(uplink, node, "sensor state")]
     number = SENSORS[sensor]
     return [(at, names.SENSOR_STATES[what & 15]) for at, what in told if what >> 4 == number]
 
@@ -75,3 +69,11 @@ def value(report: Mapping[str, Any], name: str, kind: int = schema.REPORT) -> fl
         return None
     scale = steps(kind, name)
     return float(raw / scale if scale > 0 else raw * -scale)
+
+
+def set_clock(uplink: Uplink, node: Any, second: int) -> None:
+    """Set a node's clock, as a controller does: an answer to a hello of this moment."""
+    count = len(uplink.hellos(node))
+    uplink.send(node, OPS["hello"], expires=LATE)
+    uplink.wait_hello(node, count + 1, 10)
+    uplink.outcome(node, uplink.send(node, OPS["time"], time=second, time_ms=0, expires=LATE))

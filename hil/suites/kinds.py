@@ -1,2 +1,0 @@
-from typing import Any
-Clock = Measure = Node = Uplink = Board = Any
