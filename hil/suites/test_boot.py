@@ -1,10 +1,15 @@
 """Boot and identity: light first, then who it is, whatever is on its flash."""
 
 import re
+from typing import Any
 
 import pytest
-from lampione_protocol import codec, schema
+from lampione_hil.testing.clock import Clock
+from lampione_hil.testing.measuring import Measure
+from lampione_hil.testing.node import Nodes
 from lampione_hil.testing.parts import LAMP, LAMP_PIN, PARTS, REASONS, reports
+from lampione_hil.testing.uplink import Uplink
+from lampione_protocol import codec, schema
 
 DESIGN = 80
 DUTY = 65535 * DESIGN // 100
@@ -12,7 +17,7 @@ NODE_LINE = r"lampione node (\S+) boot (\d+) epoch ([0-9a-f]{8}) firmware ([0-9.
 HELLO_LINE = r"lampione hello ([0-9a-f]+)"
 
 
-def said(board, pattern: str) -> tuple[str, ...]:
+def said(board: Any, pattern: str) -> tuple[str, ...]:
     """Return the groups of the latest line that fits."""
     found = re.findall(pattern, board.console())
     assert found, board.console()[-1000:]
@@ -21,14 +26,15 @@ def said(board, pattern: str) -> tuple[str, ...]:
 
 @pytest.mark.smoke
 @pytest.mark.needs("serial", "files", "power")
-def test_identity(board, node, measure) -> None:
+def test_identity(board: Any, node: Nodes, clock: Clock, measure: Measure) -> None:
     """It says its name, counts its boots, and draws its epoch anew at every one (the seal's rule:
     no nonce ever repeats, even on a flash put back from an image)."""
     node(parts={"lamp": LAMP})
     name, first, epoch, _ = said(board, NODE_LINE)
     assert name == board.name
     board.power_off()
-    node(parts={"lamp": LAMP})
+    board.power_on()
+    clock.wait(lambda: re.search(NODE_LINE, board.console()), "its start", 20)
     _, second, other, _ = said(board, NODE_LINE)
     measure("boots counted", int(second) - int(first), low=1, high=1)
     assert epoch != other
@@ -36,7 +42,7 @@ def test_identity(board, node, measure) -> None:
 
 @pytest.mark.smoke
 @pytest.mark.needs("serial", "files")
-def test_hello_on_the_serial_line(board, node, measure) -> None:
+def test_hello_on_the_serial_line(board: Any, node: Nodes, measure: Measure) -> None:
     """The line by which whoever flashes knows what runs: an unsealed Hello, no secret in it."""
     node(parts={"lamp": LAMP})
     (text,) = said(board, HELLO_LINE)
@@ -49,7 +55,7 @@ def test_hello_on_the_serial_line(board, node, measure) -> None:
 
 
 @pytest.mark.needs("pwm", "trace", "files")
-def test_light_first(board, node, clock, measure) -> None:
+def test_light_first(board: Any, node: Nodes, clock: Clock, measure: Measure) -> None:
     """The first thing that any pin does is the lamp at its design level, and nothing lowers it
     (EN 13201: a street is lit whatever its control is doing)."""
     board.power_off()
@@ -75,7 +81,9 @@ def test_light_first(board, node, clock, measure) -> None:
     ],
     ids=lambda value: value if isinstance(value, str) else len(value),
 )
-def test_damaged_files_cost_no_light(board, node, clock, measure, path, content) -> None:
+def test_damaged_files_cost_no_light(
+    path: str, content: bytes, board: Any, node: Nodes, clock: Clock, measure: Measure
+) -> None:
     """Whatever a file holds, the lamp burns at its design level."""
     node(parts={"lamp": LAMP}, lamp={"design_percent": DESIGN})
     clock.run_for(5)
@@ -89,7 +97,7 @@ def test_damaged_files_cost_no_light(board, node, clock, measure, path, content)
 
 @pytest.mark.smoke
 @pytest.mark.needs("files")
-def test_first_report(node, clock, uplink, measure) -> None:
+def test_first_report(node: Nodes, clock: Clock, uplink: Uplink, measure: Measure) -> None:
     """Two intervals after its start it has reported what it lights and since when."""
     made = node(parts={"lamp": LAMP}, lamp={"design_percent": DESIGN}, report_interval_s=5)
     clock.run_for(11)

@@ -46,6 +46,7 @@ def _expected(error: Exception) -> tuple[str, int] | None:
         ("lampione.store", "StoreError"),
         ("lampione_hil.interpreter", "NoInterpreterError"),
         ("lampione_hil.board", "BenchError"),
+        ("lampione_hil.firmware", "CompileError"),
     ):
         loaded = sys.modules.get(module)
         if loaded is not None and isinstance(error, getattr(loaded, name)):

@@ -8,6 +8,7 @@ from lampione_hil.virtual.life import (
     DEEPSLEEP_RESET,
     VIRTUAL_EPOCH_UNIX_S,
     Life,
+    Wait,
 )
 from lampione_hil.virtual.running import ask_part
 
@@ -87,7 +88,7 @@ def _pwm(life: Life, body: bytes) -> None:
     pin, hz, duty, ticks_us = _numbers(body)
     life.pwm[pin] = (hz, duty)
     life.world.dim(duty / 65535)
-    life.trace.append((life.world_us(ticks_us), "pwm", pin, duty))
+    life.note(life.world_us(ticks_us), "pwm", pin, duty)
     life.home.changed(life)
 
 
@@ -97,17 +98,17 @@ def _pin(life: Life, body: bytes) -> None:
     line = life.line(tx=pin)
     if line is not None:
         ask_part(line, line.drive, level, life.world_us(ticks_us) / 1e6)
-    life.trace.append((life.world_us(ticks_us), "pin", pin, level))
+    life.note(life.world_us(ticks_us), "pin", pin, level)
     life.home.changed(life)
 
 
 def _level(life: Life, body: bytes) -> None:
-    pin = int(body)
+    pin, ticks_us = _numbers(body)
     line = life.line(rx=pin)
     if line is None:
         level = life.pins.get(pin, life.world.levels.get(pin, 0))
     else:
-        level = ask_part(line, line.level, life.now_us() / 1e6)
+        level = ask_part(line, line.level, _at_us(life, ticks_us) / 1e6)
     life.reply(bytes([level]))
 
 
@@ -157,26 +158,26 @@ def _scan(life: Life, _: bytes) -> None:
     life.reply(bytes(found))
 
 
-def _uart_us(life: Life, ticks_us: int) -> int:
+def _at_us(life: Life, ticks_us: int) -> int:
     return life.world_us(ticks_us) if life.home.virtual else life.now_us()
 
 
 def _uart_set(life: Life, body: bytes) -> None:
     number, fresh, baud, room, ticks_us = struct.unpack("<2B2IQ", body)
-    life.uarts[number].set(baud, room, bool(fresh), _uart_us(life, ticks_us))
+    life.uarts[number].set(baud, room, bool(fresh), _at_us(life, ticks_us))
     life.uart_moved(number)
 
 
 def _uart_write(life: Life, body: bytes) -> None:
     number, ticks_us = struct.unpack_from("<BQ", body)
-    life.uarts[number].write(body[9:], _uart_us(life, ticks_us))
+    life.uarts[number].write(body[9:], _at_us(life, ticks_us))
     life.uart_moved(number)
 
 
 def _uart_read(life: Life, body: bytes) -> None:
     number, length, ticks_us = struct.unpack("<BHQ", body)
     line = life.uarts[number]
-    line.advance(_uart_us(life, ticks_us))
+    line.advance(_at_us(life, ticks_us))
     data = line.read(length)
     life.uart_moved(number)
     next_us = line.next_us()
@@ -217,25 +218,27 @@ def _guard(life: Life, boot: int) -> None:
         life.home.after(left_s, lambda: _guard(life, boot))
 
 
-def _air(life: Life, _: bytes) -> None:
+def _air(life: Life, body: bytes) -> None:
     station = life.station
+    station.joined_at(_at_us(life, int(body)))
     rssi = life.world.rssi_dbm if station.up else -127
     life.reply(bytes([station.state, station.active, rssi & 0xFF, 0]))
 
 
 def _interface(life: Life, body: bytes) -> None:
-    life.station.set_active(body == b"\x01")
+    flag, ticks_us = _numbers(body)
+    life.station.set_active(bool(flag), _at_us(life, ticks_us))
     life.reply(b"\x01")
 
 
 def _join(life: Life, body: bytes) -> None:
-    name, _, password = body.decode("utf-8", "replace").partition("\0")
-    life.station.connect(name, password)
+    ticks, name, password = body.decode("utf-8", "replace").split("\0")
+    life.station.connect(name, password, _at_us(life, int(ticks)))
     life.reply(b"\x01")
 
 
-def _leave(life: Life, _: bytes) -> None:
-    life.station.disconnect()
+def _leave(life: Life, body: bytes) -> None:
+    life.station.disconnect(_at_us(life, int(body)))
     life.reply(b"\x01")
 
 
@@ -244,14 +247,41 @@ def _chip(life: Life, _: bytes) -> None:
 
 
 def _wait(life: Life, body: bytes) -> None:
-    life.waiting_us = int(body)
+    until_us, now_us, once = _numbers(body)
+    life.wait = Wait(life.world_us(until_us), life.world_us(now_us), bool(once))
     life.home.changed(life)
 
 
 def _give_up(life: Life, _: bytes) -> None:
-    if life.waiting_us is not None:
-        life.waiting_us = None
+    if life.wait is not None:
         life.grant(life.home.virtual_us)
+
+
+def _socket(life: Life, body: bytes) -> None:
+    what, number, length, ticks_us = struct.unpack_from("<2BHQ", body)
+    now_us, net = life.world_us(ticks_us), life.home.net
+    if what == b"c"[0]:
+        life.sockets[number] = net.connect(life.station, life.news, now_us)
+        return
+    link = life.sockets[number]
+    if what == b"x"[0]:
+        life.sockets.pop(number).close(now_us)
+        return
+    count, data = 0, b""
+    if what == b"s"[0]:
+        count = link.send(body[12:], now_us)
+    elif what == b"r"[0]:
+        try:
+            found = link.receive(length, now_us)
+        except ConnectionError:
+            found, count = b"", -2
+        else:
+            count = -1 if found is None else len(found)
+        data = (found or b"").ljust(length, b"\0")
+    status = link.status(now_us)
+    next_us = link.next_us(now_us)
+    at = -1 if next_us is None else life.ticks_us(next_us)
+    life.reply(struct.pack("<2hq", status, count, at) + data)
 
 
 _OPERATIONS: dict[bytes, Callable[[Life, bytes], None]] = {
@@ -285,4 +315,5 @@ _OPERATIONS: dict[bytes, Callable[[Life, bytes], None]] = {
     b"k": _chip,
     b"W": _wait,
     b"w": _give_up,
+    b"o": _socket,
 }

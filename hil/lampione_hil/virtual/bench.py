@@ -18,6 +18,7 @@ from lampione_hil.board import BenchError
 from lampione_hil.interpreter import NoInterpreterError
 from lampione_hil.virtual import world as worlds
 from lampione_hil.virtual.boards import VirtualBoard
+from lampione_hil.virtual.control import HubControl
 from lampione_hil.virtual.flash import Flash
 from lampione_hil.virtual.life import Settings
 from lampione_hil.virtual.world import World
@@ -34,7 +35,8 @@ class VirtualBench:
 
     Args:
         clock: "wall": boards run in real time. "virtual": time passes in `run_for` only, as fast
-            as the boards compute, and the same program always does the same; without network.
+            as the boards compute, and the same program always does the same; whatever address
+            boards connect to, they reach the bench's own MQTT broker, `hub`.
         folder: where flash images and computed sound are kept; None: a temporary folder, deleted
             at the end.
     """
@@ -52,6 +54,7 @@ class VirtualBench:
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder.resolve()
         self.boards: dict[str, VirtualBoard] = {}
+        self._hub = HubControl(self)
         self._process: subprocess.Popen[bytes] | None = None
         self._connection: Connection | None = None
         self._lock = threading.Lock()
@@ -195,11 +198,18 @@ class VirtualBench:
             world=worlds.start(world or World(), self.folder, name),
         )
         port = self.ask("board", settings)
-        board = VirtualBoard(self, name, flash, port)
+        board = VirtualBoard(self, name, unique_id.hex(), flash, port)
         self.boards[name] = board
         if files:
             board.write_files(files)
         return board
+
+    def remove(self, board: VirtualBoard) -> None:
+        """End a board; its flash image goes too."""
+        self.ask("remove", board.name)
+        del self.boards[board.name]
+        board.flash.unlink(missing_ok=True)
+        board.flash.with_suffix(".control").unlink(missing_ok=True)
 
     def run_for(self, seconds: float, *, timeout_s: float = 3600.0) -> float:
         """Let virtual time pass; return the time since the bench began, in seconds.
@@ -209,6 +219,17 @@ class VirtualBench:
         if self.clock != "virtual":
             raise ValueError('run_for is for VirtualBench(clock="virtual")')
         return float(self.ask("run_for", seconds, timeout_s=timeout_s))
+
+    @property
+    def hub(self) -> HubControl:
+        """The broker between the boards. Raises ValueError on a bench with the wall clock."""
+        if self.clock != "virtual":
+            raise ValueError('there is a hub in VirtualBench(clock="virtual") only')
+        return self._hub
+
+    def trace_hash(self) -> str:
+        """Return a hash of all that the boards' pins did and that was published, with its times."""
+        return str(self.ask("trace_hash"))
 
     def ask(self, name: str, *arguments: object, timeout_s: float = ANSWER_S) -> Any:
         """Ask the supervisor. Raises BenchError with what it says, or that it is gone."""

@@ -112,8 +112,11 @@ class VirtualBoard:
 
     capabilities = frozenset({"power", "reset", "serial", "files", "flash", "pwm", "world"})
 
-    def __init__(self, bench: Bench, name: str, flash: Flash, port: str) -> None:
+    def __init__(
+        self, bench: Bench, name: str, serial_number: str, flash: Flash, port: str
+    ) -> None:
         self.name = name
+        self.serial_number = serial_number
         self.world = WorldControl(bench, name)
         self.port = port
         self._flash = flash
@@ -133,6 +136,26 @@ class VirtualBoard:
     def reset(self) -> None:
         """Pulse the reset line: as on the chip, the cause reads as power-on."""
         self._bench.ask("reset", self.name)
+
+    # The cable
+
+    def unplug(self) -> None:
+        """Pull the cable: power and serial line are gone, and whoever has the port open sees it."""
+        self.port = self._bench.ask("cable", self.name, False)
+
+    def plug(self) -> None:
+        """Put the cable in again: there is a new port, and the power is on."""
+        self.port = self._bench.ask("cable", self.name, True)
+
+    @property
+    def rfc2217(self) -> str:
+        """The URL of its serial line with reset lines, made when first asked for.
+
+        RTS holds the chip in reset, DTR lets the next reset end in the ROM boot loader, as the
+        two transistors of a development board have it. One client at a time. Empty while the
+        cable is out.
+        """
+        return str(self._bench.ask("rfc2217", self.name))
 
     def state(self) -> dict[str, Any]:
         """Return all that can be seen from outside at this instant."""

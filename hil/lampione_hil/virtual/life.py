@@ -1,6 +1,7 @@
 """One board in the supervisor: its power, its process, its serial line, its clock."""
 
 import contextlib
+import hashlib
 import os
 import selectors
 import signal
@@ -13,13 +14,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+from lampione_hil.board import BenchError
 from lampione_hil.virtual import spawn
 from lampione_hil.virtual.console import SOFT_REBOOT
 from lampione_hil.virtual.devices import LineDevice
+from lampione_hil.virtual.hublink import HubLink, HubNet
 from lampione_hil.virtual.microphone import SLACK_S, Loop, Source
 from lampione_hil.virtual.radio import Relay, Station
+from lampione_hil.virtual.rfc2217 import ResetLines, Rfc2217Port
 from lampione_hil.virtual.running import STREAMS, RunningWorld
 from lampione_hil.virtual.serial import SerialLine
+from lampione_hil.virtual.timeline import LATENCY_US
 from lampione_hil.virtual.uart import UartLine
 
 PWRON_RESET, HARD_RESET, WDT_RESET, DEEPSLEEP_RESET, SOFT_RESET = range(1, 6)
@@ -50,8 +55,16 @@ class Home(Protocol):
 
     selector: selectors.BaseSelector
     relay: Relay
+    net: HubNet
     virtual: bool
-    virtual_us: int
+
+    @property
+    def virtual_us(self) -> int:
+        """The virtual clock."""
+        ...
+
+    def at(self, world_us: int, call: Callable[[], None]) -> None:
+        """Call when the world's clock shows a time."""
 
     def after(self, seconds: float, call: Callable[[], None]) -> None:
         """Call later."""
@@ -64,6 +77,18 @@ class Home(Protocol):
         ...
 
 
+@dataclass
+class Wait:
+    """A board that waits on the virtual clock: until when, since when, in the world's time.
+
+    once: it goes on sooner where something comes, or the world changes.
+    """
+
+    until_us: int
+    now_us: int
+    once: bool
+
+
 class Life:
     """A board: off, or a process with a serial line and a wire."""
 
@@ -73,12 +98,16 @@ class Life:
         self.world = settings.world
         self._answer = answer
         self.serial = SerialLine(home.selector, lambda: home.changed(self))
+        self._lines = ResetLines(home.after, self.hold, self.release)
+        self._network_port: Rfc2217Port | None = None
         self.powered = False
+        self.held = False  # its reset line is low
         self.pid = 0
         self.boots = 0
         self.cause = PWRON_RESET
         self.exits: list[str] = []  # why each boot ended
         self.trace: deque[tuple[int, str, int, int]] = deque(maxlen=_TRACE)
+        self.digest = hashlib.sha256()  # of all that was ever in it
         self.pwm: dict[int, tuple[int, int]] = {}
         self.pins: dict[int, int] = {}
         self._wire: socket.socket | None = None
@@ -93,7 +122,11 @@ class Life:
         self.bites_s = 0.0  # watchdog
         self.bite_after_s = 0.0
         self.raw_boot = False  # stay in the raw REPL after this boot, do not run main.py
-        self.waiting_us: int | None = None  # virtual clock: until when it wants to wait
+        self.wait: Wait | None = None  # virtual clock
+        self._news_us: int | None = None  # when the first comes that it does not know of
+        self._moved = False  # the world has changed, and it does not know
+        self._generation = 0  # of the world: what it said of its parts holds for this one
+        self.sockets: dict[int, HubLink] = {}
         world = self.world
         loop = None if world.sound is None else home.loop(world.sound, 1)
         self.microphone = Source(loop, world.sound_hz, world.dump)
@@ -103,7 +136,7 @@ class Life:
         # With the wall clock, a busy computer is not the program's fault.
         slack_s = 0.0 if home.virtual else SLACK_S
         self.uarts = {n: UartLine(device, slack_s) for n, device in world.uarts.items()}
-        self.station = Station(world.wifi, home.after, dead_air=home.virtual, network=world.network)
+        self.station = Station(world.wifi, home.at, world.network)
 
     # Time
 
@@ -129,13 +162,16 @@ class Life:
         """Switch on; does nothing when it is on."""
         if self.powered:
             return
+        if not self.serial.port:
+            raise BenchError(f"{self.settings.name}: its cable is out")
         self.powered = True
         self.serial.power_on()
         self.boot_us = self.now_us()
         self.set_rtc(0, self.boot_us)
         for part in self.world.plugged():
             self.supply(part, True)
-        self._boot(PWRON_RESET)
+        if not self.held:
+            self._boot(PWRON_RESET)
 
     def power_off(self, why: str = "off") -> None:
         """Switch off, at once."""
@@ -146,9 +182,51 @@ class Life:
                 line.supply(False, self.now_us())
             self.home.changed(self)
 
+    def cable(self, plugged: bool) -> str:
+        """Put the cable in, which powers it, or pull it; return the port."""
+        if plugged:
+            self.serial.plug()
+            self.power_on()
+        else:
+            self.power_off("unplugged")
+            self.serial.unplug()
+            if self._network_port is not None:
+                self._network_port.close()
+                self._network_port = self.serial.heard = None
+        return self.serial.port
+
+    def rfc2217(self) -> str:
+        """Return the URL of its serial line; empty while the cable is out."""
+        if self._network_port is None and self.serial.port:
+            self._network_port = Rfc2217Port(
+                self.home.selector, self._lines, self.serial.type, self.serial.forget
+            )
+            self.serial.heard = self._network_port.show
+        return self._network_port.url if self._network_port is not None else ""
+
+    def hold(self) -> None:
+        """The reset line is low: nothing runs."""
+        if not self.held:
+            self.held = True
+            if self.powered:
+                self._end("reset line", drain=True)
+                self.serial.forget()
+                self.home.changed(self)
+
+    def release(self, loader: bool = False) -> None:
+        """The reset line is high again; `loader`: with GPIO0 low."""
+        del loader
+        if self.held:
+            self.held = False
+            if self.powered:
+                self.boot_us = self.now_us()
+                self.set_rtc(0, self.boot_us)
+                self._boot(PWRON_RESET)
+                self.home.changed(self)
+
     def restart(self, cause: int, why: str, world_us: int | None = None) -> None:
         """Reset: end the process and boot again (or stay off, when asked not to restart)."""
-        if not self.powered:
+        if not self.powered or self.held:
             return
         self._end(why, drain=True, at_us=world_us)
         if cause == PWRON_RESET:
@@ -183,6 +261,8 @@ class Life:
         self.last_us = world_us
         self.serial.drain()
         self._kill()
+        for link in self.sockets.values():
+            link.close(world_us)
         self._release(world_us)
         self._again()
 
@@ -201,13 +281,15 @@ class Life:
         self.power_off()
         for source in self.sources.values():
             source.close()
+        if self._network_port is not None:
+            self._network_port.close()
         self.serial.close()
 
     def _boot(self, cause: int, raw: bool = False) -> None:
         self.cause = cause
         self.boots += 1
         self.bites_s = 0.0
-        self.waiting_us = None
+        self.wait = None
         self.pwm.clear()
         self.pins.clear()
         for part in self.world.lines:
@@ -264,12 +346,13 @@ class Life:
 
     def _release(self, at_us: int | None = None) -> None:
         self.station.reset()
+        self.sockets.clear()
         for source in self.sources.values():
             source.stop()
         for uart in self.uarts.values():
             uart.close(self.now_us() if at_us is None else at_us)
         self.bites_s = 0.0
-        self.waiting_us = None
+        self.wait = None
         self.serial.hang_up()
         if self._wire is not None:
             self.home.selector.unregister(self._wire)
@@ -295,6 +378,12 @@ class Life:
         """Send to the board's serial line as if somebody typed."""
         if self.powered:
             self.serial.type(data)
+
+    def note(self, us: int, kind: str, pin: int, value: int) -> None:
+        """Note what a pin did."""
+        entry = us, kind, pin, value
+        self.trace.append(entry)
+        self.digest.update(repr(entry).encode())
 
     # The wire and the lines of the parts
 
@@ -349,6 +438,8 @@ class Life:
             part.pass_time(now_us / 1e6)
         for name, source in self.sources.items():
             source.held = self.world.held(name)
+        self._moved = True
+        self._generation = self._generation + 1 & 0xFFFFFFFF
 
     def uart_moved(self, number: int) -> None:
         """With the wall clock: tell the board what can be read, and look again in time."""
@@ -373,10 +464,40 @@ class Life:
         self.uarts[number].advance(self.now_us())
         self.uart_moved(number)
 
+    # The virtual clock
+
+    @property
+    def idle(self) -> bool:
+        """Whether it takes no part in the course of time."""
+        return not self.powered or self.held or self.serial.at_prompt
+
+    def asks_us(self) -> int | None:
+        """When it wants to go on; None: it is computing."""
+        wait = self.wait
+        if wait is None or not wait.once:
+            return None if wait is None else wait.until_us
+        if self._moved:
+            return wait.now_us
+        if self._news_us is not None and self._news_us < wait.until_us:
+            return max(wait.now_us, self._news_us)
+        return wait.until_us
+
+    def news(self, us: int) -> None:
+        """Something comes to the board at a time."""
+        if self._news_us is None:
+            self._news_us = us
+
     def grant(self, until_us: int) -> None:
-        """Answer a board that waits on the virtual clock: how far it may go, how its world is."""
+        """Answer a board that waits: how far it may go, what comes first, how its world is."""
+        since_us = self.home.virtual_us if self.wait is None else self.wait.now_us
+        self.wait = self._news_us = None
+        self._moved = False
+        times = [link.next_us(since_us) for link in self.sockets.values()]
+        coming_us = min((us for us in times if us is not None), default=None)
+        coming = -1 if coming_us is None else self.ticks_us(coming_us)
         held = [self.world.held(name) for name in STREAMS]
-        self.reply(struct.pack("<q2h", self.ticks_us(until_us), *held))
+        at = self.ticks_us(until_us)
+        self.reply(struct.pack("<2qI2h", at, coming, self._generation, *held))
 
     def i2s_open(self, number: int, rate_hz: int, ring_frames: int, channels: int) -> int:
         """The board opens a receiver: 0: it has none such, 1: well, 2: not at that rate."""
@@ -408,11 +529,13 @@ class Life:
             "mac": settings.unique_id.hex(),
             "ip": f"10.20.{settings.unique_id[-2]}.{settings.unique_id[-1]}",
             "cause": self.cause,
+            "boots": self.boots,
             "raw": self.raw_boot,
             "ticks_us": settings.ticks_base_ms * 1000,
             "rtc_us": self._rtc_us + self.boot_us - self._rtc_at_us,
             "relay_port": self.home.relay.port,
             "relay_key": self.station.key.hex(),
+            "latency_us": LATENCY_US,
             "sources": [
                 self.world.sound_hz if self.world.sound is not None else 0,
                 self.world.doppler_hz,

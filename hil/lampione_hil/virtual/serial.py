@@ -35,19 +35,44 @@ class SerialLine:
         self._in = bytearray()  # from the host, until the board can take it
         self._out = bytearray()  # to the host, until it takes it
         self._taken_s = 0.0  # when it last took something
+        self.heard: Callable[[bytes], None] | None = None  # who else is shown all that is printed
+        self._host = self._host_slave = -1
+        self.port = ""
+        self.plug()
+
+    def plug(self) -> None:
+        """The cable is in: there is a port."""
+        if self._host >= 0:
+            return
         # The slave side stays open here: otherwise each leaving mpremote would hang the line up.
         self._host, self._host_slave = pty.openpty()
         self.port = os.ttyname(self._host_slave)
         tty.setraw(self._host_slave, termios.TCSANOW)
         os.set_blocking(self._host, False)
-        selector.register(self._host, selectors.EVENT_READ, self._host_ready)
+        self._selector.register(self._host, selectors.EVENT_READ, self._host_ready)
+
+    def unplug(self) -> None:
+        """The cable is out: the port is gone, also for whoever has it open."""
+        if self._host >= 0:
+            self._selector.unregister(self._host)
+            os.close(self._host)
+            os.close(self._host_slave)
+            self._host = self._host_slave = -1
+            self.port = ""
+            self.forget()
+            self._out.clear()
 
     def power_on(self) -> None:
         """Forget what was said before."""
         self.console.power_on()
         self._in.clear()
         self._out.clear()
-        termios.tcflush(self._host_slave, termios.TCIOFLUSH)
+        if self._host >= 0:
+            termios.tcflush(self._host_slave, termios.TCIOFLUSH)
+
+    def forget(self) -> None:
+        """Drop what was typed and not taken."""
+        self._in.clear()
 
     def open(self) -> int:
         """Make the terminal of a new boot; return its slave side, which is the caller's to close.
@@ -78,9 +103,7 @@ class SerialLine:
     def close(self) -> None:
         """End the port too."""
         self.hang_up()
-        self._selector.unregister(self._host)
-        os.close(self._host)
-        os.close(self._host_slave)
+        self.unplug()
 
     def ready(self, *, raw: bool) -> None:
         """The board takes input now; `raw`: first of all, back into the raw REPL."""
@@ -109,6 +132,8 @@ class SerialLine:
             if self.at_prompt and not self._open:
                 self._open = True
                 self._push()
+        if self.heard is not None:
+            self.heard(data)
         now = time.monotonic()
         if not self._out:
             self._taken_s = now
@@ -137,6 +162,9 @@ class SerialLine:
             self._pour()
 
     def _pour(self) -> None:
+        if self._host < 0:
+            self._out.clear()
+            return
         with contextlib.suppress(OSError):
             del self._out[: os.write(self._host, self._out[:4096])]
             self._taken_s = time.monotonic()

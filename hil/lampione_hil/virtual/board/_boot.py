@@ -20,6 +20,9 @@ def _start():
         import _vselect
 
         sys.modules["select"] = _vselect
+        import _chance
+
+        sys.modules["os"] = _chance
 
     import _tasks
 
@@ -42,7 +45,7 @@ def _start():
         vfs.mount(vfs.VfsLfs2(flash), "/")
     sys.path[:] = ["", ".frozen", "/lib"]
     sys.argv[:] = []
-    for name in ("_flash", "_vtime", "_vselect", "_tasks"):
+    for name in ("_flash", "_vtime", "_vselect", "_tasks", "_chance"):
         sys.modules.pop(name, None)
     gc.collect()
     _wire.tell(b"Y")

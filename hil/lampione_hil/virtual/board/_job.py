@@ -33,8 +33,9 @@ def _job():
             folder += "/" + part
             try:
                 os.mkdir(folder)
-            except OSError:
-                pass
+            except OSError as error:
+                if error.errno != 17:  # EEXIST
+                    raise
         with open(path, "wb") as file:
             while size:
                 chunk = asked.read(min(size, 4096))

@@ -32,7 +32,7 @@ class Pin:
 
     def value(self, level=None):
         if level is None:
-            return ask(b"g%d" % self.id, 1)[0]
+            return ask(b"g%d,%d" % (self.id, time.uptime_us()), 1)[0]
         tell(b"p%d,%d,%d" % (self.id, 1 if level else 0, time.uptime_us()))
 
     __call__ = value

@@ -6,7 +6,7 @@ know beforehand, because a packet socket would cut a longer one without a word.
 
 FLASH, WIRE, CONTROL, SOUND, DOPPLER = 3, 4, 5, 6, 7
 UART0, I2S0 = 10, 20
-GRANT = 12  # bytes of a grant of virtual time
+GRANT = 24  # bytes of a grant of virtual time
 
 _wire = open(WIRE, "r+b")
 native = {}  # the interpreter's own modules that a simulated one stands in front of
