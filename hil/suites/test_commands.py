@@ -107,9 +107,7 @@ def test_forged(made: Any, clock: Clock, uplink: Uplink, measure: Measure) -> No
     [{"level": 50}, {"level": None, "for_s": 60}, {"level": 50, "for_s": 0}],
     ids=["no end", "no level", "an end at once"],
 )
-def test_out_of_range(
-    values: dict[str, Any], made: Any, uplink: Uplink, measure: Measure
-) -> None:
+def test_out_of_range(values: dict[str, Any], made: Any, uplink: Uplink, measure: Measure) -> None:
     """An override without an end would outlive its reason: there is none."""
     said = uplink.outcome(made, uplink.send(made, OPS["level"], **values), REFUSED)
     reason = REFUSALS["out of range"]

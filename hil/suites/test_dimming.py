@@ -99,6 +99,4 @@ def test_dali_curve(
         uplink.outcome(made, uplink.send(made, OPS["level"], level=level, for_s=HOUR_S))
         clock.run_for(3)
         light = 100 * world.call("dali.gear", "lit")
-        measure(
-            f"light at {level} %", light, low=level * 0.985, high=level * 1.015, unit="%"
-        )
+        measure(f"light at {level} %", light, low=level * 0.985, high=level * 1.015, unit="%")

@@ -86,9 +86,7 @@ def test_emergency_is_full_light(made: Any, clock: Clock, uplink: Uplink, measur
 
 
 @pytest.mark.needs("pwm", "trace", "uplink", "power")
-def test_locked_lamp_stays_dark(
-    made: Any, clock: Clock, uplink: Uplink, measure: Measure
-) -> None:
+def test_locked_lamp_stays_dark(made: Any, clock: Clock, uplink: Uplink, measure: Measure) -> None:
     """Who works on a lamp is not lit by a power cut, nor by anybody's command."""
     uplink.outcome(made, uplink.send(made, OPS["maintenance"], for_s=3600))
     measure("output", percent(made), low=0, high=0, unit="%")
@@ -124,9 +122,7 @@ def test_a_module_that_does_not_load(
     """Of a flash that has lost a module: light first."""
     path = f"/lib/lampione_node/{module}.mpy"
     assert path in firmware_tree
-    made = node(
-        parts=PARTS, lamp={"design_percent": DESIGN}, files={path: b"M\0\0\0"}, start=False
-    )
+    made = node(parts=PARTS, lamp={"design_percent": DESIGN}, files={path: b"M\0\0\0"}, start=False)
     made.power_on()
     clock.run_for(10)
     design(measure, made, "without it")

@@ -13,10 +13,10 @@ import pytest
 from lampione_hil.testing.clock import Clock
 from lampione_hil.testing.measuring import Measure
 from lampione_hil.testing.node import Nodes
+from lampione_hil.testing.parts import SOUND, reports, value
 from lampione_hil.testing.uplink import Uplink
 from lampione_hil.virtual import World
 from lampione_hil.virtual.sound import SAMPLE_HZ, Floats, Street, rms_for
-from lampione_hil.testing.parts import SOUND, reports, value
 
 # IEC 61672-1:2013 table 3: n of the exact frequency 10^(n/10) Hz, A-weighting in dB, and how much
 # class 1 allows above and below (None: any amount).
@@ -86,7 +86,9 @@ class Tones(Street):
         return np.concatenate(found)
 
 
-def heard(steps: Sequence[tuple[float, float, int]], made: Any, clock: Clock, uplink: Uplink) -> Any:
+def heard(
+    steps: Sequence[tuple[float, float, int]], made: Any, clock: Clock, uplink: Uplink
+) -> Any:
     """Return for each tone the reports of its seconds."""
     clock.run_for(STEP_S * len(steps) + 2)
     found = {report["start"]: report for report in reports(uplink, made)}
@@ -114,9 +116,7 @@ def listening(node: Nodes) -> Any:
 
 @pytest.mark.needs("world", "microphone", "uplink")
 @pytest.mark.parametrize("steps", [WEIGHTING], ids=["table 3"])
-def test_weighting(
-    steps: Any, node: Nodes, clock: Clock, uplink: Uplink, measure: Measure
-) -> None:
+def test_weighting(steps: Any, node: Nodes, clock: Clock, uplink: Uplink, measure: Measure) -> None:
     """IEC 61672-1:2013 table 3: A-weighting at the exact frequencies, with class 1's tolerances."""
     found = heard(steps, listening(node), clock, uplink)
     levels = [value(tone[1], "laeq") for tone in found]
@@ -134,9 +134,7 @@ def test_weighting(
 
 @pytest.mark.needs("world", "microphone", "uplink")
 @pytest.mark.parametrize("steps", [LEVELS], ids=["30 to 110 dB"])
-def test_linearity(
-    steps: Any, node: Nodes, clock: Clock, uplink: Uplink, measure: Measure
-) -> None:
+def test_linearity(steps: Any, node: Nodes, clock: Clock, uplink: Uplink, measure: Measure) -> None:
     """The level of a 1 kHz tone within 0.2 dB from 30 to 110 dB, tighter than class 1's level
     linearity (IEC 61672-1:2013, 5.6)."""
     for (_, level, _), tone in zip(

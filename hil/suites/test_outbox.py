@@ -58,7 +58,9 @@ def test_not_acknowledged(node: Nodes, clock: Clock, uplink: Uplink, measure: Me
     clock.run_for(300)
     told = {identity: n for identity, n in uplink.copies(made).items()}
     clock.run_for(600)
-    again = sum(n - told[identity] for identity, n in uplink.copies(made).items() if identity in told)
+    again = sum(
+        n - told[identity] for identity, n in uplink.copies(made).items() if identity in told
+    )
     measure("copies once acknowledged", again, low=0, high=0)
     assert uplink.errors == []
 

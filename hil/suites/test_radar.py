@@ -12,21 +12,23 @@ import pytest
 from lampione_hil.testing.clock import Clock
 from lampione_hil.testing.measuring import Measure
 from lampione_hil.testing.node import Nodes
+from lampione_hil.testing.parts import DOPPLER, RADAR, reports, value
 from lampione_hil.testing.uplink import Uplink
 from lampione_hil.virtual import World
+from lampione_hil.virtual.convoy import AT_S, Convoy
 from lampione_hil.virtual.devices.ld2415h import Ld2415h
 from lampione_hil.virtual.devices.ops243 import Ops243
 from lampione_hil.virtual.doppler import DopplerLoop, DopplerSignal
 from lampione_hil.virtual.movers import HEIGHT_M, REFERENCE_M
 from lampione_hil.virtual.traffic import FAR_M
-from lampione_hil.virtual.convoy import AT_S, Convoy
-from lampione_hil.testing.parts import DOPPLER, RADAR, reports, value
 
 # As whoever mounts it sets it: the angle to the section 15 m before the pole, in the farther lane.
 AWAY_DEG = round(math.degrees(math.atan(math.hypot(FAR_M, HEIGHT_M) / REFERENCE_M)))
 SPEEDS = (25, 40, 50, 70, 90)
 STREET = Convoy(
-    3, offset_m=0.0, minutes=tuple((float(kmh), toward) for toward in (True, False) for kmh in SPEEDS)
+    3,
+    offset_m=0.0,
+    minutes=tuple((float(kmh), toward) for toward in (True, False) for kmh in SPEEDS),
 )
 RADARS: dict[str, tuple[dict[str, int | str], Callable[[], World], float]] = {
     # name: settings, world, tolerance in km/h beside 2 %: a line's resolution and rounding

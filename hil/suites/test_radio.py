@@ -39,7 +39,9 @@ def test_lost_and_back(
         if seconds < 60:  # connections stall, and go on
             clock.run_for(60)
             continue
-        measure(f"back after {seconds} s", back(clock, uplink, made, outage - 1), high=120, unit="s")
+        measure(
+            f"back after {seconds} s", back(clock, uplink, made, outage - 1), high=120, unit="s"
+        )
     clock.run_for(90)
     told = reports(uplink, made)
     ends = [report["start"] + report["duration_s"] for report in told]

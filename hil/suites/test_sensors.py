@@ -9,11 +9,23 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
+from lampione_hil.board import BenchError
 from lampione_hil.testing.clock import Clock
 from lampione_hil.testing.measuring import Measure
 from lampione_hil.testing.node import Nodes
+from lampione_hil.testing.parts import (
+    DOPPLER,
+    I2C,
+    LAMP,
+    RADAR,
+    SENSORS,
+    SERIAL,
+    SOUND,
+    reports,
+    states,
+    value,
+)
 from lampione_hil.testing.uplink import Uplink
-from lampione_hil.board import BenchError
 from lampione_hil.virtual import SteadyAir, Tone, World, WorldControl
 from lampione_hil.virtual.devices.ads1115 import Ads1115
 from lampione_hil.virtual.devices.bme280 import Bme280
@@ -30,18 +42,6 @@ from lampione_hil.virtual.doppler import DopplerLoop, DopplerSignal
 from lampione_hil.virtual.dust import Dust
 from lampione_hil.virtual.traffic import TrafficStreet
 from lampione_protocol import names, schema
-from lampione_hil.testing.parts import (
-    DOPPLER,
-    I2C,
-    LAMP,
-    RADAR,
-    SENSORS,
-    SERIAL,
-    SOUND,
-    reports,
-    states,
-    value,
-)
 
 Reports = list[dict[str, Any]]
 INTERVAL_S = 5
@@ -236,9 +236,7 @@ CASES = (
         "doppler",
         "radar",
         {"radar": DOPPLER},
-        lambda: World(
-            street=None, air=None, doppler=DopplerLoop(DopplerSignal(_street()), 0, 20)
-        ),
+        lambda: World(street=None, air=None, doppler=DopplerLoop(DopplerSignal(_street()), 0, 20)),
         {},
         30,
         15,

@@ -16,7 +16,8 @@ NOTICED_S = 2 * BITES_S
 HANGS_S = 60
 
 # All of the program stands still.
-BLOCKED = b"""
+BLOCKED = (
+    b"""
 import asyncio, time
 async def block():
     await asyncio.sleep(%d)
@@ -25,7 +26,9 @@ async def block():
 asyncio.create_task(block())
 from lampione_node import app
 app.main()
-""" % HANGS_S
+"""
+    % HANGS_S
+)
 # One task, the only one that sleeps for 10 s, waits for what never comes; the others go on.
 HANGING = b"""
 import asyncio, time
@@ -41,9 +44,7 @@ app.main()
 
 
 @pytest.mark.needs("exits", "world", "pwm")
-def test_fed_while_all_is_well(
-    node: Nodes, clock: Clock, uplink: Uplink, measure: Measure
-) -> None:
+def test_fed_while_all_is_well(node: Nodes, clock: Clock, uplink: Uplink, measure: Measure) -> None:
     """A whole lamppost with everything in order runs on: no reset in twenty minutes."""
     made = node(parts=PARTS)
     clock.run_for(1200)

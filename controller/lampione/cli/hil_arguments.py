@@ -18,8 +18,8 @@ exit codes of a run:
 """
 
 
-def add(commands: Any, common: argparse.ArgumentParser) -> None:
-    """Add the command and its own to `commands`, see `parser`."""
+def add(commands: Any, common: argparse.ArgumentParser, group: Any) -> None:
+    """Add `hil` to the commands; `group` makes those inside it. See `parser`."""
     hil = commands.add(
         "hil",
         _HANDLERS + "run",
@@ -28,7 +28,7 @@ def add(commands: Any, common: argparse.ArgumentParser) -> None:
         "  lampione hil run --rig bench.toml --smoke\n"
         "  lampione hil doctor --rig bench.toml   is this bench sound?\n",
     )
-    actions = type(commands)(hil, "action", common)
+    actions = group(hil, "action", common)
     actions._sub.required = True
 
     run = actions.add(
@@ -63,6 +63,51 @@ def add(commands: Any, common: argparse.ArgumentParser) -> None:
         metavar="N",
         help="boards at a time (default: those of the rig, one a core at most)",
     )
+
+    listed = actions.add(
+        "list",
+        _HANDLERS + "tests",
+        "list the tests, what they need, and what the rig lacks for them",
+        "  lampione hil list\n"
+        "  lampione hil list --rig bench.toml --smoke\n"
+        "  lampione hil list --json | jq -r 'select(.lacks!=\"\").test'\n",
+    )
+    _rig(listed)
+    _suites(listed)
+
+    doctor = actions.add(
+        "doctor",
+        _HANDLERS + "examine",
+        "look whether a bench is sound, and make the key that it signs with",
+        "  lampione hil doctor                    does power really cut, does reset reset?\n"
+        "  lampione hil doctor --rig bench.toml\n\n"
+        "What it finds goes into the reports of the next 30 days; without it, or when it found\n"
+        "something bad, no verdict is a pass. Exit code 1: the bench is not sound.\n",
+    )
+    _rig(doctor)
+
+    verify = actions.add(
+        "verify",
+        _HANDLERS + "verify",
+        "say whether a conformance record is as it was signed, and by whom",
+        "  lampione hil verify hil-reports/2026-05-04-101112\n"
+        "  lampione hil verify record.json --key 'a1b2 c3d4 …'\n\n"
+        "Exit code 1: it is not what was signed, or not by that key.\n",
+    )
+    verify.add_argument("file", type=Path, metavar="FILE", help="a record, or the folder of a run")
+    verify.add_argument("--key", metavar="FINGERPRINT", help="of the bench that you trust")
+
+    compare = actions.add(
+        "compare",
+        _HANDLERS + "differ",
+        "say what moved between two records, beyond noise",
+        "  lampione hil compare hil-reports/A hil-reports/B\n"
+        "  lampione hil compare old.json new.json --json | jq .moved\n\n"
+        "Repeated measurements (run --count 3) give the noise; without them a tenth of the\n"
+        "limits' width counts as moved. Exit code 0: nothing moved; 1: something did.\n",
+    )
+    compare.add_argument("before", type=Path, metavar="A", help="a record, or the folder of a run")
+    compare.add_argument("after", type=Path, metavar="B", help="the same")
 
 
 def _rig(command: argparse.ArgumentParser) -> None:

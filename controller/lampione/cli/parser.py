@@ -97,8 +97,8 @@ def build() -> argparse.ArgumentParser:
     _reading(commands)
     _sending(commands, common)
     _lighting(commands, common)
-    hil_arguments.add(commands, common)
     board_arguments.add(commands, common, _Commands)
+    hil_arguments.add(commands, common, _Commands)
     return parser
 
 

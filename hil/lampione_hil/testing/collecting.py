@@ -1,10 +1,11 @@
 """What marks and names say of a test."""
 
 import re
+from typing import Any
 
 import pytest
 
-from lampione_hil.testing.rig import RigFile
+from lampione_hil.testing.rig import RigFile, lacks
 
 _TURN = re.compile(r"-?turn(\d+)\]$")
 
@@ -27,6 +28,21 @@ def needed(item: pytest.Item) -> list[str]:
     """Return the capabilities that all its marks name, sorted."""
     marks = item.iter_markers("needs")
     return sorted({str(name) for mark in marks for name in mark.args})
+
+
+def about(item: pytest.Item, rig: RigFile) -> dict[str, Any]:
+    """Return what a list of tests says of one."""
+    clock = item.get_closest_marker("clock")
+    text = str(getattr(getattr(item, "obj", None), "__doc__", "") or "")
+    return {
+        "test": base_name(item.nodeid),
+        "about": text.strip().split("\n")[0],
+        "needs": needed(item),
+        "clock": str(clock.args[0]) if clock and clock.args else "virtual",
+        "smoke": item.get_closest_marker("smoke") is not None,
+        "flaky": flaky_reason(item, rig),
+        "lacks": lacks(rig, needed(item)),
+    }
 
 
 def flaky_reason(item: pytest.Item, rig: RigFile) -> str:

@@ -19,11 +19,16 @@ from types import FrameType
 from typing import Any
 
 from lampione_hil.board import BenchError
+from lampione_hil.testing import record
 from lampione_hil.testing import rig as rigs
 
 INI = Path(__file__).with_name("pytest.ini")
 LOOK_S = 0.1
 END_S = 60.0  # for boards to be switched off
+
+
+class SuiteError(BenchError):
+    """A suite, or what was asked of pytest, is wrong; the text says where."""
 
 
 @dataclass(frozen=True)
@@ -137,6 +142,10 @@ class Run:
                             at += len(line)
                             yield json.loads(line)
 
+    def lines(self) -> list[dict[str, Any]]:
+        """Return what has been found out so far."""
+        return record.lines(self._results)
+
     @property
     def code(self) -> int | None:
         """pytest's exit code."""
@@ -146,6 +155,13 @@ class Run:
     def log(self) -> str:
         """What pytest printed."""
         return (self.folder / "pytest.log").read_text("utf-8", "replace")
+
+    @property
+    def complaint(self) -> str:
+        """The line of the log that says why pytest did not run anything."""
+        lines = [line for line in self.log.splitlines() if line.strip()]
+        said = [line.removeprefix("ERROR: ") for line in lines if line.startswith("ERROR: ")]
+        return (said or lines or ["pytest said nothing"])[0 if said else -1]
 
     def interrupt(self) -> None:
         """End it in good order."""
@@ -182,3 +198,22 @@ class Run:
             if self._process.poll() is None:
                 self._process.kill()
                 self._process.wait()
+
+
+def is_part(order: Order) -> bool:
+    """Say whether an order names some of our suites, and not all."""
+    ours = suites().resolve()
+    asked = [path.resolve() for path in order.suites]
+    return bool(asked) and ours not in asked and any(ours in path.parents for path in asked)
+
+
+def listed(order: Order, folder: Path) -> list[dict[str, Any]]:
+    """Return the tests of an order, with what each needs and lacks. Raises BenchError."""
+    going = Run(order, folder, "--collect-only", "-q", "-n", "0")
+    found = list(going.follow())
+    wrong = [line for line in found if line["kind"] == "suite error"]
+    if wrong:
+        raise SuiteError("\n".join(f"{line['where']}: {line['why']}" for line in wrong))
+    if going.code not in (0, 5):
+        raise SuiteError(going.complaint)
+    return [line for line in found if line["kind"] == "item"]

@@ -1,5 +1,6 @@
 """Real boards of a rig, through `lampione_hil.real`, which is loaded only when there are any."""
 
+from pathlib import Path
 from typing import Any
 
 from lampione_hil.board import BenchError
@@ -36,3 +37,15 @@ def all_off(rig: Rig) -> list[str]:
         finally:
             lock.release()
     return wrong
+
+
+def all_off_now(file: RigFile) -> list[str]:
+    """Switch off what a run that is over, in whatever way, has left on; say what went wrong."""
+    return all_off(Rig(file, Path()))
+
+
+def checks(rig: RigFile) -> Any:
+    """Yield what the doctor finds of the real boards, one after the other."""
+    from lampione_hil.real import doctor
+
+    return doctor.checks(rig)

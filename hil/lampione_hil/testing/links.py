@@ -96,9 +96,10 @@ class MqttLink:
             CallbackAPIVersion.VERSION2, client_id="lampione-hil", clean_session=False
         )
         self._client.reconnect_delay_set(1, 1)
-        self._client.on_message = lambda _c, _d, m: self._come.put((m.topic, bytes(m.payload)))
-        self._client.on_connect = lambda c, *_: c.subscribe([(topic, 1) for topic in topics])
-        self._client.on_subscribe = lambda *_: self._ready.set()
+        self._topics = [(topic, 1) for topic in topics]
+        self._client.on_message = self._on_message
+        self._client.on_connect = self._on_connect
+        self._client.on_subscribe = self._on_subscribe
         try:
             self._client.connect(host, port)
         except OSError as error:
@@ -107,6 +108,15 @@ class MqttLink:
         if not self._ready.wait(START_S):
             self.close()
             raise BenchError(f"the broker at {host}:{port} does not answer: look at its log")
+
+    def _on_message(self, _client: Any, _data: Any, message: mqtt.MQTTMessage) -> None:
+        self._come.put((message.topic, bytes(message.payload)))
+
+    def _on_connect(self, client: mqtt.Client, *_: Any) -> None:
+        client.subscribe(self._topics)
+
+    def _on_subscribe(self, *_: Any) -> None:
+        self._ready.set()
 
     def publish(self, topic: str, payload: bytes) -> None:
         """See Link."""

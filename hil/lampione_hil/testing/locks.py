@@ -38,6 +38,8 @@ class Lock:
 
     def take(self, why: str) -> bool:
         """Take it if it is free; say whether it was. `why`: told to whoever comes after."""
+        if self._lock.is_locked:  # by ourselves: it would let us in again
+            return False
         try:
             self._lock.acquire(timeout=0)
         except Timeout:

@@ -17,7 +17,7 @@ import pytest
 from lampione_hil.board import BenchError, BoardTimeoutError
 from lampione_hil.testing import rig as rigs
 from lampione_hil.testing.clock import Clock
-from lampione_hil.testing.collecting import base_name, flaky_reason, needed
+from lampione_hil.testing.collecting import about, base_name, flaky_reason, needed
 from lampione_hil.testing.links import HubLink, MqttLink, loopback
 from lampione_hil.testing.measuring import Measure
 from lampione_hil.testing.node import Nodes, compiled, firmware_id
@@ -107,7 +107,7 @@ def _is_worker(config: pytest.Config) -> bool:
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Run every test --count times."""
-    count = metafunc.config.getoption("--count")
+    count = int(metafunc.config.getoption("--count") or 1)
     if count > 1:
         metafunc.fixturenames.append("_turn")
         metafunc.parametrize(
@@ -137,9 +137,14 @@ def pytest_deselected(items: list[pytest.Item]) -> None:
 
 def pytest_collection_finish(session: pytest.Session) -> None:
     """Tell what will run."""
-    results = session.config.stash.get(_RESULTS, None)
-    if results is not None and session.items:
-        results.collected([item.nodeid for item in session.items])
+    config = session.config
+    results = config.stash.get(_RESULTS, None)
+    if results is None or not session.items:
+        return
+    results.collected([item.nodeid for item in session.items])
+    if config.option.collectonly:
+        for item in session.items:
+            results.add("item", **about(item, config.stash[_RIG].file))
 
 
 # Running
@@ -162,7 +167,7 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
     result = yield
     measure = item.stash.get(_MEASURE, None)
     if measure is not None and measure.outside:
-        pytest.fail("\n".join(["outside the limits:", *map(str, measure.outside)]), pytrace=False)
+        pytest.fail(f"outside the limits: {'; '.join(map(str, measure.outside))}", pytrace=False)
     return result
 
 

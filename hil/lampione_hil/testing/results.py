@@ -1,9 +1,11 @@
 """results.jsonl: what a run finds out, a JSON object a line, as it comes."""
 
 import datetime
+import importlib.metadata
 import json
 import os
 import platform
+import re
 import subprocess
 import time
 from pathlib import Path
@@ -13,6 +15,8 @@ import pytest
 
 from lampione_hil.testing.collecting import base_name, turn_of
 from lampione_hil.testing.rig import RigFile
+
+_WORKER = re.compile(r"^\[gw\d+\] .*\n?", re.MULTILINE)  # pytest-xdist says who it was
 
 
 class Results:
@@ -49,6 +53,7 @@ class Results:
             firmware_id=firmware,
             firmware_folder=None if folder is None else str(folder.resolve()),
             revision=revision(folder or Path(__file__).parent),
+            lampione=_version(),
             micropython=micropython(),
             python=platform.python_version(),
             system=f"{platform.system()} {platform.machine()}",
@@ -57,6 +62,12 @@ class Results:
             smoke=bool(config.getoption("--smoke")),
             count=config.getoption("--count"),
         )
+
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        """Write which suite cannot be read, and why."""
+        if report.failed:
+            why = _WORKER.sub("", report.longreprtext).strip()
+            self.add("suite error", where=report.nodeid, why=_last_line(why), details=why[-20_000:])
 
     def collected(self, ids: list[str]) -> None:
         """Write what will run; once, whoever tells it first."""
@@ -97,7 +108,7 @@ class Results:
                 test[key] = told[key]
         died = report.when not in ("setup", "call", "teardown")  # pytest-xdist's word for it
         if report.failed:
-            why = report.longreprtext.strip()
+            why = _WORKER.sub("", report.longreprtext).strip()
             test["outcome"] = "broken" if told.get("broken") or died else "fail"
             test["why"] = test["why"] or _last_line(why)
             test["details"] = "\n\n".join(filter(None, [test["details"], why]))[-20_000:]
@@ -131,6 +142,13 @@ def revision(folder: Path) -> str:
     except OSError:  # no git
         return ""
     return found + ("+" if changed else "")
+
+
+def _version() -> str:
+    try:
+        return importlib.metadata.version("lampione")
+    except importlib.metadata.PackageNotFoundError:
+        return ""
 
 
 def micropython() -> str:

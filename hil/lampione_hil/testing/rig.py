@@ -11,6 +11,8 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from lampione_hil.board import BenchError
+from lampione_hil.real.outside import Hook
+from lampione_hil.real.power import NoSwitch, Power
 
 Name = Annotated[str, Field(pattern=r"^[a-z0-9](?:[a-z0-9-]{0,22}[a-z0-9])?$")]
 Text = Annotated[str, Field(min_length=1, max_length=200)]
@@ -30,39 +32,6 @@ class Table(BaseModel):
     """A table of the file: nothing in it is ignored."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Power(Table):
-    """What switches a board's supply.
-
-    kind: none, uhubctl (hub, port), relay (device on a serial line, channel), tasmota (broker,
-        topic), command (on, off: what to run), virtual (of a virtual board).
-    off_s: how long off is off; capacitors hold a board up for a second.
-    """
-
-    kind: Literal["none", "uhubctl", "relay", "tasmota", "command", "virtual"] = "none"
-    hub: Text | None = None
-    port: int | None = Field(default=None, ge=1, le=64)
-    device: Text | None = None
-    channel: int = Field(default=1, ge=1, le=64)
-    broker: Text | None = None
-    topic: Text | None = None
-    on: Text | None = None
-    off: Text | None = None
-    off_s: float = Field(default=2.0, ge=2.0, le=60.0)
-
-    @model_validator(mode="after")
-    def _complete(self) -> Self:
-        needed = {
-            "uhubctl": ("hub", "port"),
-            "relay": ("device",),
-            "tasmota": ("broker", "topic"),
-            "command": ("on", "off"),
-        }.get(self.kind, ())
-        missing = [name for name in needed if getattr(self, name) is None]
-        if missing:
-            raise ValueError(f'power kind "{self.kind}" needs {" and ".join(missing)}: add it')
-        return self
 
 
 class Instrument(Table):
@@ -101,7 +70,7 @@ class BoardTable(Table):
     serial_number: Text | None = None
     port: Text | None = None
     capabilities: frozenset[str] = frozenset()
-    power: Power = Power()
+    power: Power = NoSwitch()
     instrument: Name | None = None
 
     @model_validator(mode="after")
@@ -135,15 +104,19 @@ class Flaky(Table):
 
 
 class RigFile(Table):
-    """A bench: its boards, its instruments, and what is known to be unreliable about it."""
+    """A bench: its boards, its instruments, and what is known to be unreliable about it.
+
+    hooks: programs to run before a run and after it, as to get a place from a labgrid.
+    """
 
     name: Name
     boards: tuple[BoardTable, ...] = Field(min_length=1, max_length=64)
     instruments: tuple[Instrument, ...] = ()
     network: Network | None = None
     flaky: tuple[Flaky, ...] = ()
+    hooks: tuple[Hook, ...] = ()
 
-    @field_validator("boards", "instruments", "flaky", mode="before")
+    @field_validator("boards", "instruments", "flaky", "hooks", mode="before")
     @classmethod
     def _listed(cls, value: Any) -> Any:
         if isinstance(value, dict):

@@ -164,7 +164,7 @@ class Stand:
         for table, board in self.taken:
             with contextlib.suppress(BenchError, OSError):
                 text = board.console().strip()[-1500:]
-                words.append(f"; the console of {table.name} ends with:\n{text}")
+                words.append(f"\nthe console of {table.name} ends with:\n{text}")
         return "".join(words)
 
     def close(self) -> None:
