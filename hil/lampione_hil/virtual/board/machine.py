@@ -117,7 +117,7 @@ class RTC:
         if data is None:
             kept = _ask(b"r", 2 + _RTC_BYTES)
             return bytes(kept[2 : 2 + kept[0] + 256 * kept[1]])
-        data = bytes(data)
+        data = bytes(data, "utf-8") if isinstance(data, str) else bytes(data)
         if len(data) > _RTC_BYTES:
             raise ValueError("buffer too long")
         _ask(b"m" + data, 1)
