@@ -167,6 +167,7 @@ def test_the_instruments_wires(board: VirtualBoard, instrument: VirtualBoard, lo
         check = found[f"wire of pin {pin}"]
         assert check.ok is good, check
         assert found["instrument measures drive"].ok is True
+        assert found["instrument measures what it plays"].ok is None
     assert "look at the wire between pin 11 and the instrument" in check.what_to_do
 
 

@@ -10,9 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from lampione_hil.testing.node import LAMP_PIN
+from lampione_hil.virtual import SteadyAir, VirtualBench, World
 from lampione_hil.virtual.offered import VARIABLE
 
 from tests.brokers import Broker
+from tests.hil import instrument_rig
 
 LAMPIONE = [sys.executable, "-m", "lampione"]
 
@@ -62,7 +65,11 @@ def rig(street: Street) -> Path:
     """A rig of one board: known by its serial number, its power switched by a command line."""
     (there,) = street.run("board", "list")
     words = " ".join([*LAMPIONE, "board", "power", there["name"]])
+    log = street.folder / "hooks"
+    log.unlink(missing_ok=True)
     street.rig.write_text(
+        f"hooks = [{{ before = ['sh', '-c', 'echo taken >> {log}'], "
+        f"after = ['sh', '-c', 'echo given back >> {log}'] }}]\n"
         'name = "bench"\n[[boards]]\nname = "post"\n'
         f'serial_number = "{there["serial_number"]}"\n'
         f'power = {{ kind = "command", on = "{words} on", off = "{words} off", off_s = 0.1 }}\n'
@@ -97,6 +104,7 @@ def test_suites_run_on_it(street: Street, rig: Path) -> None:
     }
     (there,) = street.run("board", "list")
     assert there["on"] is False, "a run leaves nothing on"
+    assert (street.folder / "hooks").read_text() == "taken\ngiven back\n"
 
 
 @pytest.mark.soak
@@ -108,3 +116,25 @@ def test_the_smoke_suite(street: Street, rig: Path, tmp_path: Path) -> None:
     assert found.pop("test_override_ends") == "skip"  # nothing measures its lamp
     assert len(found) >= 6
     assert set(found.values()) == {"pass"}
+
+
+@pytest.mark.soak
+def test_the_lamp_is_measured(tmp_path: Path) -> None:
+    """The dimming suite, with the lamp's pin at an instrument board."""
+    with VirtualBench() as bench, Broker("nats", tmp_path / "broker") as broker:
+        post = bench.board("post", world=World(street=None, air=SteadyAir()))
+        meter = instrument_rig.board(bench, "meter")
+        bench.wire(post, LAMP_PIN, meter, instrument_rig.PWM_IN)
+        post.power_on()
+        meter.power_on()
+        made = Street(tmp_path, tmp_path / "rig.toml")
+        made.rig.write_text(
+            'name = "wired"\n[[boards]]\nname = "post"\ninstrument = "meter"\n'
+            f'port = "{post.rfc2217}"\nwires = {{ pwm = {{ {LAMP_PIN} = 0 }} }}\n'
+            f'[[instruments]]\nname = "meter"\nport = "{meter.port}"\n'
+            f'[network]\nbroker = "127.0.0.1:{broker.port}"\nssid = "lampione"\n'
+        )
+        lines = made.hil("run", "-k", "every_level or logarithmic", code=5)
+    found = outcomes(lines)
+    assert found["test_every_level"] == "pass"
+    assert found["test_logarithmic_driver"] == "pass"

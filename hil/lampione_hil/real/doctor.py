@@ -184,9 +184,19 @@ def _wires(board: RealBoard) -> Iterator[Check]:
     instrument = board.instrument
     if instrument is None:
         return
-    for name, ok, said in instrument.checks():
-        todo = "" if ok is not False else "look at the instrument's own wires"
-        yield Check(f"instrument measures {name}", board.name, ok, said, todo)
+    apart = []
+    for name, verdict in instrument.checks():
+        if verdict == "not wired":
+            apart.append(name)
+            continue
+        good = verdict == "passed"
+        said = "what it plays" if good else "not what it plays"
+        todo = "" if good else "look at the instrument's own wires, and its settings' `check`"
+        yield Check(f"instrument measures {name}", board.name, good, said, todo)
+    if apart:
+        yield Check(
+            "instrument measures what it plays", board.name, None, f"not wired: {', '.join(apart)}"
+        )
     for pin in instrument.pwm_pins:
         measured = []
         for duty in _DUTIES:
