@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from lampione_hil.board import BenchError
+from lampione_hil.interpreter import NoInterpreterError
 from lampione_hil.testing import rig as rigs
 from lampione_hil.testing.clock import Clock
 from lampione_hil.testing.locks import LOOK_S, Lock, folder
@@ -32,7 +33,6 @@ class Rig:
     file: RigFile
     place: Path
     firmware: Path | None = None
-    only_free: bool = False
     _locks: dict[str, Lock] = field(default_factory=dict)
 
     @property
@@ -112,9 +112,8 @@ class Stand:
     def clock(self) -> Clock:
         """The clock of its boards."""
         if self._clock is None:
-            if any(b.kind == "virtual" for b in self.rig.able(self.needs)):
-                self._start()
-            self._clock = Clock(self.bench, self.kind if self.bench is not None else "wall")
+            bench = self._start() if self.rig.file.virtual else None
+            self._clock = Clock(bench, self.kind if bench is not None else "wall")
             self._clock.last_words = self.last_words
         return self._clock
 
@@ -123,10 +122,9 @@ class Stand:
             bench = VirtualBench(clock="virtual" if self.kind == "virtual" else "wall")
             try:
                 bench.start()
-            except BenchError as error:
-                for board in self.rig.able(self.needs):
-                    if board.kind == "virtual":
-                        self.rig.mark_broken(board.name, str(error))
+            except (BenchError, NoInterpreterError) as error:
+                for board in self.rig.file.boards:
+                    self.rig.mark_broken(board.name, str(error))
                 raise BrokenBenchError(str(error)) from None
             self.bench = bench
         return self.bench
@@ -156,7 +154,7 @@ class Stand:
     def _real(self, table: BoardTable) -> Any:
         from lampione_hil.testing.hardware import blank_board
 
-        return blank_board(table, self.rig.file)
+        return blank_board(table)
 
     def last_words(self) -> str:
         """Return the ends of the consoles, to be shown with an error."""
