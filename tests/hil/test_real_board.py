@@ -95,8 +95,6 @@ def test_it_lists_only_what_it_can(pair: Pair, unswitched: Pair) -> None:
     assert unswitched.real.capabilities == {"reset", "serial", "files"}
     with pytest.raises(BenchError, match="nothing measures its pins"):
         board.pwm_duty(10)
-    with pytest.raises(BenchError, match="give it one in the rig file"):
-        _ = pair.real.world
 
 
 def test_files_of_a_board_that_is_off(pair: Pair) -> None:

@@ -1,12 +1,13 @@
 """`lampione hil`: what its commands print."""
 
 import datetime
+import sys
 import tempfile
 from pathlib import Path
 from typing import Any
 
 from lampione_hil.real.outside import around
-from lampione_hil.testing import compare, doctor, engine, hardware, report, rig, signing
+from lampione_hil.testing import compare, doctor, engine, report, rig, signing
 from lampione_hil.testing.measuring import limits
 
 from lampione.cli.errors import FAILED, INTERRUPTED, OK, USAGE, CliError
@@ -37,13 +38,22 @@ def run(options: Any) -> int:
             for line in going.follow():
                 _tell(printer, line)
         finally:
-            for wrong in hardware.all_off_now(file):
-                printer.line(f"lampione hil: not switched off: {wrong}")
+            _all_off(file)
     if going.code not in (0, 1, 2, 5) or (going.code == 2 and not going.interrupted):
         _complain(going)
     record = report.write(folder, bench, order)
     _conclude(printer, record, folder)
     return INTERRUPTED if going.interrupted else report.CODES[record["verdict"]["verdict"]]
+
+
+def _all_off(file: rig.RigFile) -> None:
+    """Whatever became of the run, no board stays on."""
+    if file.virtual:  # they end with the process that holds them
+        return
+    from lampione_hil.testing import hardware
+
+    for wrong in hardware.all_off_now(file):
+        print(f"lampione hil: not switched off: {wrong}", file=sys.stderr)
 
 
 def _complain(going: engine.Run) -> None:

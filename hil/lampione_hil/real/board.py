@@ -7,39 +7,25 @@ the REPL borrows the port.
 import contextlib
 import time
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, Literal, Protocol
+from typing import Literal
 
 from lampione_hil.board import BenchError
 from lampione_hil.real import files
 from lampione_hil.real.console import SerialConsole
 from lampione_hil.real.power import PowerSwitch
 from lampione_hil.real.repl import Repl
+from lampione_hil.real.wired import Wired
 
 _PROMPT = r"(?:^|\n)>>> $"
 
+# By the number in sys.implementation._mpy (MicroPython, "MicroPython .mpy files").
+MARCHES = (
+    *("", "x86", "x64", "armv6", "armv6m", "armv7m", "armv7em", "armv7emsp", "armv7emdp"),
+    *("xtensa", "xtensawin", "rv32imc", "rv64imc"),
+)
+
 State = Literal["unknown", "off", "held", "runs"]
 Reset = Literal["lines", "instrument", "none"]
-
-
-class Instrument(Protocol):
-    """What is wired to the board: see lampione_hil.instrument."""
-
-    @property
-    def capabilities(self) -> frozenset[str]:
-        """What it lends the board: "pwm", "reset", "world", and names of parts."""
-        ...
-
-    @property
-    def world(self) -> Any:
-        """What it plays, with WorldControl's methods as far as it can."""
-        ...
-
-    def pwm_duty(self, pin: int) -> int:
-        """Measure at the wire of the board's pin. Raises KeyError when it has none there."""
-        ...
-
-    def reset(self) -> None:
-        """Pulse the board's reset line."""
 
 
 class RealBoard:
@@ -58,7 +44,7 @@ class RealBoard:
         name: str,
         serial_number: str = "",
         power: PowerSwitch | None = None,
-        instrument: Instrument | None = None,
+        instrument: Wired | None = None,
         reset: Reset = "lines",
         baud: int = 115200,
         answer_s: float = 20.0,
@@ -80,6 +66,7 @@ class RealBoard:
         self._console = SerialConsole(self._find, name=name, baud=baud)
         self._state: State = "unknown"
         self._off_at = 0.0
+        self._march = ""
         self._blank = False  # what lies on its flash counts as removed
 
     @property
@@ -91,7 +78,9 @@ class RealBoard:
         if self._reset != "none":
             found.add("reset")
         if self.instrument is not None:
-            found |= self.instrument.capabilities - {"reset"}
+            found.add("instrument")
+            if self.instrument.pwm_pins:
+                found.add("pwm")
         return frozenset(found)
 
     @property
@@ -110,13 +99,6 @@ class RealBoard:
     def boots(self) -> int:
         """How often it has started since the bench listens."""
         return self._console.boots
-
-    @property
-    def world(self) -> Any:
-        """What its instrument plays. Raises BenchError when there is none."""
-        if self.instrument is None:
-            raise BenchError(f"{self.name} has no instrument: give it one in the rig file")
-        return self.instrument.world
 
     # Power
 
@@ -151,9 +133,19 @@ class RealBoard:
             raise BenchError(f"{self.name} is off: switch it on first")
         self._restart()
 
+    def start(self) -> None:
+        """Let MicroPython reset the chip, whatever runs: no switch and no line is needed for it."""
+        self._wipe_now()
+        with self._repl() as repl:
+            self._console.expect_start()
+            repl.reset()
+        self._state = "runs"
+
     def close(self) -> None:
-        """Let go of the port; the power stays as it is."""
+        """Let go of its port and its instrument; the power stays as it is."""
         self._console.close()
+        if self.instrument is not None:
+            self.instrument.close()
 
     # Files, with the power off
 
@@ -193,6 +185,15 @@ class RealBoard:
         self._need_off()
         self._blank = True
 
+    @property
+    def march(self) -> str:
+        """The architecture of its native code, as mpy-cross names it. Raises BenchError."""
+        if not self._march:
+            number = self.evaluate("__import__('sys').implementation._mpy >> 10 & 15")
+            assert isinstance(number, int)
+            self._march = MARCHES[number]
+        return self._march
+
     def evaluate(self, expression: str) -> object:
         """Return what an expression is on the board, off as for files. Raises BenchError."""
         with self._files() as repl:
@@ -203,6 +204,10 @@ class RealBoard:
     def console(self) -> str:
         """Return the end (64 KiB) of what it printed since power-on."""
         return self._console.text()
+
+    def forget(self) -> None:
+        """Drop what it has printed so far."""
+        self._console.forget()
 
     def wait_console(self, pattern: str, timeout_s: float = 10.0) -> str:
         """Wait until the console shows a regular expression; return what matched.
@@ -235,7 +240,7 @@ class RealBoard:
 
     def pwm_duty(self, pin: int) -> int:
         """Return the duty of a PWM pin, 0 to 65535, measured. Raises KeyError, BenchError."""
-        if self.instrument is None or "pwm" not in self.instrument.capabilities:
+        if self.instrument is None:
             raise BenchError(f"{self.name}: nothing measures its pins")
         return self.instrument.pwm_duty(pin)
 
@@ -266,9 +271,7 @@ class RealBoard:
         elif self._reset == "lines":
             self._console.pulse()
         else:
-            with self._repl() as repl:
-                self._console.expect_start()
-                repl.reset()
+            self.start()
         self._state = "runs"
 
     @contextlib.contextmanager

@@ -1,48 +1,46 @@
 """Real boards of a rig, through `lampione_hil.real`, which is loaded only when there are any."""
 
-import functools
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
-from lampione_hil import firmware
 from lampione_hil.board import BenchError
+from lampione_hil.instrument import Instrument
+from lampione_hil.real.board import RealBoard
+from lampione_hil.real.doctor import Check, examine
+from lampione_hil.real.power import switch_of
+from lampione_hil.real.usb import finder
+from lampione_hil.real.wired import Wired
 from lampione_hil.testing.rig import BoardTable, RigFile
 from lampione_hil.testing.stand import Rig
 
-# sys.implementation._mpy >> 10, as MicroPython's py/persistentcode.h counts them.
-_MARCHES = {
-    1: "x86", 2: "x64", 3: "armv6", 4: "armv6m", 5: "armv7m", 6: "armv7em", 7: "armv7emsp",
-    8: "armv7emdp", 9: "xtensa", 10: firmware.ESP32, 11: "rv32imc",
-}  # fmt: skip
 
-
-def open_board(table: BoardTable) -> Any:
-    """Return a real board with its power switch. Raises BenchError."""
-    from lampione_hil.real.board import RealBoard
-    from lampione_hil.real.power import switch_of
-
+def open_board(table: BoardTable, rig: RigFile) -> RealBoard:
+    """Return a real board with its power switch and instrument; nothing is opened yet."""
+    instrument = None
+    if table.instrument is not None:
+        its = rig.instrument(table.instrument)
+        find = finder(its.serial_number, its.port)
+        instrument = Wired(lambda: Instrument(find()), table.wires.pwm)
     return RealBoard(
-        functools.partial(_port, table),
+        finder(table.serial_number, table.port),
         name=table.name,
-        serial_number=table.shown,
+        serial_number=table.serial_number or "",
         power=switch_of(table.power),
+        instrument=instrument,
+        reset=table.reset,
     )
 
 
-def blank_board(table: BoardTable) -> Any:
-    """Return a real board as a test gets it: off, without a node's files. Raises BenchError."""
-    board = open_board(table)
-    board.power_off()
-    board.wipe()
+def blank_board(table: BoardTable, rig: RigFile) -> RealBoard:
+    """Return a real board as a test gets it: off, without files. Raises BenchError."""
+    board = open_board(table, rig)
+    try:
+        board.power_off()
+        board.wipe()
+    except BaseException:
+        board.close()
+        raise
     return board
-
-
-def march_of(board: Any) -> str:
-    """Return the architecture that a real board's code is compiled for. Raises BenchError."""
-    number = board.evaluate("__import__('sys').implementation._mpy >> 10")
-    if number not in _MARCHES:
-        raise BenchError(f"{board.name}: mpy-cross knows no architecture {number}")
-    return _MARCHES[number]
 
 
 def all_off(rig: Rig) -> list[str]:
@@ -50,8 +48,6 @@ def all_off(rig: Rig) -> list[str]:
 
     No port is opened: a switch is enough.
     """
-    from lampione_hil.real.power import switch_of
-
     wrong = []
     for table in rig.file.boards:
         switch = switch_of(table.power)
@@ -72,16 +68,17 @@ def all_off_now(file: RigFile) -> list[str]:
     return all_off(Rig(file, Path()))
 
 
-def checks(rig: RigFile) -> Any:
-    """Yield what the doctor finds of the real boards, one after the other."""
-    from lampione_hil.real import doctor
-
-    return doctor.checks(rig)
-
-
-def _port(table: BoardTable) -> str:
-    from lampione_hil.real import ports
-
-    if table.port is not None:
-        return table.port
-    return ports.choose(ports.find(), table.shown).port
+def checks(rig: RigFile) -> Iterator[Check]:
+    """Yield what the doctor finds of the real boards and instruments, one after the other."""
+    for table in rig.boards:
+        if table.kind == "real":
+            lock = Rig(rig, Path()).lock(table)
+            if not lock.take("the doctor looks at it"):
+                yield Check("free", table.name, False, f"held by {lock.holder}", "end that first")
+                continue
+            board = open_board(table, rig)
+            try:
+                yield from examine(board)
+            finally:
+                board.close()
+                lock.release()

@@ -10,7 +10,6 @@ from struct import pack
 from typing import Any
 
 from lampione_hil import firmware
-from lampione_hil.testing.hardware import march_of
 from lampione_hil.testing.stand import Stand
 
 SHARD = "hil"
@@ -93,7 +92,7 @@ class Nodes:
                 raise ValueError("the board is made already: override the fixture virtual_world")
         else:
             self._stand.take(world)
-        table, board = taken[self._used]
+        board = taken[self._used][1]
         self._used += 1
         # Of the test's own, so that a test on the virtual clock always does the same.
         made = hashlib.sha256(f"{self._stand.test} {board.name}".encode()).digest()
@@ -110,7 +109,7 @@ class Nodes:
             **settings,
         }
         content = {
-            **self._tree(march_of(board) if table.kind == "real" else None),
+            **self._tree(getattr(board, "march", None)),
             "/settings.json": json.dumps(text).encode(),
             "/node.key": self.keys[board.name],
             **({} if config is None else confirmed(config)),

@@ -58,11 +58,21 @@ class Instrument(Table):
         return [q for q, day in sorted(self.calibrated.items()) if not day <= today <= day + limit]
 
 
+class Wires(Table):
+    """What of a board is wired to its instrument.
+
+    pwm: {pin of the board: channel of the instrument}.
+    """
+
+    pwm: dict[int, int] = Field(default_factory=dict)
+
+
 class BoardTable(Table):
     """A board of the rig. A real one is known by its serial number, never by a port's name alone.
 
     capabilities: what tests may ask of a real board, beside what its kind can always do.
-    instrument: the name of the one wired to it.
+    instrument, wires: the name of the one wired to it, and how.
+    reset: what resets a real board: DTR and RTS of its port ("lines"), its instrument, or nothing.
     """
 
     name: Name
@@ -72,11 +82,15 @@ class BoardTable(Table):
     capabilities: frozenset[str] = frozenset()
     power: Power = NoSwitch()
     instrument: Name | None = None
+    wires: Wires = Wires()
+    reset: Literal["lines", "instrument", "none"] = "lines"
 
     @model_validator(mode="after")
     def _known(self) -> Self:
         if self.kind == "real":
             _found(self.serial_number, self.port)
+        if self.instrument is None and (self.wires.pwm or self.reset == "instrument"):
+            raise ValueError("wires and reset need an instrument: name it, or take them out")
         return self
 
     @property
@@ -165,11 +179,15 @@ def capabilities(board: BoardTable, rig: RigFile) -> frozenset[str]:
     """Return what tests may ask of a board of this rig."""
     if board.kind == "virtual":
         return VIRTUAL | _models() | board.capabilities
-    found = {"serial", "files", "reset", *board.capabilities}
+    found = {"serial", "files", *board.capabilities}
+    if board.reset != "none":
+        found.add("reset")
     if board.power.kind != "none":
         found.add("power")
     if board.instrument is not None:
         found.add("instrument")
+    if board.wires.pwm:
+        found.add("pwm")
     if rig.network is not None:
         found |= {"wifi", "uplink"}
     return frozenset(found)

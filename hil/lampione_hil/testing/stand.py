@@ -154,7 +154,7 @@ class Stand:
     def _real(self, table: BoardTable) -> Any:
         from lampione_hil.testing.hardware import blank_board
 
-        return blank_board(table)
+        return blank_board(table, self.rig.file)
 
     def last_words(self) -> str:
         """Return the ends of the consoles, to be shown with an error."""
