@@ -232,14 +232,18 @@ def rig(pytestconfig: pytest.Config) -> Rig:
 
 
 @pytest.fixture(scope="session")
-def firmware_tree(rig: Rig) -> Callable[[str | None], dict[str, bytes]]:
-    """Compiles the firmware under test for an architecture: {path on the board: content}."""
-
+def _tree(rig: Rig) -> Callable[[str | None], dict[str, bytes]]:
     @functools.cache
-    def tree(march: str | None = None) -> dict[str, bytes]:
+    def tree(march: str | None) -> dict[str, bytes]:
         return compiled(rig.firmware, march)
 
     return tree
+
+
+@pytest.fixture(scope="session")
+def firmware_tree(_tree: Callable[[str | None], dict[str, bytes]]) -> dict[str, bytes]:
+    """The firmware under test, compiled for virtual boards: {path on the board: content}."""
+    return _tree(None)
 
 
 @pytest.fixture
@@ -292,9 +296,9 @@ def world(board: Any) -> Any:
 
 
 @pytest.fixture
-def node(_stand: Stand, firmware_tree: Callable[[str | None], dict[str, bytes]]) -> Nodes:
+def node(_stand: Stand, _tree: Callable[[str | None], dict[str, bytes]]) -> Nodes:
     """Makes nodes of the test's boards; see Nodes."""
-    return Nodes(_stand, firmware_tree)
+    return Nodes(_stand, _tree)
 
 
 @pytest.fixture
