@@ -6,7 +6,6 @@ from collections.abc import Callable
 
 from lampione_hil.virtual.interrupts import QUESTION
 from lampione_hil.virtual.life import (
-    DEEPSLEEP_RESET,
     VIRTUAL_EPOCH_UNIX_S,
     Life,
     Wait,
@@ -63,18 +62,8 @@ def _exit(life: Life, body: bytes) -> None:
 
 def _deepsleep(life: Life, body: bytes) -> None:
     sleep_ms, ticks_us = _numbers(body)
-    if life.home.virtual:
-        at_us = life.world_us(ticks_us) + sleep_ms * 1000
-        life.restart(DEEPSLEEP_RESET, "deep sleep", at_us)
-        return
-    boots = life.boots
-
-    def wake() -> None:
-        if life.powered and life.boots == boots:
-            life.restart(DEEPSLEEP_RESET, "deep sleep")
-
-    if sleep_ms:
-        life.home.after(sleep_ms / 1000, wake)
+    at_us = life.world_us(ticks_us) if life.home.virtual else life.now_us()
+    life.deep_sleep(at_us, at_us + sleep_ms * 1000 if sleep_ms else None)
 
 
 def _torn(life: Life, _: bytes) -> None:

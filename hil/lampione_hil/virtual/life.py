@@ -45,6 +45,7 @@ class Settings:
     flash: Path
     control: Path
     flash_bytes: int  # of the file system
+    flash_endurance: int  # erases that a block bears; 0: any number
     rom_bytes: int  # of the ROM partition behind it
     unique_id: bytes
     heap_bytes: int
@@ -108,6 +109,7 @@ class Life:
         self._network_port: Rfc2217Port | None = None
         self.powered = False
         self.held = False  # its reset line is low
+        self.asleep = False  # deeply: only the RTC runs
         self.pid = 0
         self.boots = 0
         self.cause = PWRON_RESET
@@ -193,7 +195,7 @@ class Life:
         """Switch off, at once."""
         if self.powered:
             self._end(why, drain=False)
-            self.powered = False
+            self.asleep = self.powered = False
             for line in self.uarts.values():
                 line.supply(False, self.now_us())
             self.home.changed(self)
@@ -240,18 +242,45 @@ class Life:
                 self._boot(PWRON_RESET)
                 self.home.changed(self)
 
+    def deep_sleep(self, at_us: int, wakes_us: int | None) -> None:
+        """Only the RTC runs on, until a time (None: until a reset). Every output lets go."""
+        if not self.powered:
+            return
+        self._end("deep sleep", drain=True, at_us=at_us)
+        self.asleep = True
+        self._let_go(at_us)
+        boots = self.boots
+
+        def wake() -> None:
+            if self.asleep and self.boots == boots:
+                self._start_again(DEEPSLEEP_RESET, wakes_us)
+
+        if wakes_us is not None:
+            self.home.at(wakes_us, wake)
+        self.home.changed(self)
+
+    def brown_out(self) -> None:
+        """The supply sags: the chip resets itself, and the parts live through it.
+
+        As on the chip, the cause reads as power-on, and what the RTC held is not to be trusted.
+        """
+        self.restart(PWRON_RESET, "brown-out")
+
     def restart(self, cause: int, why: str, world_us: int | None = None) -> None:
         """Reset: end the process and boot again (or stay off, when asked not to restart)."""
         if not self.powered or self.held:
             return
         self._end(why, drain=True, at_us=world_us)
-        if self.settings.autorestart or why == "reset line":
+        self._start_again(cause, world_us)
+
+    def _start_again(self, cause: int, world_us: int | None) -> None:
+        if self.settings.autorestart or cause == PWRON_RESET:
             self.boot_us = self.now_us() if world_us is None else world_us
             if cause == PWRON_RESET:
                 self._lose_rtc()
             self._boot(cause)
         else:
-            self.powered = False
+            self.asleep = self.powered = False
         self.home.changed(self)
 
     def ended(self, status: int) -> None:
@@ -306,12 +335,10 @@ class Life:
         self.boots += 1
         self.bites_s = 0.0
         self.wait = None
-        self.pwm.clear()
-        self.pins.clear()
+        self.asleep = False
+        self._let_go(self.now_us())
         self.edges.clear()
         self.targets.clear()
-        for part in self.world.lines:
-            part.drive(None, self.now_us() / 1e6)
         self.raw_boot = raw
         settings = self.settings
         slave = self.serial.open()
@@ -351,6 +378,12 @@ class Life:
         if far is not None:
             far.close()
         self.home.selector.register(self._wire, selectors.EVENT_READ, self._from_wire)
+
+    def _let_go(self, at_us: int) -> None:
+        self.pwm.clear()
+        self.pins.clear()
+        for part in self.world.lines:
+            part.drive(None, at_us / 1e6)
 
     def _end(self, why: str, drain: bool, at_us: int | None = None) -> None:
         if drain:
@@ -510,7 +543,7 @@ class Life:
     @property
     def idle(self) -> bool:
         """Whether it takes no part in the course of time."""
-        return not self.powered or self.held or self.serial.at_prompt
+        return not self.pid or self.serial.at_prompt
 
     def asks_us(self) -> int | None:
         """When it wants to go on; None: it is computing."""
@@ -566,6 +599,7 @@ class Life:
         return {
             "virtual": self.home.virtual,
             "flash_bytes": settings.flash_bytes,
+            "endurance": settings.flash_endurance,
             "rom_bytes": settings.rom_bytes,
             "unique_id": settings.unique_id.hex(),
             "mac": settings.unique_id.hex(),

@@ -230,6 +230,10 @@ class Supervisor:
         """Pulse the reset line."""
         self.lives[name].restart(1, "reset line")
 
+    def do_brown_out(self, _: int, name: str) -> None:
+        """Let the supply sag."""
+        self.lives[name].brown_out()
+
     def do_cable(self, _: int, name: str, plugged: bool) -> str:
         """Put the cable in or pull it; return the port, empty when there is none."""
         return self.lives[name].cable(plugged)
@@ -247,6 +251,7 @@ class Supervisor:
         life = self.lives[name]
         return {
             "powered": life.powered,
+            "asleep": life.asleep,
             "pid": life.pid,
             "boots": life.boots,
             "exits": list(life.exits),
@@ -274,6 +279,7 @@ class Supervisor:
         life = self.lives[name]
         tests: dict[str, Callable[[], Any]] = {
             "off": lambda: not life.powered,
+            "asleep": lambda: life.asleep,
             "boots": lambda: life.boots >= argument,
             "prompt": lambda: life.serial.at_prompt,
         }

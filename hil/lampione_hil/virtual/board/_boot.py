@@ -46,7 +46,7 @@ def _start():
     if _wire.info["rom_bytes"]:
         import _rom
 
-    flash = Flash(_wire.info["flash_bytes"])
+    flash = Flash(_wire.info["flash_bytes"], _wire.info["endurance"])
     vfs.umount("/")
     try:
         vfs.mount(flash, "/")

@@ -27,7 +27,7 @@ _freq = [160000000]
 
 
 def reset():
-    die(b"R5,%d" % time.uptime_us())
+    die(b"R2,%d" % time.uptime_us())
 
 
 def deepsleep(time_ms=0):
