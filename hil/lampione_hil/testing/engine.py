@@ -6,6 +6,7 @@ suites take part.
 """
 
 import contextlib
+import importlib.util
 import json
 import math
 import os
@@ -77,6 +78,9 @@ def cores() -> int:
 
 def command(order: Order, folder: Path) -> list[str]:
     """Return the command that runs an order. Raises BenchError."""
+    for module in ("pytest", "pytest_timeout", "xdist"):
+        if importlib.util.find_spec(module) is None:
+            raise BenchError(f"{module} is missing: run `pip install 'lampione[hil]'`")
     where = [path.resolve() for path in order.suites] or [suites()]
     for path in where:
         if not path.exists():
