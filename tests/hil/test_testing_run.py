@@ -365,3 +365,18 @@ def test_broken_boards_are_left_alone(tmp_path: Path) -> None:
     assert bench.hold(frozenset({"pwm"}), "a test").name == "virtual-2"
     assert bench.lacks([], 2) == "the bench is broken: virtual-1: its cable is out"
     assert bench.lacks([], 3) == "the test needs 3 boards, rig virtual has 2"
+
+
+def test_a_pulled_cable_is_the_benchs_fault(tmp_path: Path) -> None:
+    from lampione_hil.real.errors import BoardSilentError, CablePulledError
+    from lampione_hil.testing import rig
+    from lampione_hil.testing.stand import Stand
+
+    bench = Rig(rig.virtual(2), tmp_path)
+    stand = Stand(bench, "a test", [], "virtual")
+    stand.taken = [(bench.file.boards[0], None)]
+    assert not stand.blame(BoardSilentError("it says nothing"))
+    assert not stand.blame(None)
+    assert bench.broken() == {}
+    assert stand.blame(CablePulledError("the cable is out: plug it in"))
+    assert bench.broken() == {"virtual-1": "virtual-1: the cable is out: plug it in"}

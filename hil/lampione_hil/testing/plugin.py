@@ -182,7 +182,8 @@ def pytest_runtest_makereport(
     report = yield
     notes = item.stash.setdefault(_NOTES, {})
     error = call.excinfo.value if call.excinfo is not None else None
-    if isinstance(error, BrokenBenchError):
+    stand = item.stash.get(_STAND, None)
+    if isinstance(error, BrokenBenchError) or (stand is not None and stand.blame(error)):
         notes["broken"] = True
     if isinstance(error, BoardTimeoutError | BenchError | pytest.fail.Exception):
         report.longrepr = str(error) if not notes.get("broken") else f"the bench: {error}"

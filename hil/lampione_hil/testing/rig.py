@@ -20,7 +20,7 @@ Text = Annotated[str, Field(min_length=1, max_length=200)]
 # What every virtual board can do. The parts it has depend on the test's world: all models count.
 VIRTUAL = frozenset(
     {"power", "reset", "serial", "files", "flash", "pwm", "world", "trace", "exits", "clock"}
-    | {"wifi", "uplink", "microphone", "doppler"}
+    | {"wifi", "uplink", "broker", "microphone", "doppler"}
 )
 
 

@@ -1,6 +1,7 @@
 """What one test holds of a bench: boards taken by lock, their clock; all off at the end."""
 
 import contextlib
+import sys
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -17,6 +18,8 @@ from lampione_hil.virtual import VirtualBench, World
 
 PATIENCE_S = 300.0  # for a board that another worker of this run holds
 FLASH_BYTES = 4 << 20
+# Of lampione_hil.real.errors: what no firmware can do.
+_FAULTS = ("NoBoardError", "PortBusyError", "PortPermissionError", "CablePulledError")
 
 
 class BrokenBenchError(BenchError):
@@ -156,6 +159,26 @@ class Stand:
 
         return blank_board(table, self.rig.file)
 
+    def _release(self, table: BoardTable, board: Any) -> None:
+        try:
+            if table.kind == "real" and board.running:
+                _ = board.port  # raises when the cable is out: then no failure is the firmware's
+        finally:
+            if "power" in board.capabilities:  # without a switch there is nothing to switch
+                board.power_off()
+            if table.kind == "real":
+                board.close()
+
+    def blame(self, error: BaseException | None) -> bool:
+        """Say whether an error is the bench's own; its boards are then left alone."""
+        errors = sys.modules.get("lampione_hil.real.errors")
+        kinds = () if errors is None else tuple(getattr(errors, name) for name in _FAULTS)
+        if not isinstance(error, kinds):
+            return False
+        for table, _ in self.taken:
+            self.rig.mark_broken(table.name, f"{table.name}: {error}")
+        return True
+
     def last_words(self) -> str:
         """Return the ends of the consoles, to be shown with an error."""
         words = []
@@ -173,11 +196,7 @@ class Stand:
         wrong = []
         for table, board in reversed(self.taken):
             try:
-                # Of a real board without a switch there is nothing to switch.
-                if "power" in board.capabilities:
-                    board.power_off()
-                if table.kind == "real":
-                    board.close()
+                self._release(table, board)
             except BenchError as error:
                 self.rig.mark_broken(table.name, f"{table.name}: {error}")
                 wrong.append(f"{table.name}: {error}")
