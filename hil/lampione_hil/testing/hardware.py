@@ -44,18 +44,18 @@ def blank_board(table: BoardTable, rig: RigFile) -> RealBoard:
 
 
 def all_off(rig: Rig) -> list[str]:
-    """Switch off every board of the rig that nobody holds; say what went wrong."""
+    """Switch off every board of the rig that nobody holds; say what went wrong.
+
+    No port is opened: a switch is enough.
+    """
     wrong = []
     for table in rig.file.boards:
-        if table.kind == "virtual" or table.power.kind == "none":
-            continue
+        switch = switch_of(table.power)
         lock = rig.lock(table)
-        if not lock.take("switching off what a run left on"):
+        if switch is None or not lock.take("switching off what a run has left on"):
             continue
         try:
-            board = open_board(table, rig.file)
-            board.power_off()
-            board.close()
+            switch.off()
         except BenchError as error:
             wrong.append(f"{table.name}: {error}")
         finally:

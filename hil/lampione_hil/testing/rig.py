@@ -20,7 +20,7 @@ Text = Annotated[str, Field(min_length=1, max_length=200)]
 # What every virtual board can do. The parts it has depend on the test's world: all models count.
 VIRTUAL = frozenset(
     {"power", "reset", "serial", "files", "flash", "pwm", "world", "trace", "exits", "clock"}
-    | {"wifi", "uplink", "microphone", "doppler"}
+    | {"wifi", "uplink", "broker", "microphone", "doppler"}
 )
 
 
@@ -143,6 +143,8 @@ class RigFile(Table):
         things: list[BoardTable | Instrument] = [*self.boards, *self.instruments]
         _once("the serial number", [thing.serial_number for thing in things])
         _once("the port", [thing.port for thing in things])
+        if len({board.kind for board in self.boards}) > 1:
+            raise ValueError("virtual and real boards have no time in common: make two rig files")
         known = {i.name for i in self.instruments}
         for board in self.boards:
             if board.instrument is not None and board.instrument not in known:
@@ -156,6 +158,11 @@ class RigFile(Table):
     def digest(self) -> str:
         """A short hash of everything in it: what doctor looked at is what runs."""
         return hashlib.sha256(self.model_dump_json().encode()).hexdigest()[:16]
+
+    @property
+    def virtual(self) -> bool:
+        """Whether its boards are virtual."""
+        return self.boards[0].kind == "virtual"
 
     def instrument(self, name: str) -> Instrument:
         """Return the instrument of a name. Raises KeyError."""
@@ -209,15 +216,22 @@ def load(path: Path | None) -> RigFile:
         raise RigError(f"{path}: {error.strerror}: name a rig file that can be read") from None
     except UnicodeDecodeError:
         raise RigError(f"{path}: not UTF-8: save it as UTF-8 text") from None
+    return parse(text, str(path))
+
+
+def parse(text: str, shown: str) -> RigFile:
+    """Read the text of a rig file; `shown` is its name in errors. Raises RigError."""
     try:
         found = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise RigError(f"{path}: not TOML: {error}") from None
+        raise RigError(f"{shown}: not TOML: {error}") from None
     try:
         return RigFile.model_validate(found)
     except ValidationError as error:
-        lines = [f"{path}{_line(text, e['loc'])}: {_place(e['loc'], found)}{_say(e)}"
-                 for e in error.errors()]  # fmt: skip
+        lines = [
+            f"{shown}{_line(text, e['loc'])}: {_place(e['loc'], found)}{_say(e)}"
+            for e in error.errors()
+        ]
         raise RigError("\n".join(dict.fromkeys(lines))) from None
 
 
@@ -245,11 +259,11 @@ def _once(what: str, values: Iterable[str | None]) -> None:
 def _line(text: str, place: tuple[int | str, ...]) -> str:
     """Return ":LINE" of the table or key at `place`, as far as it can be told."""
     table, count = place[0] if place else None, place[1] if len(place) > 1 else 0
-    found, seen, inside = 0, -1, table is None
+    found, seen, inside, top = 0, -1, table is None, True
     for number, written in enumerate(text.splitlines(), 1):
         line = written.split("#")[0].strip()
         if line.startswith("["):
-            head = line.strip("[] ")
+            head, top = line.strip("[] "), False
             if head == table:
                 seen += 1
             inside = head.split(".")[0] == table and seen == (count if type(count) is int else 0)
@@ -257,7 +271,7 @@ def _line(text: str, place: tuple[int | str, ...]) -> str:
                 found = number
         elif "=" in line:
             key = line.split("=")[0].strip()
-            if (inside and key in place[1:]) or (not found and seen < 0 and key == table):
+            if (inside and key in place[1:]) or (top and key == table):
                 return f":{number}"
     return f":{found}" if found else ""
 
