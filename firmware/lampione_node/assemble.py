@@ -39,7 +39,8 @@ def hardware() -> int:
     """Return the wire's number of what this runs on."""
     if sys.platform != "esp32":
         return 0
-    return 2 if "S3" in os.uname().machine else 1
+    machine = os.uname().machine
+    return 0 if "Virtual" in machine else 2 if "S3" in machine else 1
 
 
 def assemble(node, settings: dict, faults: list, lamp, key: bytes, version: tuple) -> None:  # type: ignore[no-untyped-def]

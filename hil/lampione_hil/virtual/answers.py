@@ -13,6 +13,7 @@ from lampione_hil.virtual.life import (
 from lampione_hil.virtual.running import ask_part
 
 _EDGES = 96  # see board/esp32.py
+_RTC_BYTES = 2048  # see board/machine.py
 _TIMED_OUT = 2  # instead of whether it was acknowledged
 
 
@@ -34,7 +35,7 @@ def _numbers(body: bytes) -> list[int]:
 def _boot(life: Life, _: bytes) -> None:
     if not life.home.virtual:
         life.boot_us = life.now_us()  # its ticks begin now, not when its process was asked for
-    life.reply(json.dumps(life.boot_info()).encode().ljust(512))
+    life.reply(json.dumps(life.boot_info()).encode().ljust(1024))
 
 
 def _ready(life: Life, _: bytes) -> None:
@@ -82,6 +83,15 @@ def _torn(life: Life, _: bytes) -> None:
 def _rtc(life: Life, body: bytes) -> None:
     value_us, ticks_us = _numbers(body)
     life.set_rtc(value_us, life.world_us(ticks_us))
+
+
+def _rtc_keep(life: Life, body: bytes) -> None:
+    life.rtc_memory = body[:_RTC_BYTES]
+    life.reply(b"\x01")
+
+
+def _rtc_kept(life: Life, _: bytes) -> None:
+    life.reply(struct.pack("<H", len(life.rtc_memory)) + life.rtc_memory.ljust(_RTC_BYTES, b"\0"))
 
 
 def _pwm(life: Life, body: bytes) -> None:
@@ -294,6 +304,8 @@ _OPERATIONS: dict[bytes, Callable[[Life, bytes], None]] = {
     b"Z": _deepsleep,
     b"K": _torn,
     b"T": _rtc,
+    b"m": _rtc_keep,
+    b"r": _rtc_kept,
     b"P": _pwm,
     b"p": _pin,
     b"g": _level,

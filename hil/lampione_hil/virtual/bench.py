@@ -157,6 +157,7 @@ class VirtualBench:
         files: Mapping[str, bytes] | None = None,
         *,
         flash_bytes: int = 2 << 20,
+        rom_bytes: int = 0,
         unique_id: bytes | None = None,
         world: World | None = None,
         heap_bytes: int = 320 * 1024,
@@ -169,6 +170,8 @@ class VirtualBench:
             name: names its flash image too; one that is there already is taken up again.
             files: written to its flash.
             flash_bytes: of the file system; a multiple of 4096.
+            rom_bytes: of a partition for ROMFS, as some images of MicroPython have; a multiple of
+                4096.
             unique_id: 6 bytes, the chip's MAC address; None: made from the name.
             world: what it senses; None: World(), a street and a day.
             heap_bytes: for the program, the simulated modules not counted. 320 KiB are as many
@@ -185,12 +188,13 @@ class VirtualBench:
             unique_id = b"\x02" + (name.encode() * 5)[:3] + _sum(name)
         if len(unique_id) != 6:
             raise ValueError("a unique id has 6 bytes")
-        flash = Flash(self.folder / f"{name}.flash", flash_bytes)
+        flash = Flash(self.folder / f"{name}.flash", flash_bytes, rom_bytes)
         settings = Settings(
             name=name,
             flash=flash.path,
             control=flash.control,
             flash_bytes=flash_bytes,
+            rom_bytes=rom_bytes,
             unique_id=unique_id,
             heap_bytes=heap_bytes,
             autorestart=autorestart,

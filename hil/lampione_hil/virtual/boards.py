@@ -279,6 +279,14 @@ class VirtualBoard:
         self._need_off()
         self._flash.wipe()
 
+    def write_rom(self, image: bytes) -> None:
+        """Put a ROMFS image into its ROM partition; the power must be off.
+
+        Raises BenchError when it is on, ValueError when the image is too long.
+        """
+        self._need_off()
+        self._flash.write_rom(image)
+
     def flash_stats(self) -> FlashStats:
         """Return how often each block was written and erased."""
         return self._flash.stats()
@@ -332,7 +340,7 @@ class VirtualBoard:
         log = asked.with_suffix(".log")
         try:
             with asked.open("wb") as file:
-                file.write(json.dumps({"flash_bytes": self._flash.size_bytes}).encode() + b"\n")
+                file.write(json.dumps({"flash_bytes": self._flash.fs_bytes}).encode() + b"\n")
                 for request, data in requests:
                     file.write(json.dumps({**request, "size": len(data)}).encode() + b"\n" + data)
             answers.write_bytes(b"")

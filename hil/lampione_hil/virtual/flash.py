@@ -32,13 +32,19 @@ class FlashStats:
 
 
 class Flash:
-    """The image file at `path`. What needs the power off says so."""
+    """The image file at `path`: a file system, and a ROM partition behind it where there is one.
 
-    def __init__(self, path: Path, size_bytes: int) -> None:
-        if size_bytes < 8 * BLOCK or size_bytes % BLOCK:
-            raise ValueError(
-                f"flash of {size_bytes} bytes: a multiple of {BLOCK}, 8 blocks or more"
-            )
+    What needs the power off says so.
+    """
+
+    def __init__(self, path: Path, fs_bytes: int, rom_bytes: int = 0) -> None:
+        if rom_bytes < 0 or rom_bytes % BLOCK:
+            raise ValueError(f"a ROM partition of {rom_bytes} bytes: a multiple of {BLOCK}")
+        self.fs_bytes = fs_bytes
+        self.rom_bytes = rom_bytes
+        size_bytes = fs_bytes + rom_bytes
+        if fs_bytes < 8 * BLOCK or fs_bytes % BLOCK:
+            raise ValueError(f"flash of {fs_bytes} bytes: a multiple of {BLOCK}, 8 blocks or more")
         self.path = path
         self.size_bytes = size_bytes
         self.control = path.with_suffix(".control")
@@ -67,6 +73,16 @@ class Flash:
         if path.stat().st_size != self.size_bytes:
             raise ValueError(f"{path.name} is not an image of {self.size_bytes} bytes")
         shutil.copyfile(path, self.path)
+
+    def write_rom(self, data: bytes) -> None:
+        """Put `data` at the beginning of the ROM partition. Only with the power off.
+
+        Raises ValueError when it is longer than the partition.
+        """
+        if len(data) > self.rom_bytes:
+            raise ValueError(f"{len(data)} bytes into a ROM partition of {self.rom_bytes}")
+        with self.path.open("r+b") as file:
+            os.pwrite(file.fileno(), data.ljust(self.rom_bytes, b"\xff"), self.fs_bytes)
 
     def cut_at(self, *, write: int = 0, erase: int = 0, kept: float = 0.5) -> None:
         """Cut the power in the middle of the `write`-th program (or `erase`) from now; 0: never.

@@ -30,7 +30,7 @@ from lampione_hil.virtual.uart import UartLine
 PWRON_RESET, HARD_RESET, WDT_RESET, DEEPSLEEP_RESET, SOFT_RESET = range(1, 6)
 BOOT = Path(__file__).parent / "board" / "_boot.py"
 # The simulated modules live in the board's own heap; a real board has them in flash.
-MODULES_BYTES = 45_900
+MODULES_BYTES = 49_600
 VIRTUAL_EPOCH_UNIX_S = 1_767_225_600  # 2026-01-01, where the virtual clock begins
 _TRACE = 100_000
 _EAR = 256  # messages that are heard before all others have their turn
@@ -44,7 +44,8 @@ class Settings:
     name: str
     flash: Path
     control: Path
-    flash_bytes: int
+    flash_bytes: int  # of the file system
+    rom_bytes: int  # of the ROM partition behind it
     unique_id: bytes
     heap_bytes: int
     autorestart: bool
@@ -99,7 +100,9 @@ class Life:
         self.settings = settings
         self.world = settings.world
         self._answer = answer
-        self.serial = SerialLine(home.selector, lambda: home.changed(self))
+        self.serial = SerialLine(
+            home.selector, lambda: home.changed(self), lambda: spawn.interrupt(self.pid)
+        )
         self._lines = ResetLines(home.after, self.hold, self.release)
         self._network_port: Rfc2217Port | None = None
         self.powered = False
@@ -119,6 +122,7 @@ class Life:
         self._i2s: dict[int, tuple[int, int]] = {}
         self._rtc_us = 0  # RTC, at the time below
         self._rtc_at_us = 0
+        self.rtc_memory = b""
         self.boot_us = 0
         self.last_us = 0  # when the program said that it is about to reset
         self.bites_s = 0.0  # watchdog
@@ -154,6 +158,11 @@ class Life:
         """The inverse of `world_us`."""
         return world_us - self.boot_us + self.settings.ticks_base_ms * 1000
 
+    def _lose_rtc(self) -> None:
+        """Its domain had no power: the clock begins anew, its memory is empty."""
+        self.set_rtc(0, self.boot_us)
+        self.rtc_memory = b""
+
     def set_rtc(self, value_us: int, world_us: int) -> None:
         """The board has set its clock."""
         self._rtc_us, self._rtc_at_us = value_us, world_us
@@ -169,7 +178,7 @@ class Life:
         self.powered = True
         self.serial.power_on()
         self.boot_us = self.now_us()
-        self.set_rtc(0, self.boot_us)
+        self._lose_rtc()
         for part in self.world.plugged():
             self.supply(part, True)
         if not self.held:
@@ -222,7 +231,7 @@ class Life:
             self.held = False
             if self.powered:
                 self.boot_us = self.now_us()
-                self.set_rtc(0, self.boot_us)
+                self._lose_rtc()
                 self._boot(PWRON_RESET)
                 self.home.changed(self)
 
@@ -231,10 +240,10 @@ class Life:
         if not self.powered or self.held:
             return
         self._end(why, drain=True, at_us=world_us)
-        if cause == PWRON_RESET:
-            self.set_rtc(0, self.now_us())
         if self.settings.autorestart or why == "reset line":
             self.boot_us = self.now_us() if world_us is None else world_us
+            if cause == PWRON_RESET:
+                self._lose_rtc()
             self._boot(cause)
         else:
             self.powered = False
@@ -321,7 +330,7 @@ class Life:
             for number in self.uarts:
                 self._uart_pipes[number] = _pipe()
                 places[10 + number] = self._uart_pipes[number][0]
-        heap = settings.heap_bytes + MODULES_BYTES
+        heap = settings.heap_bytes + settings.rom_bytes + MODULES_BYTES
         self.pid = spawn.spawn(["-X", f"heapsize={heap}", "-i", str(BOOT)], places, slave)
         os.close(slave)
         for file in files:
@@ -534,6 +543,7 @@ class Life:
         return {
             "virtual": self.home.virtual,
             "flash_bytes": settings.flash_bytes,
+            "rom_bytes": settings.rom_bytes,
             "unique_id": settings.unique_id.hex(),
             "mac": settings.unique_id.hex(),
             "ip": f"10.20.{settings.unique_id[-2]}.{settings.unique_id[-1]}",

@@ -15,12 +15,15 @@ _HEAD = 40  # bytes of the control file before the counters of each block
 
 
 class Flash:
-    """Extended block device (erase, then program ranges) of `size` bytes."""
+    """Extended block device (erase, then program ranges) of `size` bytes.
+
+    A ROM partition may lie behind it: the same methods reach the blocks from `blocks` on.
+    """
 
     def __init__(self, size):
         self._image = open(_wire.FLASH, "r+b")
         self._control = open(_wire.CONTROL, "r+b")
-        self._blocks = size // BLOCK
+        self.blocks = size // BLOCK
         self._head = bytearray(24)
         self._count = bytearray(8)
         self._old = bytearray(128)
@@ -32,7 +35,7 @@ class Flash:
     def writeblocks(self, block, buf, offset=None):
         if offset is None:
             for number in range(block, block + len(buf) // BLOCK):
-                self._erase(number)
+                self.erase(number)
             offset = 0
         view = memoryview(buf)
         done = 0
@@ -45,11 +48,11 @@ class Flash:
 
     def ioctl(self, op, arg):
         if op == 4:
-            return self._blocks
+            return self.blocks
         if op == 5:
             return BLOCK
         if op == 6:
-            self._erase(arg)
+            self.erase(arg)
         return 0
 
     def _look(self):
@@ -87,7 +90,7 @@ class Flash:
         if torn:
             _wire.die(b"K")
 
-    def _erase(self, block):
+    def erase(self, block):
         _, cut, kept, writes, erases, overwrites = self._look()
         torn = cut == erases + 1
         blank = b"\xff" * (BLOCK * kept // 1000 if torn else BLOCK)

@@ -6,7 +6,7 @@ import time
 from _buses import I2C, UART, SoftI2C  # noqa: F401
 from _pins import ADC, PWM, Pin  # noqa: F401
 from _sound import I2S  # noqa: F401
-from _wire import die, info, tell
+from _wire import ask, die, info, tell
 
 if info["virtual"]:
     from _vtime import watch
@@ -17,6 +17,7 @@ WDT_RESET = 3
 DEEPSLEEP_RESET = 4
 SOFT_RESET = 5
 
+_RTC_BYTES = 2048
 _freq = [160000000]
 
 
@@ -66,7 +67,10 @@ def enable_irq(state):
 
 
 class RTC:
-    """The clock that a reset keeps and a power cut does not. Weekday: Monday is 0."""
+    """The clock that a reset keeps and a power cut does not, and memory likewise.
+
+    Weekday: Monday is 0.
+    """
 
     def datetime(self, date=None):
         if date is None:
@@ -80,7 +84,13 @@ class RTC:
         self.datetime(date)
 
     def memory(self, data=None):
-        raise NotImplementedError("the virtual board has no RTC memory")
+        if data is None:
+            kept = ask(b"r", 2 + _RTC_BYTES)
+            return bytes(kept[2 : 2 + kept[0] + 256 * kept[1]])
+        data = bytes(data)
+        if len(data) > _RTC_BYTES:
+            raise ValueError("buffer too long")
+        ask(b"m" + data, 1)
 
 
 class WDT:
