@@ -14,6 +14,7 @@ from lampione_hil.virtual.running import ask_part
 
 _EDGES = 96  # see board/esp32.py
 _RTC_BYTES = 2048  # see board/machine.py
+_PEEK = 128  # see board/_vuart.py
 _TIMED_OUT = 2  # instead of whether it was acknowledged
 
 
@@ -97,6 +98,8 @@ def _rtc_kept(life: Life, _: bytes) -> None:
 def _pwm(life: Life, body: bytes) -> None:
     pin, hz, duty, ticks_us = _numbers(body)
     life.pwm[pin] = (hz, duty)
+    for line in life.uarts.values():
+        line.settle(life.world_us(ticks_us))
     life.world.dim(duty / 65535)
     life.note(life.world_us(ticks_us), "pwm", pin, duty)
     life.home.changed(life)
@@ -190,10 +193,21 @@ def _uart_read(life: Life, body: bytes) -> None:
     line.advance(_at_us(life, ticks_us))
     data = line.read(length)
     life.uart_moved(number)
-    next_us = line.next_us()
-    at = -1 if next_us is None else life.ticks_us(next_us)
-    head = struct.pack("<2Hq", len(data), min(line.waiting, 65535), at)
+    head = struct.pack("<2H", len(data), min(line.waiting, 65535))
     life.reply(head + data.ljust(length, b"\0"))
+
+
+def _uart_look(life: Life, body: bytes) -> None:
+    number, taken, ticks_us = struct.unpack("<BHQ", body)
+    line = life.uarts[number]
+    line.read(taken)
+    now_us = life.world_us(ticks_us)
+    line.advance(now_us)
+    at_us = line.foresee(max(now_us, life.granted_us))
+    then_us = line.next_us()
+    times = [-1 if us is None else life.ticks_us(us) for us in (at_us, then_us)]
+    head = struct.pack("<H2q", min(line.waiting, 65535), *times)
+    life.reply(head + line.peek(_PEEK).ljust(_PEEK, b"\0"))
 
 
 def _i2s_open(life: Life, body: bytes) -> None:
@@ -316,6 +330,7 @@ _OPERATIONS: dict[bytes, Callable[[Life, bytes], None]] = {
     b"U": _uart_set,
     b"u": _uart_write,
     b"q": _uart_read,
+    b"Q": _uart_look,
     b"A": _i2s_open,
     b"c": _i2s_close,
     b"D": _watch,

@@ -130,6 +130,7 @@ class Life:
         self.raw_boot = False  # stay in the raw REPL after this boot, do not run main.py
         self.wait: Wait | None = None  # virtual clock
         self._news_us: int | None = None  # when the first comes that it does not know of
+        self.granted_us = 0  # the world is as it is until then
         self._moved = False  # the world has changed, and it does not know
         self._generation = 0  # of the world: what it said of its parts holds for this one
         self.sockets: dict[int, HubLink] = {}
@@ -510,6 +511,7 @@ class Life:
         since_us = self.home.virtual_us if self.wait is None else self.wait.now_us
         self.wait = self._news_us = None
         self._moved = False
+        self.granted_us = until_us
         times = [link.next_us(since_us) for link in self.sockets.values()]
         coming_us = min((us for us in times if us is not None), default=None)
         coming = -1 if coming_us is None else self.ticks_us(coming_us)

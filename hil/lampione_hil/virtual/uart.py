@@ -149,6 +149,11 @@ class UartLine:
             self._happen(at_us)
         return self._now_us
 
+    def settle(self, now_us: int) -> None:
+        """Come back to the present, where the part is about to be told something."""
+        if self._before is not None:
+            self.advance(now_us)
+
     # The world's side
 
     def supply(self, on: bool, now_us: int) -> None:
@@ -211,6 +216,10 @@ class UartLine:
         data = bytes(self._buffer[:length])
         del self._buffer[:length]
         return data
+
+    def peek(self, length: int) -> bytes:
+        """Return the same without taking it."""
+        return bytes(self._buffer[:length])
 
     @property
     def waiting(self) -> int:

@@ -10,6 +10,7 @@ from _wire import ask, die, info, tell
 
 if info["virtual"]:
     from _vtime import watch
+    from _vuart import UART  # noqa: F811
 
 PWRON_RESET = 1
 HARD_RESET = 2
