@@ -43,7 +43,7 @@ class Lines:
             if i >= 0:
                 line = bytes(self._view[:i]).strip()
                 rest = count - i - 1
-                buf[:rest] = self._view[i + 1 : count]
+                buf[:rest] = buf[i + 1 : count]
                 self._count = rest
                 self._looked = 0
             else:
