@@ -230,8 +230,14 @@ class UartLine:
 
     def next_us(self) -> int | None:
         """When something happens on the line next; None: not before somebody does something."""
-        times = (self._to_part[0][0] if self._to_part else None, self._due_us, self._handover_us())
-        return min((at for at in times if at is not None), default=None)
+        found = self._due_us
+        if self._to_part and (found is None or self._to_part[0][0] < found):
+            found = self._to_part[0][0]
+        if self._runs:
+            handover_us = self._handover_us()
+            if handover_us is not None and (found is None or handover_us < found):
+                found = handover_us
+        return found
 
     def advance(self, now_us: int) -> None:
         """Let everything happen that happens by `now_us`, and nothing that is later."""

@@ -10,6 +10,7 @@ import json
 import math
 import zlib
 from dataclasses import asdict, dataclass, replace
+from functools import cached_property
 from typing import Any
 
 from lampione_hil.virtual.devices.base import UartDevice
@@ -61,12 +62,12 @@ class Setup:
     strongest: float = 0.0
     active: bool = True
 
-    @property
+    @cached_property
     def resolution_mps(self) -> float:
         """What tells two speeds apart."""
         return self.rate_hz / self.samples * WAVELENGTH_M / 2
 
-    @property
+    @cached_property
     def period_s(self) -> float:
         """From report to report."""
         return self.samples * (1 / self.rate_hz + PROCESSING_S)
