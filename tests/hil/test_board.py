@@ -178,7 +178,7 @@ print("end")
     causes = [line for line in text.splitlines() if line.startswith("boot")]
     assert causes == [
         "boot 1 False True",
-        "boot 5 True True",
+        "boot 2 True True",
         "boot 5 True True",
         "boot 3 True True",
         "boot 4 True True",
@@ -225,9 +225,9 @@ print("end")
         kept = [line[5:] for line in one.console().splitlines() if line.startswith("kept")]
         assert kept == [
             r"b'' 1",
-            r"b'!' 5",
-            r"b'!\x00\x05' 4",
-            r"b'!\x00\x05\x00\x04' 3",
+            r"b'!' 2",
+            r"b'!\x00\x02' 4",
+            r"b'!\x00\x02\x00\x04' 3",
         ]
         assert "buffer too long\r\nTrue" in one.console()
         one.power_off()

@@ -4,8 +4,8 @@ import json
 import struct
 from collections.abc import Callable
 
+from lampione_hil.virtual.interrupts import QUESTION
 from lampione_hil.virtual.life import (
-    DEEPSLEEP_RESET,
     VIRTUAL_EPOCH_UNIX_S,
     Life,
     Wait,
@@ -63,18 +63,9 @@ def _exit(life: Life, body: bytes) -> None:
 
 def _deepsleep(life: Life, body: bytes) -> None:
     sleep_ms, ticks_us = _numbers(body)
-    if life.home.virtual:
-        at_us = life.world_us(ticks_us) + sleep_ms * 1000
-        life.restart(DEEPSLEEP_RESET, "deep sleep", at_us)
-        return
-    boots = life.boots
-
-    def wake() -> None:
-        if life.powered and life.boots == boots:
-            life.restart(DEEPSLEEP_RESET, "deep sleep")
-
-    if sleep_ms:
-        life.home.after(sleep_ms / 1000, wake)
+    at_us = life.world_us(ticks_us) if life.home.virtual else life.now_us()
+    wakes_us = life.world_us(ticks_us + sleep_ms * 1000) - life.world_us(ticks_us) + at_us
+    life.deep_sleep(at_us, wakes_us if sleep_ms else None)
 
 
 def _torn(life: Life, _: bytes) -> None:
@@ -119,7 +110,8 @@ def _level(life: Life, body: bytes) -> None:
     pin, ticks_us = _numbers(body)
     line = life.line(rx=pin)
     if line is None:
-        level = life.pins.get(pin, life.world.levels.get(pin, 0))
+        wired = life.home.wires.level(life, pin)
+        level = life.pins.get(pin, life.world.levels.get(pin, 0) if wired is None else wired)
     else:
         level = ask_part(line, line.level, _at_us(life, ticks_us) / 1e6)
     life.reply(bytes([level]))
@@ -141,14 +133,69 @@ def _pulses(life: Life, body: bytes) -> None:
 
 
 def _analogue(life: Life, body: bytes) -> None:
-    life.reply(b"%8d" % life.world.microvolts.get(int(body), 0))
+    pin = int(body)
+    wired = life.home.wires.microvolts(life, pin)
+    life.reply(b"%8d" % (life.world.microvolts.get(pin, 0) if wired is None else wired))
+
+
+def _float(life: Life, body: bytes) -> None:
+    life.pins.pop(int(body), None)
+    life.home.changed(life)
+
+
+def _pulse(life: Life, body: bytes) -> None:
+    life.reply(life.home.wires.pulses(life, int(body)))
+
+
+def _edges(life: Life, body: bytes) -> None:
+    pin, on = _numbers(body)
+    if on:
+        life.edges[pin] = life.home.wires.level(life, pin) or 0
+    else:
+        life.edges.pop(pin, None)
+
+
+def _keys(life: Life, body: bytes) -> None:
+    life.serial.interrupts(body == b"3")
+
+
+def _target(life: Life, body: bytes) -> None:
+    number, address = _numbers(body)
+    if address:
+        life.targets[number] = address
+    else:
+        life.targets.pop(number, None)
+
+
+def _foreign(life: Life, bus: int, address: int) -> tuple[Life, int] | None:
+    """Return the other board, and its I2CTarget, that answers at this address."""
+    for other, number in life.home.wires.targets(life, bus):
+        if other.pid and other.targets.get(number) == address:
+            return other, number
+    return None
+
+
+def _i2s_send(life: Life, body: bytes) -> None:
+    life.home.wires.heard(life, body[0], body[1:])
 
 
 def _i2c(life: Life, body: bytes) -> None:
-    _bus, address, writes, length, ticks_us = struct.unpack_from("<BBBHQ", body)
+    bus, address, writes, length, ticks_us = struct.unpack_from("<BBBHQ", body)
     data = body[13:]
     if life.world.bus_held:
         life.reply(bytes([_TIMED_OUT]).ljust(length + 1, b"\xff"))
+        return
+    foreign = _foreign(life, bus, address)
+    if foreign is not None:
+        other, number = foreign
+        head = struct.pack("<2B2H", number, writes, length, len(data))
+        if len(data) + 1 + len(head) > QUESTION:
+            life.reply(bytes([_TIMED_OUT]).ljust(length + 1, b"\xff"))
+            return
+        other.interrupt(
+            b"I" + head + data,
+            lambda got: life.reply((got or bytes([_TIMED_OUT])).ljust(length + 1, b"\xff")),
+        )
         return
     now_us = life.world_us(ticks_us)
     if life.home.virtual and life.world.air is not None:
@@ -163,11 +210,14 @@ def _i2c(life: Life, body: bytes) -> None:
     life.reply(bytes([good]) + read.ljust(length, b"\xff"))
 
 
-def _scan(life: Life, _: bytes) -> None:
+def _scan(life: Life, body: bytes) -> None:
     found = bytearray(16)
-    for address in () if life.world.bus_held else life.world.i2c:
-        if life.world.device(address) is not None:
-            found[address >> 3] |= 1 << (address & 7)
+    there = [a for a in life.world.i2c if life.world.device(a) is not None]
+    for other, number in life.home.wires.targets(life, body[0]):
+        if other.pid and number in other.targets:
+            there.append(other.targets[number])
+    for address in () if life.world.bus_held else there:
+        found[address >> 3] |= 1 << (address & 7)
     life.reply(bytes(found))
 
 
@@ -333,6 +383,12 @@ _OPERATIONS: dict[bytes, Callable[[Life, bytes], None]] = {
     b"Q": _uart_look,
     b"A": _i2s_open,
     b"c": _i2s_close,
+    b"x": _i2s_send,
+    b"f": _float,
+    b"j": _pulse,
+    b"e": _edges,
+    b"h": _keys,
+    b"i": _target,
     b"D": _watch,
     b"F": _feed,
     b"n": _air,

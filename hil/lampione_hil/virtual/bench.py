@@ -157,6 +157,7 @@ class VirtualBench:
         files: Mapping[str, bytes] | None = None,
         *,
         flash_bytes: int = 2 << 20,
+        flash_endurance: int = 0,
         rom_bytes: int = 0,
         unique_id: bytes | None = None,
         world: World | None = None,
@@ -170,6 +171,8 @@ class VirtualBench:
             name: names its flash image too; one that is there already is taken up again.
             files: written to its flash.
             flash_bytes: of the file system; a multiple of 4096.
+            flash_endurance: a block that was erased more often fails: some of its bits stay low, as
+                a program finds when it reads back what it wrote; 0: none ever does.
             rom_bytes: of a partition for ROMFS, as some images of MicroPython have; a multiple of
                 4096.
             unique_id: 6 bytes, the chip's MAC address; None: made from the name.
@@ -194,6 +197,7 @@ class VirtualBench:
             flash=flash.path,
             control=flash.control,
             flash_bytes=flash_bytes,
+            flash_endurance=flash_endurance,
             rom_bytes=rom_bytes,
             unique_id=unique_id,
             heap_bytes=heap_bytes,
@@ -214,6 +218,22 @@ class VirtualBench:
         del self.boards[board.name]
         board.flash.unlink(missing_ok=True)
         board.flash.with_suffix(".control").unlink(missing_ok=True)
+
+    def wire(
+        self,
+        one: VirtualBoard,
+        pin: int,
+        two: VirtualBoard,
+        other: int,
+        kind: str = "level",
+        **about: float,
+    ) -> None:
+        """Connect pins of two boards, or of one, that are off; `wires` lists the kinds.
+
+        about: of "volts": full_uv, the microvolts that a full duty gives; tau_s of the filter.
+        Raises BenchError: it is on, has a part there already, or the clock is virtual.
+        """
+        self.ask("wire", (one.name, pin), (two.name, other), kind, about)
 
     def run_for(self, seconds: float, *, timeout_s: float = 3600.0) -> float:
         """Let virtual time pass; return the time since the bench began, in seconds.

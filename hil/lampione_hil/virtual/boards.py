@@ -137,6 +137,13 @@ class VirtualBoard:
         """Pulse the reset line: as on the chip, the cause reads as power-on."""
         self._bench.ask("reset", self.name)
 
+    def brown_out(self) -> None:
+        """Let the supply sag: the chip resets itself, the parts keep their power.
+
+        As on the chip, the cause reads as power-on.
+        """
+        self._bench.ask("brown_out", self.name)
+
     # The cable
 
     def unplug(self) -> None:
@@ -225,6 +232,10 @@ class VirtualBoard:
     def wait_exit(self, timeout_s: float = 10.0) -> None:
         """Wait until it is off (a torn write, or autorestart=False). Raises BoardTimeoutError."""
         self._wait("off", None, timeout_s, "off")
+
+    def wait_asleep(self, timeout_s: float = 10.0) -> None:
+        """Wait until it sleeps deeply. Raises BoardTimeoutError."""
+        self._wait("asleep", None, timeout_s, "deep sleep")
 
     def wait_boots(self, count: int, timeout_s: float = 10.0) -> None:
         """Wait until it has booted `count` times. Raises BoardTimeoutError."""

@@ -9,6 +9,7 @@ The control file is the agreement between the host and `board/_flash.py`:
    40  writes and erases of each block (2 × u32)                                        - board's
 """
 
+import math
 import os
 import shutil
 import struct
@@ -16,8 +17,19 @@ from dataclasses import dataclass
 from pathlib import Path
 
 BLOCK = 4096
+ENDURANCE = 100_000  # erases that a sector of serial NOR flash bears, as its data sheets have it
+YEAR_S = 365.25 * 86400
 HEAD = 40
 _MAGIC = b"LAMPFLSH"
+
+
+@dataclass(frozen=True)
+class Wear:
+    """What a time of work would do to the flash in a year of it."""
+
+    erases_a_year: float  # all blocks together
+    worst_a_year: float  # the block that is erased most
+    years: float  # until that one has reached its endurance; infinite when nothing is erased
 
 
 @dataclass(frozen=True)
@@ -29,6 +41,18 @@ class FlashStats:
     overwrites: int  # programs of bytes that were not erased: none before a power cut
     block_writes: tuple[int, ...]
     block_erases: tuple[int, ...]
+
+    def wear(self, since: "FlashStats", seconds: float, endurance: int = ENDURANCE) -> Wear:
+        """Return what the work between two looks, `seconds` of the board's time, comes to.
+
+        The worst block is what the file system makes it: a short time, in which it has not come
+        round to every block, shows it too worn.
+        """
+        pairs = zip(self.block_erases, since.block_erases, strict=True)
+        a_year = YEAR_S / seconds
+        worst = max(now - then for now, then in pairs) * a_year
+        years = endurance / worst if worst else math.inf
+        return Wear((self.erases - since.erases) * a_year, worst, years)
 
 
 class Flash:

@@ -19,6 +19,7 @@ from lampione_hil.virtual import spawn
 from lampione_hil.virtual.console import SOFT_REBOOT
 from lampione_hil.virtual.devices import LineDevice
 from lampione_hil.virtual.hublink import HubLink, HubNet
+from lampione_hil.virtual.interrupts import Interrupts
 from lampione_hil.virtual.microphone import SLACK_S, Loop, Source
 from lampione_hil.virtual.radio import Relay, Station
 from lampione_hil.virtual.rfc2217 import ResetLines, Rfc2217Port
@@ -26,6 +27,7 @@ from lampione_hil.virtual.running import STREAMS, RunningWorld
 from lampione_hil.virtual.serial import SerialLine
 from lampione_hil.virtual.timeline import LATENCY_US
 from lampione_hil.virtual.uart import UartLine
+from lampione_hil.virtual.wires import Wires
 
 PWRON_RESET, HARD_RESET, WDT_RESET, DEEPSLEEP_RESET, SOFT_RESET = range(1, 6)
 BOOT = Path(__file__).parent / "board" / "_boot.py"
@@ -33,6 +35,7 @@ BOOT = Path(__file__).parent / "board" / "_boot.py"
 MODULES_BYTES = 49_600
 VIRTUAL_EPOCH_UNIX_S = 1_767_225_600  # 2026-01-01, where the virtual clock begins
 _TRACE = 100_000
+_BILLION = 1_000_000_000
 _EAR = 256  # messages that are heard before all others have their turn
 _PATIENCE = struct.pack("@ll", 0, 5000)  # 5 ms, as struct timeval has it
 
@@ -45,6 +48,7 @@ class Settings:
     flash: Path
     control: Path
     flash_bytes: int  # of the file system
+    flash_endurance: int  # erases that a block bears; 0: any number
     rom_bytes: int  # of the ROM partition behind it
     unique_id: bytes
     heap_bytes: int
@@ -59,6 +63,7 @@ class Home(Protocol):
     selector: selectors.BaseSelector
     relay: Relay
     net: HubNet
+    wires: Wires
     virtual: bool
 
     @property
@@ -107,6 +112,7 @@ class Life:
         self._network_port: Rfc2217Port | None = None
         self.powered = False
         self.held = False  # its reset line is low
+        self.asleep = False  # deeply: only the RTC runs
         self.pid = 0
         self.boots = 0
         self.cause = PWRON_RESET
@@ -115,6 +121,10 @@ class Life:
         self.digest = hashlib.sha256()  # of all that was ever in it
         self.pwm: dict[int, tuple[int, int]] = {}
         self.pins: dict[int, int] = {}
+        self.wired = False  # to another board, or to itself
+        self.edges: dict[int, int] = {}  # levels last seen at pins whose edges it wants to know
+        self.targets: dict[int, int] = {}  # addresses of its I2CTargets
+        self._interrupts: Interrupts | None = None
         self._wire: socket.socket | None = None
         self._uart_pipes: dict[int, tuple[int, int]] = {}
         self._uart_told: set[int] = set()  # those whose pipe says that something can be read
@@ -124,6 +134,7 @@ class Life:
         self._rtc_at_us = 0
         self.rtc_memory = b""
         self.boot_us = 0
+        self._ppb = settings.world.crystal_ppb
         self.last_us = 0  # when the program said that it is about to reset
         self.bites_s = 0.0  # watchdog
         self.bite_after_s = 0.0
@@ -153,11 +164,23 @@ class Life:
 
     def world_us(self, ticks_us: int) -> int:
         """The world's clock when the board's tick counter showed `ticks_us`."""
-        return self.boot_us + ticks_us - self.settings.ticks_base_ms * 1000
+        run_us = ticks_us - self.settings.ticks_base_ms * 1000
+        if self._ppb:
+            run_us = -(-run_us * _BILLION // (_BILLION + self._ppb))  # not before it is over
+        return self.boot_us + run_us
 
-    def ticks_us(self, world_us: int) -> int:
-        """The inverse of `world_us`."""
-        return world_us - self.boot_us + self.settings.ticks_base_ms * 1000
+    def ticks_us(self, world_us: int, by: bool = False) -> int:
+        """The inverse of `world_us`: the first tick that is no earlier; `by`: the last no later."""
+        run_us = world_us - self.boot_us
+        if by:
+            run_us = self.aged_us(run_us)
+        elif self._ppb:
+            run_us = -self.aged_us(-run_us)
+        return run_us + self.settings.ticks_base_ms * 1000
+
+    def aged_us(self, span_us: int) -> int:
+        """How much older the board's crystal makes it in a time of the world's."""
+        return span_us * (_BILLION + self._ppb) // _BILLION if self._ppb else span_us
 
     def _lose_rtc(self) -> None:
         """Its domain had no power: the clock begins anew, its memory is empty."""
@@ -189,7 +212,7 @@ class Life:
         """Switch off, at once."""
         if self.powered:
             self._end(why, drain=False)
-            self.powered = False
+            self.asleep = self.powered = False
             for line in self.uarts.values():
                 line.supply(False, self.now_us())
             self.home.changed(self)
@@ -236,18 +259,45 @@ class Life:
                 self._boot(PWRON_RESET)
                 self.home.changed(self)
 
+    def deep_sleep(self, at_us: int, wakes_us: int | None) -> None:
+        """Only the RTC runs on, until a time (None: until a reset). Every output lets go."""
+        if not self.powered:
+            return
+        self._end("deep sleep", drain=True, at_us=at_us)
+        self.asleep = True
+        self._let_go(at_us)
+        boots = self.boots
+
+        def wake() -> None:
+            if self.asleep and self.boots == boots:
+                self._start_again(DEEPSLEEP_RESET, wakes_us)
+
+        if wakes_us is not None:
+            self.home.at(wakes_us, wake)
+        self.home.changed(self)
+
+    def brown_out(self) -> None:
+        """The supply sags: the chip resets itself, and the parts live through it.
+
+        As on the chip, the cause reads as power-on, and what the RTC held is not to be trusted.
+        """
+        self.restart(PWRON_RESET, "brown-out")
+
     def restart(self, cause: int, why: str, world_us: int | None = None) -> None:
         """Reset: end the process and boot again (or stay off, when asked not to restart)."""
         if not self.powered or self.held:
             return
         self._end(why, drain=True, at_us=world_us)
-        if self.settings.autorestart or why == "reset line":
+        self._start_again(cause, world_us)
+
+    def _start_again(self, cause: int, world_us: int | None) -> None:
+        if self.settings.autorestart or cause == PWRON_RESET:
             self.boot_us = self.now_us() if world_us is None else world_us
             if cause == PWRON_RESET:
                 self._lose_rtc()
             self._boot(cause)
         else:
-            self.powered = False
+            self.asleep = self.powered = False
         self.home.changed(self)
 
     def ended(self, status: int) -> None:
@@ -302,10 +352,10 @@ class Life:
         self.boots += 1
         self.bites_s = 0.0
         self.wait = None
-        self.pwm.clear()
-        self.pins.clear()
-        for part in self.world.lines:
-            part.drive(None, self.now_us() / 1e6)
+        self.asleep = False
+        self._let_go(self.now_us())
+        self.edges.clear()
+        self.targets.clear()
         self.raw_boot = raw
         settings = self.settings
         slave = self.serial.open()
@@ -331,6 +381,11 @@ class Life:
             for number in self.uarts:
                 self._uart_pipes[number] = _pipe()
                 places[10 + number] = self._uart_pipes[number][0]
+        far: socket.socket | None = None
+        if self.wired:
+            near, far = socket.socketpair(socket.AF_UNIX, kind)
+            self._interrupts = Interrupts(self.home.selector, self.home.after, near)
+            places[9] = far.fileno()
         heap = settings.heap_bytes + settings.rom_bytes + MODULES_BYTES
         self.pid = spawn.spawn(["-X", f"heapsize={heap}", "-i", str(BOOT)], places, slave)
         os.close(slave)
@@ -338,7 +393,15 @@ class Life:
             os.close(file)
         wire.close()
         self._wire.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, _PATIENCE)
+        if far is not None:
+            far.close()
         self.home.selector.register(self._wire, selectors.EVENT_READ, self._from_wire)
+
+    def _let_go(self, at_us: int) -> None:
+        self.pwm.clear()
+        self.pins.clear()
+        for part in self.world.lines:
+            part.drive(None, at_us / 1e6)
 
     def _end(self, why: str, drain: bool, at_us: int | None = None) -> None:
         if drain:
@@ -367,6 +430,9 @@ class Life:
         self.bites_s = 0.0
         self.wait = None
         self.serial.hang_up()
+        if self._interrupts is not None:
+            self._interrupts.close()
+            self._interrupts = None
         if self._wire is not None:
             self.home.selector.unregister(self._wire)
             self._wire.close()
@@ -425,6 +491,19 @@ class Life:
         if self._wire is not None:
             with contextlib.suppress(OSError):
                 self._wire.send(data)
+
+    def interrupt(self, message: bytes, then: Callable[[bytes], None]) -> None:
+        """Ask the board's hardware; see Interrupts.ask."""
+        if self._interrupts is None:
+            then(b"")
+        else:
+            self._interrupts.ask(message, then)
+
+    def edge(self, pin: int, level: int) -> None:
+        """A pin whose edges the board wants to know has another level."""
+        self.edges[pin] = level
+        if self._interrupts is not None:
+            self._interrupts.tell(b"E" + bytes((pin, level)))
 
     def supply(self, name: str, on: bool) -> None:
         """Give a part its power (it starts anew), or take it away."""
@@ -488,7 +567,7 @@ class Life:
     @property
     def idle(self) -> bool:
         """Whether it takes no part in the course of time."""
-        return not self.powered or self.held or self.serial.at_prompt
+        return not self.pid or self.serial.at_prompt
 
     def asks_us(self) -> int | None:
         """When it wants to go on; None: it is computing."""
@@ -516,7 +595,7 @@ class Life:
         coming_us = min((us for us in times if us is not None), default=None)
         coming = -1 if coming_us is None else self.ticks_us(coming_us)
         held = [self.world.held(name) for name in STREAMS]
-        at = self.ticks_us(until_us)
+        at = self.ticks_us(until_us, by=True)
         self.reply(struct.pack("<2qI2h", at, coming, self._generation, *held))
 
     def i2s_open(self, number: int, rate_hz: int, ring_frames: int, channels: int) -> int:
@@ -545,6 +624,7 @@ class Life:
         return {
             "virtual": self.home.virtual,
             "flash_bytes": settings.flash_bytes,
+            "endurance": settings.flash_endurance,
             "rom_bytes": settings.rom_bytes,
             "unique_id": settings.unique_id.hex(),
             "mac": settings.unique_id.hex(),
@@ -553,7 +633,8 @@ class Life:
             "boots": self.boots,
             "raw": self.raw_boot,
             "ticks_us": settings.ticks_base_ms * 1000,
-            "rtc_us": self._rtc_us + self.boot_us - self._rtc_at_us,
+            "rtc_us": self._rtc_us + self.aged_us(self.boot_us - self._rtc_at_us),
+            "ppb": self._ppb,
             "relay_port": self.home.relay.port,
             "relay_key": self.station.key.hex(),
             "latency_us": LATENCY_US,
@@ -561,7 +642,8 @@ class Life:
                 self.world.sound_hz if self.world.sound is not None else 0,
                 self.world.doppler_hz,
             ],
-            "uarts": list(self.world.uarts),
+            "uarts": list(self.uarts),
+            "wired": self.wired,
             "i2s_frames": self.world.i2s_frames,
         }
 

@@ -101,8 +101,19 @@ class SerialLine:
         termios.tcsetattr(slave, termios.TCSANOW, attributes)
         os.set_blocking(self._terminal, False)
         self._selector.register(self._terminal, selectors.EVENT_READ, self._board_ready)
-        self._open = self._prompted = self.at_prompt = False
+        self._open = self._prompted = self.at_prompt = self.console.binary = False
         return slave
+
+    def interrupts(self, on: bool) -> None:
+        """Let Ctrl-C interrupt the program, or be a byte as any other."""
+        self.console.binary = not on
+        if self._terminal >= 0 and not spawn.SEES_SIGNALS:
+            attributes = termios.tcgetattr(self._terminal)
+            if on:
+                attributes[3] |= termios.ISIG
+            else:
+                attributes[3] &= ~termios.ISIG
+            termios.tcsetattr(self._terminal, termios.TCSANOW, attributes)
 
     def hang_up(self) -> None:
         """End the terminal of a boot."""

@@ -24,6 +24,11 @@ def _start():
 
         sys.modules["os"] = _chance
 
+    if _wire.info["wired"]:
+        import _irq  # noqa: F401
+    import _keys
+
+    sys.modules["micropython"] = _keys
     import _tasks
 
     # The interpreter's own task queue reads its own clock, which never wraps.
@@ -41,7 +46,7 @@ def _start():
     if _wire.info["rom_bytes"]:
         import _rom
 
-    flash = Flash(_wire.info["flash_bytes"])
+    flash = Flash(_wire.info["flash_bytes"], _wire.info["endurance"])
     vfs.umount("/")
     try:
         vfs.mount(flash, "/")

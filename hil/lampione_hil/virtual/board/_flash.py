@@ -2,7 +2,7 @@
 
 The control file beside the image (see `flash.py` on the host for its layout) holds the counts
 and says at which write or erase the power goes. Bits only fall until their block is erased, as
-in NOR flash.
+in NOR flash. A block that was erased more often than the flash endures keeps some bits low.
 """
 
 import struct
@@ -11,6 +11,7 @@ import _wire
 
 BLOCK = 4096
 _BLANK = b"\xff" * 128
+_WORN = (b"\xfe" + b"\xff" * 255) * (BLOCK // 256)  # what an erase of a worn block leaves
 _HEAD = 40  # bytes of the control file before the counters of each block
 
 
@@ -20,9 +21,10 @@ class Flash:
     A ROM partition may lie behind it: the same methods reach the blocks from `blocks` on.
     """
 
-    def __init__(self, size):
+    def __init__(self, size, endurance=0):
         self._image = open(_wire.FLASH, "r+b")
         self._control = open(_wire.CONTROL, "r+b")
+        self._endurance = endurance
         self.blocks = size // BLOCK
         self._head = bytearray(24)
         self._count = bytearray(8)
@@ -70,6 +72,7 @@ class Flash:
         n_writes, n_erases = struct.unpack("<2I", self._count)
         self._control.seek(at)
         self._control.write(struct.pack("<2I", n_writes + one_write, n_erases + one_erase))
+        return n_erases
 
     def _program(self, block, offset, view):
         cut, _, kept, writes, erases, overwrites = self._look()
@@ -93,9 +96,10 @@ class Flash:
     def erase(self, block):
         _, cut, kept, writes, erases, overwrites = self._look()
         torn = cut == erases + 1
-        blank = b"\xff" * (BLOCK * kept // 1000 if torn else BLOCK)
+        before = self._add(block, writes, erases + 1, overwrites, 0, 1)
+        worn = self._endurance and before >= self._endurance
+        blank = _WORN if worn else b"\xff" * BLOCK
         self._image.seek(block * BLOCK)
-        self._image.write(blank)
-        self._add(block, writes, erases + 1, overwrites, 0, 1)
+        self._image.write(blank[: BLOCK * kept // 1000] if torn else blank)
         if torn:
             _wire.die(b"K")
