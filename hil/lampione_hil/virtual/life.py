@@ -118,7 +118,7 @@ class Life:
         self.cause = PWRON_RESET
         self.exits: list[str] = []  # why each boot ended
         self.trace: deque[tuple[int, str, int, int]] = deque(maxlen=_TRACE)
-        self.digest = hashlib.sha256()  # of all that was ever in it
+        self.digest = hashlib.sha256()  # of it, and of all that was done on buses, from the start
         self.pwm: dict[int, tuple[int, int]] = {}
         self.pins: dict[int, int] = {}
         self.wired = False  # to another board, or to itself
