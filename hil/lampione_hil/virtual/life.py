@@ -10,24 +10,24 @@ import struct
 import time
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from lampione_hil.board import BenchError
 from lampione_hil.virtual import spawn
+from lampione_hil.virtual.bridge import Bridge
 from lampione_hil.virtual.console import SOFT_REBOOT
 from lampione_hil.virtual.devices import LineDevice
-from lampione_hil.virtual.hublink import HubLink, HubNet
+from lampione_hil.virtual.home import Home, Settings, Wait
+from lampione_hil.virtual.hublink import HubLink
 from lampione_hil.virtual.interrupts import Interrupts
-from lampione_hil.virtual.microphone import SLACK_S, Loop, Source
-from lampione_hil.virtual.radio import Relay, Station
-from lampione_hil.virtual.rfc2217 import ResetLines, Rfc2217Port
-from lampione_hil.virtual.running import STREAMS, RunningWorld
+from lampione_hil.virtual.microphone import SLACK_S, Source
+from lampione_hil.virtual.radio import Station
+from lampione_hil.virtual.rom_loader import NO_PROGRAM, RomLoader, has_program
+from lampione_hil.virtual.running import STREAMS
 from lampione_hil.virtual.serial import SerialLine
 from lampione_hil.virtual.timeline import LATENCY_US
 from lampione_hil.virtual.uart import UartLine
-from lampione_hil.virtual.wires import Wires
 
 PWRON_RESET, HARD_RESET, WDT_RESET, DEEPSLEEP_RESET, SOFT_RESET = range(1, 6)
 BOOT = Path(__file__).parent / "board" / "_boot.py"
@@ -40,63 +40,6 @@ _EAR = 256  # messages that are heard before all others have their turn
 _PATIENCE = struct.pack("@ll", 0, 5000)  # 5 ms, as struct timeval has it
 
 
-@dataclass
-class Settings:
-    """What the host says of a board."""
-
-    name: str
-    flash: Path
-    control: Path
-    flash_bytes: int  # of the file system
-    flash_endurance: int  # erases that a block bears; 0: any number
-    rom_bytes: int  # of the ROM partition behind it
-    unique_id: bytes
-    heap_bytes: int
-    autorestart: bool
-    ticks_base_ms: int
-    world: RunningWorld
-
-
-class Home(Protocol):
-    """What a board needs of its supervisor."""
-
-    selector: selectors.BaseSelector
-    relay: Relay
-    net: HubNet
-    wires: Wires
-    virtual: bool
-
-    @property
-    def virtual_us(self) -> int:
-        """The virtual clock."""
-        ...
-
-    def at(self, world_us: int, call: Callable[[], None]) -> None:
-        """Call when the world's clock shows a time."""
-
-    def after(self, seconds: float, call: Callable[[], None]) -> None:
-        """Call later."""
-
-    def changed(self, life: "Life") -> None:
-        """Something happened that somebody may wait for."""
-
-    def loop(self, path: Path, channels: int) -> Loop:
-        """The sound in a file, shared."""
-        ...
-
-
-@dataclass
-class Wait:
-    """A board that waits on the virtual clock: until when, since when, in the world's time.
-
-    once: it goes on sooner where something comes, or the world changes.
-    """
-
-    until_us: int
-    now_us: int
-    once: bool
-
-
 class Life:
     """A board: off, or a process with a serial line and a wire."""
 
@@ -106,12 +49,15 @@ class Life:
         self.world = settings.world
         self._answer = answer
         self.serial = SerialLine(
-            home.selector, lambda: home.changed(self), lambda: spawn.interrupt(self.pid)
+            home.selector,
+            lambda: home.changed(self),
+            lambda now: spawn.interrupt(self.pid, now or home.virtual),
+            home.after,
         )
-        self._lines = ResetLines(home.after, self.hold, self.release)
-        self._network_port: Rfc2217Port | None = None
+        self.bridge = Bridge(home, self)
         self.powered = False
         self.held = False  # its reset line is low
+        self.in_loader = False  # of its ROM
         self.asleep = False  # deeply: only the RTC runs
         self.pid = 0
         self.boots = 0
@@ -217,28 +163,6 @@ class Life:
                 line.supply(False, self.now_us())
             self.home.changed(self)
 
-    def cable(self, plugged: bool) -> str:
-        """Put the cable in, which powers it, or pull it; return the port."""
-        if plugged:
-            self.serial.plug()
-            self.power_on()
-        else:
-            self.power_off("unplugged")
-            self.serial.unplug()
-            if self._network_port is not None:
-                self._network_port.close()
-                self._network_port = self.serial.heard = None
-        return self.serial.port
-
-    def rfc2217(self) -> str:
-        """Return the URL of its serial line; empty while the cable is out."""
-        if self._network_port is None and self.serial.port:
-            self._network_port = Rfc2217Port(
-                self.home.selector, self._lines, self.serial.type, self.serial.forget
-            )
-            self.serial.heard = self._network_port.show
-        return self._network_port.url if self._network_port is not None else ""
-
     def hold(self) -> None:
         """The reset line is low: nothing runs."""
         if not self.held:
@@ -250,14 +174,33 @@ class Life:
 
     def release(self, loader: bool = False) -> None:
         """The reset line is high again; `loader`: with GPIO0 low."""
-        del loader
         if self.held:
             self.held = False
             if self.powered:
                 self.boot_us = self.now_us()
                 self._lose_rtc()
-                self._boot(PWRON_RESET)
+                if loader:
+                    self._load()
+                else:
+                    self._boot(PWRON_RESET)
                 self.home.changed(self)
+
+    def pulse(self, loader: bool) -> None:
+        """Press and release the reset button; nothing happens while something else holds it."""
+        if not self.held:
+            self.hold()
+            self.release(loader)
+
+    def _load(self) -> None:
+        """Wait for a program to be sent, as the chip's ROM does."""
+
+        def run() -> None:
+            self.restart(PWRON_RESET, "loader")
+
+        settings = self.settings
+        loader = RomLoader(settings.unique_id, settings.chip_flash, self.serial.show, run)
+        self.serial.divert(loader.take)
+        self.in_loader = True
 
     def deep_sleep(self, at_us: int, wakes_us: int | None) -> None:
         """Only the RTC runs on, until a time (None: until a reset). Every output lets go."""
@@ -343,9 +286,7 @@ class Life:
         self.power_off()
         for source in self.sources.values():
             source.close()
-        if self._network_port is not None:
-            self._network_port.close()
-        self.serial.close()
+        self.bridge.close()
 
     def _boot(self, cause: int, raw: bool = False) -> None:
         self.cause = cause
@@ -354,6 +295,9 @@ class Life:
         self.wait = None
         self.asleep = False
         self._let_go(self.now_us())
+        if self.settings.bare and not has_program(self.settings.chip_flash):
+            self.serial.show(NO_PROGRAM)
+            return
         self.edges.clear()
         self.targets.clear()
         self.raw_boot = raw
@@ -421,6 +365,8 @@ class Life:
             self.pid = 0
 
     def _release(self, at_us: int | None = None) -> None:
+        self.in_loader = False
+        self.serial.divert(None)
         self.station.reset()
         self.sockets.clear()
         for source in self.sources.values():
