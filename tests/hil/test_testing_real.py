@@ -1,6 +1,7 @@
 """`lampione hil run` on a real board's back end, over rfc2217:// to a virtual board."""
 
 import json
+import re
 import shlex
 import subprocess
 import sys
@@ -15,6 +16,7 @@ from lampione_hil.virtual import offered
 SUITE = '''
 MAIN = b"""
 import time
+print("lampione hello 00")
 print("it runs")
 time.sleep(1000)
 """
@@ -64,5 +66,6 @@ def test_the_serial_path_of_real_boards(board: dict[str, Any], tmp_path: Path) -
     assert run["outcome"] == "pass", run
     assert run["boards"] == [["left", board["rfc2217"], "real"]]
     assert run["clock"] == "wall"
+    assert re.fullmatch(r"MicroPython [^;,]+", read(out)["versions"]["micropython"])
     (listed,) = map(json.loads, lampione("board", "list", "--json").stdout.splitlines())
     assert listed["on"] is False, "it was left on"

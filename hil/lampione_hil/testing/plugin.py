@@ -271,6 +271,7 @@ def _stand(request: pytest.FixtureRequest, rig: Rig, virtual_world: World) -> It
     finally:
         notes["boards"] = [[table.name, table.shown, table.kind] for table, _ in stand.taken]
         notes["clock"] = stand.clock.kind if stand.taken else ""
+        notes["micropython"] = rig.micropython
         try:
             if stand.taken:
                 notes["board_s"] = round(stand.clock.now_s(), 3)

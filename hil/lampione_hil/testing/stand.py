@@ -31,11 +31,13 @@ class Rig:
     """The fixture `rig`: a bench as this run has it.
 
     place: of this run: locks of virtual boards, and what is known to be broken.
+    firmware: the folder of the firmware under test; None: ours.
     """
 
     file: RigFile
     place: Path
     firmware: Path | None = None
+    micropython: dict[str, str] = field(default_factory=dict)  # of real boards, as they say
     _locks: dict[str, Lock] = field(default_factory=dict)
 
     @property
@@ -157,7 +159,11 @@ class Stand:
     def _real(self, table: BoardTable) -> Any:
         from lampione_hil.testing.hardware import blank_board
 
-        return blank_board(table, self.rig.file)
+        board = blank_board(table, self.rig.file)
+        if table.name not in self.rig.micropython:
+            found = str(board.evaluate("__import__('sys').version"))
+            self.rig.micropython[table.name] = found.rpartition("; ")[2]
+        return board
 
     def _release(self, table: BoardTable, board: Any) -> None:
         try:
