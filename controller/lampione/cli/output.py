@@ -60,6 +60,7 @@ class Printer:
         self.as_json = as_json
         self._out = sys.stdout if stream is None else stream
         self._colours = colours(self._out) and not as_json
+        self.terminal = self._out.isatty() and os.environ.get("TERM") != "dumb"
         # Elsewhere what the stream cannot show becomes a `?`; data stays what it is.
         self.unicode = (getattr(self._out, "encoding", None) or "").lower() == "utf-8"
 
@@ -72,6 +73,10 @@ class Printer:
     def line(self, text: str = "") -> None:
         """Print a line for people."""
         print(text, file=self._out, flush=True)
+
+    def write(self, text: str) -> None:
+        """Print text as it is, for what is drawn on a terminal."""
+        print(text, end="", file=self._out, flush=True)
 
     def json(self, value: Mapping[str, Any]) -> None:
         """Print one JSON line."""

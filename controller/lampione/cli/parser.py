@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
-from lampione.cli import board_arguments, config_parser, values
+from lampione.cli import board_arguments, config_parser, provision_arguments, values
 from lampione.cli.errors import EXIT_CODES, USAGE
 
 HANDLER = "handler"  # "module:function", imported when the command runs
@@ -98,6 +98,7 @@ def build() -> argparse.ArgumentParser:
     _sending(commands, common)
     _lighting(commands, common)
     board_arguments.add(commands, common, _Commands)
+    provision_arguments.add(commands)
     return parser
 
 

@@ -44,6 +44,8 @@ def _expected(error: Exception) -> tuple[str, int] | None:
         ("lampione.serve", "ServeError"),
         ("lampione.core.folder", "FolderError"),
         ("lampione.store", "StoreError"),
+        ("lampione.provision.errors", "ProvisionError"),
+        ("lampione.provision.rows", "ListError"),
         ("lampione_hil.interpreter", "NoInterpreterError"),
         ("lampione_hil.board", "BenchError"),
         ("lampione_hil.firmware", "CompileError"),
