@@ -48,6 +48,7 @@ class Session:
     _flow: int = 1  # none
     _ours: set[int] = field(default_factory=lambda: {BINARY, COM_PORT}, init=False)
     _theirs: set[int] = field(default_factory=lambda: {BINARY, COM_PORT}, init=False)
+    _welcomed: bool = False
     _state: str = "data"
     _command: int = 0
     _sub: bytearray | None = None
@@ -97,6 +98,9 @@ class Session:
         """Answer a change; what only confirms our own wish, or changes nothing, is not answered."""
         mine = command in (DO, DONT)
         agreed = self._ours if mine else self._theirs
+        if option == COM_PORT and command in (DO, WILL) and not self._welcomed:
+            self._welcomed = True
+            self._say(MODEM_STATE, bytes((_CTS_DSR,)))
         if command in (DO, WILL):
             if option in agreed:
                 return
