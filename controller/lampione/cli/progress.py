@@ -49,9 +49,10 @@ class Progress:
         with self._lock:
             before = self._under_way.get(name)
             self._under_way[name] = (step, part)
-            new = before is None or before[0] != step
+            counts = part is not None and before is not None and before[1] is not None
+            new = before is None or (before[0] != step and not counts)
             if self._live:
-                if new or time.monotonic() >= self._drawn_at + _REDRAW_S:
+                if new or part == 1 or time.monotonic() >= self._drawn_at + _REDRAW_S:
                     self._draw()
             elif new and self._out.as_json:
                 self._out.json({self._key: name, "step": step})

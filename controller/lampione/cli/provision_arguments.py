@@ -7,6 +7,7 @@ from typing import Any
 from lampione.cli import values
 
 JOBS = 4
+INTERVAL_S = 5
 _EXAMPLES = """\
   lampione provision bligny-1 --wifi city.wifi     the board that is plugged in
   lampione provision bligny-1 --board a4cf12fe0001 --labels labels
@@ -78,6 +79,13 @@ def add(commands: Any) -> None:
     )
     command.add_argument(
         "--no-sign-off", action="store_true", help="neither test nor need a controller that runs"
+    )
+    command.add_argument(
+        "--interval",
+        type=values.interval_s,
+        default=INTERVAL_S,
+        metavar="S",
+        help=f"a report every S seconds during the sign-off (default: {INTERVAL_S})",
     )
     files = command.add_argument_group("files")
     files.add_argument("--fleet", type=Path, metavar="FILE", help="the fleet's file")

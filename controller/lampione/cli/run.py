@@ -52,7 +52,7 @@ def _expected(error: Exception) -> tuple[str, int] | None:
     ):
         loaded = sys.modules.get(module)
         if loaded is not None and isinstance(error, getattr(loaded, name)):
-            if name == "BrokerUrlError":
+            if name in ("BrokerUrlError", "ListError"):
                 return str(error), USAGE
             return str(error), _CORE_CODES.get(getattr(error, "kind", ""), FAILED)
     if isinstance(error, TimeoutError):

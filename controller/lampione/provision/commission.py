@@ -42,7 +42,7 @@ class Bench:
     broker: as nodes reach it. wifi: for rows that name no file.
     controller: None: without a sign-off, and nobody is told of the config.
     replace: boards that are another node may become this one.
-    warm_s, meter_s: see `trial.sign_off`.
+    interval_s: of the reports during the sign-off. warm_s, meter_s: see `trial.sign_off`.
     """
 
     seed: seeds.Seed
@@ -55,7 +55,7 @@ class Bench:
     sign_off: bool = True
     replace: bool = False
     labels: Path | None = None
-    interval_s: int = trial.INTERVAL_S
+    interval_s: int = 5
     warm_s: float = trial.WARM_S
     meter_s: float = trial.METER_S
     stop: threading.Event = field(default_factory=threading.Event)
@@ -197,14 +197,19 @@ def _start(
     """Start the node, and wait until it says hello: here, and at the controller."""
     tell("start")
     hello = bench.hands.start(place, BOOT_S)
-    firmware = hello["firmware"]
-    record.firmware["firmware"] = f"{firmware >> 12}.{firmware >> 6 & 63}.{firmware & 63}"
+    record.firmware["firmware"] = hello.firmware
+    if hello.name != row.node:
+        raise ProvisionError(
+            f"the board started as {hello.name or 'nobody'}, not as {row.node}",
+            "run this again; if it stays so, the board's flash is worn",
+        )
     if bench.controller is None:
         return
     tell("hello at the controller")
-    epoch = bytes(hello["epoch"]).hex()
+    epoch = hello.values["epoch"]
+    assert isinstance(epoch, bytes)
     controller_row = bench.controller.wait(
-        row.node, lambda seen: seen["epoch"] == epoch, "its hello at the controller", HELLO_S
+        row.node, lambda seen: seen["epoch"] == epoch.hex(), "its hello at the controller", HELLO_S
     )
     said: dict[str, Any] = controller_row["hello"]
     if said.get("config_version") != version or said.get("config_state") != "confirmed":

@@ -108,6 +108,12 @@ class Controller:
                     raise ProvisionError(f"{what} did not come within {within_s:g} s", _why(row))
                 self._news.wait(left)
 
+    def abandon(self) -> None:
+        """Have whoever waits stop waiting: Ctrl-C."""
+        with self._news:
+            self._ended = "stopped"
+            self._news.notify_all()
+
     def pause(self, node: str, within_s: float) -> None:
         """Wait until a node is heard of again, or the time is over."""
         end = time.monotonic() + within_s

@@ -1,9 +1,11 @@
 """What is done with a board on a cable: by `lampione_hil`, and in a test by whatever else."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, Protocol
+
+from lampione_hil.flashing import Hello
 
 from lampione.provision.on_board import Repl
 
@@ -17,6 +19,7 @@ class Place:
     port: str
     serial_number: str
     virtual: bool = False
+    name: str = ""  # of a virtual board
 
 
 class Hands(Protocol):
@@ -34,6 +37,6 @@ class Hands(Protocol):
         """Bring the firmware up to date, without starting it; return facts for the record."""
         ...
 
-    def start(self, place: Place, within_s: float) -> Mapping[str, Any]:
-        """Reset the board; return the fields of the Hello that it prints."""
+    def start(self, place: Place, within_s: float) -> Hello:
+        """Reset the board; return what it says when it has started."""
         ...

@@ -11,12 +11,14 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from lampione_hil.board import BenchError
+from lampione_hil.real.errors import BoardCodeError
 
-from lampione.provision import files
+from lampione.config import blob
 from lampione.provision.errors import ProvisionError
 
 _FOREIGN = ("/outbox", "/state", "/config")  # of no use to another node
 _NEW = ".new"
+_FULL = ("ENOSPC", "OSError: 28")
 
 # What it prints is no secret: of the key a hash, which of 32 random bytes tells nothing.
 _LOOK = """
@@ -27,7 +29,9 @@ def _read(path):
             return file.read()
     except OSError:
         return None
-found = {"machine": os.uname().machine, "version": ".".join(map(str, sys.implementation[1][:3]))}
+about = sys.implementation
+found = {"version": ".".join(map(str, about.version[:3]))}
+found["machine"] = getattr(about, "_machine", sys.platform)
 try:
     import machine
     found["unique_id"] = binascii.hexlify(machine.unique_id()).decode()
@@ -153,8 +157,20 @@ def install(repl: Repl, found: Found, new: Mapping[str, bytes], node: str, key: 
 
     All are written beside and checked before the first is renamed, and the settings come last.
     What another node has left goes first; with the same key everything else stays. Raises
-    BenchError.
+    ProvisionError when the flash is full, BenchError.
     """
+    try:
+        return _install(repl, found, new, node, key)
+    except BoardCodeError as error:
+        if any(word in error.last for word in _FULL):
+            raise ProvisionError(
+                "the board's flash is full",
+                "remove files that are not the node's, with `mpremote rm`, or take another board",
+            ) from None
+        raise
+
+
+def _install(repl: Repl, found: Found, new: Mapping[str, bytes], node: str, key: bytes) -> int:
     if not is_of(found, node, key):
         # Frames sealed under another key open for nobody; burn hours belong to this post's lamp.
         gone = ("/outbox",) if found.node == node else _FOREIGN
@@ -181,13 +197,7 @@ def config_version(found: Found, wanted: bytes, known: int) -> int:
 
     `known`: the highest one that the controller knows of this node.
     """
-    from lampione.config import blob
-
     if found.config is not None and found.config[1] == blob.digest(wanted):
         return found.config[0]
     highest = max(known, found.config[0] if found.config is not None else 0)
     return highest % 65534 + 1
-
-
-SECRETS = (files.KEY, files.CERTIFICATE_KEY, files.SETTINGS, files.CONFIG)
-"""Files whose content is never shown."""

@@ -134,3 +134,10 @@ def board_of(folder: Path, node: str) -> str | None:
             if found["outcome"] != "failed":
                 return None if found["board"] is None else str(found["board"])
     return None
+
+
+def boards(folder: Path) -> dict[str, str]:
+    """Return {serial number: node} of every board that became one."""
+    nodes = [path.name for path in folder.iterdir()] if folder.is_dir() else []
+    found = {board_of(folder, node): node for node in nodes}
+    return {board: node for board, node in found.items() if board is not None}

@@ -79,6 +79,8 @@ class Run:
         self._busy: dict[str, Row] = {}  # by the board's serial number
         self._aside: set[str] = set()  # boards that are no good for any row of this run
         self._ended: queue.SimpleQueue[tuple[str, Row, str]] = queue.SimpleQueue()
+        # A board that is somebody's already is not the next one.
+        self._owners = {} if bench.replace else records.boards(folder)
         self._asked = ""
         self.outcome = Outcome()
 
@@ -129,12 +131,20 @@ class Run:
         free = [p for p in places if p.serial_number not in self._busy]
         wanted = row.board or self._list.before(row)
         for place in free:
-            if wanted in (place.serial_number, place.port):
+            if wanted is not None and wanted in (place.serial_number, place.name, place.port):
                 return place
         if row.board is not None:
             return None
         taken = self._list.taken() | self._aside
-        return next((place for place in free if place.serial_number not in taken), None)
+        return next(
+            (
+                place
+                for place in free
+                if place.serial_number not in taken
+                and self._owners.get(place.serial_number) in (None, row.node)
+            ),
+            None,
+        )
 
     def _ask_for(self, row: Row) -> None:
         """Say who is next, once."""
@@ -170,10 +180,10 @@ class Run:
         try:
             commission(self._bench, row, place, board_of, record, told)
             path = records.file(self._folder, record)
-        except Stopped:
-            self._view.end(row.node, "stopped: run this again to go on", good=False)
-            return "stopped"
-        except (*EXPECTED, FolderError) as error:
+        except (Stopped, *EXPECTED, FolderError) as error:
+            if self._bench.stop.is_set():
+                self._view.end(row.node, "stopped: run this again to go on", good=False)
+                return "stopped"
             why, do = words(error)
             record.why, record.do = why, do
             self._fail(row, record, why, do)
@@ -212,7 +222,9 @@ class Run:
         self.outcome.interrupted = True
         self._bench.stop.set()
         if self._busy:
-            self._view.say(f"stopping: {len(self._busy)} boards come to the end of a step")
+            self._view.say("stopping: what is under way comes to the end of a step")
+        if self._bench.controller is not None:
+            self._bench.controller.abandon()
         end = time.monotonic() + _STOP_S
         try:
             while self._busy and time.monotonic() < end:

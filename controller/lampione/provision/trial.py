@@ -8,7 +8,6 @@ from lampione.config.light import Lamp
 from lampione.provision.controller import Controller, Row
 from lampione.provision.signoff import LEVELS, Evidence, Step
 
-INTERVAL_S = 5  # of reports, while a node is signed off
 _BLINK_S = 3
 _HOLD_S = 120  # an order ends by itself, should we be interrupted
 METER_S = 7.0  # the meter is read every five seconds, and takes its time
