@@ -93,6 +93,7 @@ class Repl:
         baud: int = BAUD,
         timeout_s: float = 10,
         soft_reset: bool = False,
+        check: Callable[[], None] | None = None,
     ) -> Self:
         """Interrupt what runs on the board at `port`, a path or a URL of pyserial.
 
@@ -101,11 +102,13 @@ class Repl:
             baud: of a real UART.
             timeout_s: for the prompt to come.
             soft_reset: forget what ran before, which turns every pin off; else pins stay.
+            check: called during every wait; what it raises ends the wait.
 
         Raises NoBoardError, PortBusyError, PortPermissionError, BoardSilentError,
         NotMicroPythonError, CablePulledError.
         """
         repl = cls(Line(port, baud))
+        repl.check = check
         try:
             repl.enter(timeout_s)
             if soft_reset:
@@ -114,6 +117,15 @@ class Repl:
             repl._line.close()
             raise
         return repl
+
+    @property
+    def check(self) -> Callable[[], None] | None:
+        """What is called during every wait."""
+        return self._line.check
+
+    @check.setter
+    def check(self, check: Callable[[], None] | None) -> None:
+        self._line.check = check
 
     def __enter__(self) -> Self:
         return self
@@ -312,6 +324,7 @@ class Repl:
             except NoBoardError:
                 time.sleep(0.05)
             else:
+                line.check = self._line.check
                 self._line = self._transport.serial = line
                 return True
         return False

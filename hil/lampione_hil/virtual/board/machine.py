@@ -79,8 +79,12 @@ class RTC:
     def init(self, date):
         self.datetime(date)
 
+    _memory = b""
+
     def memory(self, data=None):
-        raise NotImplementedError("the virtual board has no RTC memory")
+        if data is None:
+            return RTC._memory
+        RTC._memory = bytes(data, "utf-8") if isinstance(data, str) else bytes(data)
 
 
 class WDT:
