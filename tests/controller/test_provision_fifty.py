@@ -139,8 +139,10 @@ def follow(process: "subprocess.Popen[str]", at: dict[str, Any]) -> tuple[list[A
     return said, process.wait()
 
 
-def run_of(workshop: Workshop, count: int, jobs: int, interval_s: int, *, meter: bool) -> None:
-    """Provision `count` boards, three of which fail; then what is left."""
+def run_of(
+    workshop: Workshop, count: int, jobs: int, interval_s: int, *more: str, meter: bool
+) -> None:
+    """Provision `count` boards, three of which fail; then what is left, with `more`."""
     good = workshop.start("--count", str(count - 2), "--name", "good")
     (small,) = workshop.start("--name", "small", "--flash-bytes", "81920")
     (deaf,) = workshop.start("--name", "deaf", "--world", "none")
@@ -183,9 +185,11 @@ def run_of(workshop: Workshop, count: int, jobs: int, interval_s: int, *, meter:
 
     # The causes are mended: the cable, another board, a board with its sensors.
     assert workshop.run("board", "plug", "good-1").returncode == 0
+    for name in ("small", "deaf"):
+        assert workshop.run("board", "unplug", f"{name}-1").returncode == 0
     fresh = workshop.start("--count", "2", "--name", "fresh")
     workshop.write([good[0], *fresh, *good[1:]], meter=meter)
-    again, code = follow(workshop.provision(jobs, interval_s, "--replace"), {})
+    again, code = follow(workshop.provision(jobs, interval_s, *more), {})
     assert code == 0, again
     assert {one["node"] for one in again if "node" in one} == {"post-1", "post-2", "post-3"}
     status = workshop.status()
@@ -211,9 +215,9 @@ def _no_secret_shown(workshop: Workshop, said: list[Any]) -> None:
 
 
 def test_six_boards_three_of_which_fail(workshop: Workshop) -> None:
-    run_of(workshop, 6, jobs=6, interval_s=1, meter=False)
+    run_of(workshop, 6, 6, 1, "--no-sign-off", meter=False)
 
 
 @pytest.mark.soak
 def test_fifty_boards_three_of_which_fail(workshop: Workshop) -> None:
-    run_of(workshop, 50, jobs=16, interval_s=5, meter=True)
+    run_of(workshop, 50, 16, 5, meter=True)

@@ -1,5 +1,6 @@
 """How several boards get on at once: a line each, redrawn on a terminal, printed elsewhere."""
 
+import re
 import threading
 import time
 from types import TracebackType
@@ -49,8 +50,7 @@ class Progress:
         with self._lock:
             before = self._under_way.get(name)
             self._under_way[name] = (step, part)
-            counts = part is not None and before is not None and before[1] is not None
-            new = before is None or (before[0] != step and not counts)
+            new = before is None or _kind(before[0]) != _kind(step)
             if self._live:
                 if new or part == 1 or time.monotonic() >= self._drawn_at + _REDRAW_S:
                     self._draw()
@@ -108,3 +108,8 @@ class Progress:
             return " " * _BAR
         done = round(max(0.0, min(part, 1.0)) * _BAR)
         return full * done + empty * (_BAR - done)
+
+
+def _kind(step: str) -> str:
+    """Return a step without its numbers."""
+    return re.sub(r"[0-9.]+ (of [0-9.]+|kB)", "", step)

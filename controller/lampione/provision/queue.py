@@ -59,8 +59,10 @@ class Queue:
         self._entries: dict[str, Entry] = {}
         for row in rows:
             entry = known.get(row.node)
-            if entry is None or entry.row != row.digest():
+            if entry is None:
                 entry = Entry(row.node, row.digest())
+            elif entry.row != row.digest():  # to be done again; its board may be plugged in still
+                entry = Entry(row.node, row.digest(), board=entry.board, attempts=entry.attempts)
             self._entries[row.node] = entry
 
     def entries(self) -> list[Entry]:

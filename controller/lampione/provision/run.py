@@ -118,13 +118,20 @@ class Run:
             place = self._place_for(row, places)
             if place is None:
                 continue
+            before = self._list.before(row)
             self._left.remove(row)
             self._busy[place.serial_number] = row
+            begun = True
+            if before != place.serial_number and any(p.serial_number == before for p in places):
+                # Two boards of one name would push each other off the broker.
+                do = f"unplug that one, then run this again for board {place.serial_number}"
+                self._fail(row, None, f"board {before}, which was {row.node}, is plugged in", do)
+                self._ended.put((place.serial_number, row, "failed"))
+                continue
             self._list.begin(row, place.serial_number)
             threading.Thread(
                 target=self._work, args=(row, place), name=f"board {row.node}", daemon=True
             ).start()
-            begun = True
         return begun
 
     def _place_for(self, row: Row, places: Sequence[Place]) -> Place | None:

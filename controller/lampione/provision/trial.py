@@ -8,12 +8,12 @@ from lampione.config.light import Lamp
 from lampione.provision.controller import Controller, Row
 from lampione.provision.signoff import LEVELS, Evidence, Step
 
-_BLINK_S = 3
+_BLINK_S = 2
 _HOLD_S = 120  # an order ends by itself, should we be interrupted
 METER_S = 7.0  # the meter is read every five seconds, and takes its time
 _SLACK_S = 20.0  # beyond what is due
 WARM_S = 45.0  # then a part that still warms up is noted as such
-_AWAKE_S = 8.0  # then a part that does not answer is dead
+_AWAKE_S = 4.0  # then a part that does not answer is dead
 _SLOW = ("no2", "o3")
 _READ_S = 2.0  # from one look at the sensors to the next, at most
 
