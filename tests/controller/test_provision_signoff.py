@@ -206,7 +206,7 @@ def test_the_conversation(broker: Broker, tmp_path: Path) -> None:
         ops = [op for op in ops if op not in ("time", "hello")]
         assert ops == ["identify", "level", "level", "level", "resume", "read"]
         assert all(c["for_s"] for c in node.commands if names.OPS[c["op"]] == "level")
-        assert told == ["blinking", "lamp at 0 %", "lamp at 50 %", "lamp at 100 %", "sensors"]
+        assert told == ["blinking", "lamp dark", "lamp half", "lamp full", "sensors"]
 
 
 def test_a_node_that_nobody_hears(broker: Broker, tmp_path: Path) -> None:

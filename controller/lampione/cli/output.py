@@ -60,9 +60,18 @@ class Printer:
         self.as_json = as_json
         self._out = sys.stdout if stream is None else stream
         self._colours = colours(self._out) and not as_json
-        self.terminal = self._out.isatty() and os.environ.get("TERM") != "dumb"
         # Elsewhere what the stream cannot show becomes a `?`; data stays what it is.
         self.unicode = (getattr(self._out, "encoding", None) or "").lower() == "utf-8"
+
+    @property
+    def live(self) -> bool:
+        """Whether lines can be drawn over."""
+        return not self.as_json and os.environ.get("TERM") != "dumb" and self._out.isatty()
+
+    def raw(self, text: str) -> None:
+        """Print text as it is, with whatever it does to a terminal."""
+        self._out.write(text)
+        self._out.flush()
 
     def paint(self, text: str, *styles: str) -> str:
         """Return `text` in the styles, where there is colour."""
@@ -73,10 +82,6 @@ class Printer:
     def line(self, text: str = "") -> None:
         """Print a line for people."""
         print(text, file=self._out, flush=True)
-
-    def write(self, text: str) -> None:
-        """Print text as it is, for what is drawn on a terminal."""
-        print(text, end="", file=self._out, flush=True)
 
     def json(self, value: Mapping[str, Any]) -> None:
         """Print one JSON line."""
@@ -117,3 +122,8 @@ def _plain(value: object) -> object:
 def columns() -> int:
     """Return the terminal's width."""
     return shutil.get_terminal_size().columns
+
+
+def rows() -> int:
+    """Return the terminal's height."""
+    return shutil.get_terminal_size().lines

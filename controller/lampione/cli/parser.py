@@ -6,7 +6,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
-from lampione.cli import board_arguments, config_parser, provision_arguments, values
+from lampione.cli import (
+    board_arguments,
+    config_parser,
+    flash_arguments,
+    provision_arguments,
+    values,
+)
 from lampione.cli.errors import EXIT_CODES, USAGE
 
 HANDLER = "handler"  # "module:function", imported when the command runs
@@ -98,6 +104,7 @@ def build() -> argparse.ArgumentParser:
     _sending(commands, common)
     _lighting(commands, common)
     board_arguments.add(commands, common, _Commands)
+    flash_arguments.add(commands, common)
     provision_arguments.add(commands)
     return parser
 

@@ -101,12 +101,12 @@ def _work(out: Printer, options: argparse.Namespace, seed: seeds.Seed, queue: Qu
             interval_s=options.interval,
             stop=stop,
         )
-        with Progress(out, "node") as view:
+        with Progress(out, [row.node for row in queue.rows], key="node") as progress:
             run = Run(
                 bench,
                 queue,
                 options.records or options.state / _RECORDS,
-                view,
+                _View(out, progress),
                 jobs=options.jobs,
                 wait_s=options.wait_s,
             )
@@ -116,6 +116,22 @@ def _work(out: Printer, options: argparse.Namespace, seed: seeds.Seed, queue: Qu
         sys.stdout.flush()
         return INTERRUPTED
     return OK if outcome.good else FAILED
+
+
+class _View:
+    """See run.View."""
+
+    def __init__(self, out: Printer, progress: Progress) -> None:
+        self._out = out
+        self.tell = progress.tell
+        self.say = progress.say
+        self._end = progress.end
+
+    def end(self, name: str, text: str, good: bool) -> None:
+        """See run.View."""
+        self._end(name, text, good)
+        if self._out.as_json:
+            self._out.json({"node": name, "good": good, "text": text})
 
 
 @contextlib.contextmanager

@@ -47,8 +47,8 @@ def sign_off(
         told("blinking")
         state = controller.order(node, {"op": "identify", "for_s": _BLINK_S}, to_end=True)
         evidence.identify = _said(state)
-        for level in LEVELS:
-            told(f"lamp at {level} %")
+        for level, word in zip(LEVELS, ("dark", "half", "full"), strict=True):
+            told(f"lamp {word}")
             evidence.steps.append(_level(controller, node, level, meter_s if metered else 0.0))
         controller.order(node, {"op": "resume"})
     told("sensors")

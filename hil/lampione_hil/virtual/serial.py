@@ -9,12 +9,14 @@ import time
 import tty
 from collections.abc import Callable
 
+from lampione_hil.virtual import spawn
 from lampione_hil.virtual.console import Console
 
 _QUEUE = 65536
 _PATIENCE_S = 1.0  # what a reader of the port has not taken by then is gone, as on a real line
 _MOST = 1 << 20
 _PROMPT = b">>> "
+_CTRL_C = b"\x03"
 
 
 class SerialLine:
@@ -24,11 +26,17 @@ class SerialLine:
     boot inherits a setting or a key from the one before.
     """
 
-    def __init__(self, selector: selectors.BaseSelector, changed: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        selector: selectors.BaseSelector,
+        changed: Callable[[], None],
+        interrupt: Callable[[], bool],
+    ) -> None:
         self.console = Console()
         self.at_prompt = False  # main.py is over
         self._selector = selector
         self._changed = changed
+        self._interrupt = interrupt
         self._open = False  # the board can take input
         self._prompted = False  # the REPL has shown itself since this boot
         self._terminal = -1  # master side of the board's own terminal
@@ -77,20 +85,35 @@ class SerialLine:
     def open(self) -> int:
         """Make the terminal of a new boot; return its slave side, which is the caller's to close.
 
-        Ctrl-C there interrupts; nothing else is touched on its way.
+        Nothing is touched on its way. Ctrl-C interrupts a program that takes it, else it is a
+        byte as any other; where that cannot be told apart, the terminal makes a signal of it.
         """
         self._terminal, slave = pty.openpty()
         attributes = termios.tcgetattr(slave)
         attributes[0] &= ~(termios.ICRNL | termios.IXON | termios.INLCR | termios.IGNCR)
         attributes[1] &= ~termios.OPOST
         attributes[3] &= ~(termios.ICANON | termios.ECHO)
-        attributes[3] |= termios.ISIG | termios.NOFLSH
+        if spawn.SEES_SIGNALS:
+            attributes[3] &= ~termios.ISIG
+        else:
+            attributes[3] |= termios.ISIG | termios.NOFLSH
         attributes[6][termios.VMIN], attributes[6][termios.VTIME] = 1, 0
         termios.tcsetattr(slave, termios.TCSANOW, attributes)
         os.set_blocking(self._terminal, False)
         self._selector.register(self._terminal, selectors.EVENT_READ, self._board_ready)
-        self._open = self._prompted = self.at_prompt = False
+        self._open = self._prompted = self.at_prompt = self.console.binary = False
         return slave
+
+    def interrupts(self, on: bool) -> None:
+        """Let Ctrl-C interrupt the program, or be a byte as any other."""
+        self.console.binary = not on
+        if self._terminal >= 0 and not spawn.SEES_SIGNALS:
+            attributes = termios.tcgetattr(self._terminal)
+            if on:
+                attributes[3] |= termios.ISIG
+            else:
+                attributes[3] &= ~termios.ISIG
+            termios.tcsetattr(self._terminal, termios.TCSANOW, attributes)
 
     def hang_up(self) -> None:
         """End the terminal of a boot."""
@@ -176,7 +199,13 @@ class SerialLine:
             return
         with contextlib.suppress(OSError):
             # A terminal's line takes little at a time, and drops what is beyond.
-            del self._in[: os.write(self._terminal, self._in[:1024])]
+            piece = self._in[:1024]
+            at = piece.find(_CTRL_C)
+            if at == 0 and self._interrupt():
+                del self._in[:1]
+            else:
+                length = at if at > 0 else 1 if at == 0 else len(piece)
+                del self._in[: os.write(self._terminal, piece[:length])]
         events = selectors.EVENT_READ | (selectors.EVENT_WRITE if self._in else 0)
         self._selector.modify(self._terminal, events, self._board_ready)
 

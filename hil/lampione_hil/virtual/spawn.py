@@ -5,12 +5,14 @@ import importlib.util
 import os
 import resource
 import signal
+import sys
 import termios
 from collections.abc import Mapping, Sequence
 
 from lampione_hil import interpreter
 
 FAILED = 120  # exit status of a child that could not become MicroPython
+SEES_SIGNALS = sys.platform == "linux"  # whether it can be seen which ones a process takes
 _HIGH = 100  # descriptors move up here first, so that none is overwritten on its way down
 
 
@@ -50,6 +52,23 @@ def spawn(
         os._exit(status & 0xFF)
     finally:  # whatever happens, the supervisor's code never runs twice
         os._exit(FAILED)
+
+
+def interrupt(pid: int) -> bool:
+    """Send a MicroPython the signal of Ctrl-C when a program runs in it that takes it.
+
+    It handles the signal while a program runs that has not switched that off, and never at its
+    prompt, where the signal would end it.
+    """
+    try:
+        with open(f"/proc/{pid}/status", encoding="ascii", errors="replace") as file:
+            caught = next(line for line in file if line.startswith("SigCgt:"))
+        if not int(caught.split()[1], 16) >> (signal.SIGINT - 1) & 1:
+            return False
+        os.kill(pid, signal.SIGINT)
+    except (OSError, StopIteration):
+        return False
+    return True
 
 
 def _arrange(descriptors: Mapping[int, int], terminal: int | None) -> None:

@@ -145,18 +145,18 @@ class UART(io.IOBase):
     def _ask(self, length, us):
         """Return (bytes read, bytes left, reply with the bytes at 12); remembers what comes."""
         if not self._there:
-            self._known = (_vtime.horizon_us() if info["virtual"] else 0, None)
+            self._known = (_vtime.clock[3] if info["virtual"] else 0, None)
             return 0, 0, _EMPTY
         reply = ask(struct.pack("<2BHQ", 113, self._id, length, us), length + 12)
         got, left, at = struct.unpack_from("<2Hq", reply)
         if info["virtual"]:
-            self._known = (_vtime.horizon_us(), us if left else None if at < 0 else at)
+            self._known = (_vtime.clock[3], us if left else None if at < 0 else at)
         return got, left, reply
 
     def _nothing(self, us):
         """Whether it is known that nothing has come by now."""
-        horizon, until = self._known
-        return info["virtual"] and horizon == _vtime.horizon_us() and (until is None or us < until)
+        generation, until = self._known
+        return info["virtual"] and generation == _vtime.clock[3] and (until is None or us < until)
 
     def _ready_us(self):
         us = _vtime.look_us()

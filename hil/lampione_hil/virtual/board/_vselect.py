@@ -1,8 +1,8 @@
 """`select` on the virtual clock: a look at the descriptors first, then the clock.
 
-A stream that becomes ready at a time it knows itself (a microphone, a UART) says so through
-`ready_us()` (None: not before the world changes); every other descriptor is looked at again every
-10 ms.
+A stream that becomes ready at a time it knows itself (a microphone, a UART, a socket) says so
+through `ready_us()` (None: not before the world changes), a socket also through `write_us()`; every
+other descriptor is looked at again every 10 ms.
 """
 
 from _vtime import clock, wait_until
@@ -21,12 +21,16 @@ class poll:
     def __init__(self):
         self._real = _select.poll()
         self._any_real = 0
-        self._timed = {}  # id -> stream, its ready_us when it is asked, POLLOUT when it is that
+        self._timed = {}  # id -> stream, ready_us and write_us when asked, POLLOUT if always so
 
     def register(self, stream, mask=POLLIN | POLLOUT):
         if hasattr(stream, "ready_us"):
             out = mask & POLLOUT if hasattr(stream, "write") else 0
-            self._timed[id(stream)] = (stream, stream.ready_us if mask & POLLIN else None, out)
+            write_us = stream.write_us if out and hasattr(stream, "write_us") else None
+            if write_us:
+                out = 0
+            ready_us = stream.ready_us if mask & POLLIN else None
+            self._timed[id(stream)] = (stream, ready_us, write_us, out)
         else:
             self._real.register(stream, mask)
             self._any_real += 1
@@ -56,12 +60,19 @@ class poll:
             if self._any_real:
                 found.extend(self._real.poll(0))
                 soonest = min(soonest, now + _STEP_US)
-            for stream, ready_us, events in self._timed.values():
+            for stream, ready_us, write_us, events in self._timed.values():
                 if ready_us:
                     at = ready_us()
                     if at is not None:
                         if at <= now:
                             events |= POLLIN
+                        elif at < soonest:
+                            soonest = at
+                if write_us:
+                    at = write_us()
+                    if at is not None:
+                        if at <= now:
+                            events |= POLLOUT
                         elif at < soonest:
                             soonest = at
                 if events:
