@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -143,9 +144,15 @@ def run_of(
     workshop: Workshop, count: int, jobs: int, interval_s: int, *more: str, meter: bool
 ) -> None:
     """Provision `count` boards, three of which fail; then what is left, with `more`."""
-    good = workshop.start("--count", str(count - 2), "--name", "good")
-    (small,) = workshop.start("--name", "small", "--flash-bytes", "81920")
-    (deaf,) = workshop.start("--name", "deaf", "--world", "none")
+    with ThreadPoolExecutor() as pool:
+        good, (small,), (deaf,) = pool.map(
+            lambda which: workshop.start(*which),
+            (
+                ("--name", "good", "--count", str(count - 2)),
+                ("--name", "small", "--flash-bytes", "81920"),
+                ("--name", "deaf", "--world", "none"),
+            ),
+        )
     boards = [good[0], small, deaf, *good[1:]]
     workshop.write(boards, meter=meter)
     pulled = threading.Event()
@@ -166,7 +173,7 @@ def run_of(
     assert "connect it" in status["post-1"]["do"]
     assert "flash is full" in status["post-2"]["why"]
     assert "mpremote rm" in status["post-2"]["do"]
-    assert status["post-3"]["why"].startswith("climate: absent")
+    assert "climate: absent" in status["post-3"]["why"]
     assert "on the pins" in status["post-3"]["do"]
     assert [status[f"post-{n}"]["step"] for n in (1, 2, 3)] == ["flash", "flash", "sign-off"]
     assert [entry["node"] for entry in status.values() if entry["next"]] == ["post-1"]
@@ -185,8 +192,7 @@ def run_of(
 
     # The causes are mended: the cable, another board, a board with its sensors.
     assert workshop.run("board", "plug", "good-1").returncode == 0
-    for name in ("small", "deaf"):
-        assert workshop.run("board", "unplug", f"{name}-1").returncode == 0
+    assert workshop.run("board", "stop", "small-1", "deaf-1").returncode == 0
     fresh = workshop.start("--count", "2", "--name", "fresh")
     workshop.write([good[0], *fresh, *good[1:]], meter=meter)
     again, code = follow(workshop.provision(jobs, interval_s, *more), {})

@@ -7,7 +7,7 @@ from typing import Any
 from lampione.cli import values
 
 JOBS = 4
-INTERVAL_S = 5
+INTERVAL_S = 3
 _EXAMPLES = """\
   lampione provision bligny-1 --wifi city.wifi     the board that is plugged in
   lampione provision bligny-1 --board a4cf12fe0001 --labels labels

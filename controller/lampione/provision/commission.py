@@ -55,7 +55,7 @@ class Bench:
     sign_off: bool = True
     replace: bool = False
     labels: Path | None = None
-    interval_s: int = 5
+    interval_s: int = 3
     warm_s: float = trial.WARM_S
     meter_s: float = trial.METER_S
     stop: threading.Event = field(default_factory=threading.Event)
@@ -100,7 +100,7 @@ def commission(bench: Bench, row: Row, place: Place, board_of: str | None, recor
         bench.controller.wait_known(row.node)
 
     tell("flash")
-    flashed = bench.hands.flash(place, lambda said, part: tell("flash", said, part))
+    flashed = bench.hands.flash(place, lambda said, part: tell("flash", said, part or None))
     record.firmware = {"micropython": found.micropython, **flashed}
 
     tell("files")

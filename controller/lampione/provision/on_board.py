@@ -78,8 +78,9 @@ import os
 for path in {paths!r}:
     try:
         os.mkdir(path)
-    except OSError:
-        pass
+    except OSError as error:
+        if error.errno != 17:
+            raise
 """
 _RENAME = """
 import os
