@@ -27,6 +27,8 @@ from lampione_hil.real.line import Line
 BAUD = 115200
 _BANNER = b"raw REPL; CTRL-B to exit\r\n"
 _TRY_S = 0.6  # a node needs about that to stop; a second Ctrl-C would cut its last words short
+_TRIES = 3
+_STRAY = "unexpected read during raw paste"
 _PIECE = 1024
 _SHOWN = 60
 
@@ -200,11 +202,16 @@ class Repl:
 
     def begin(self, code: str | bytes, timeout_s: float = 10) -> None:
         """Start code that is to be talked with: `readline`, `send`, and `end` at last."""
-        self._line.allow(timeout_s)
-        try:
-            self._transport.exec_raw_no_follow(code)
-        except TransportError:
-            raise self._lost() from None
+        for _ in range(_TRIES):
+            self._line.allow(timeout_s)
+            try:
+                self._transport.exec_raw_no_follow(code)
+                return
+            except TransportError as error:
+                if _STRAY not in str(error):
+                    break
+                self.enter(timeout_s)  # the chip's own log, say; the code did not arrive whole
+        raise self._lost()
 
     def readline(self, timeout_s: float = 10) -> str | None:
         """Return a line that the running code prints; None when it is over (call `end`).

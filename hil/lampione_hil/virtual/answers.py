@@ -4,6 +4,7 @@ import json
 import struct
 from collections.abc import Callable
 
+from lampione_hil.virtual import spawn
 from lampione_hil.virtual.interrupts import QUESTION
 from lampione_hil.virtual.life import (
     VIRTUAL_EPOCH_UNIX_S,
@@ -14,6 +15,7 @@ from lampione_hil.virtual.running import ask_part
 
 _EDGES = 96  # see board/esp32.py
 _RTC_BYTES = 2048  # see board/machine.py
+_AGAIN_S = 0.005
 _TIMED_OUT = 2  # instead of whether it was acknowledged
 
 
@@ -266,6 +268,20 @@ def _feed(life: Life, _: bytes) -> None:
         _guard(life, life.boots)
 
 
+def _again(life: Life, _: bytes) -> None:
+    """Ctrl-C came while the flash was busy: send it when that may be over."""
+    pid = life.pid
+
+    def send() -> None:
+        life.interrupted = 0
+        if life.pid == pid:
+            spawn.interrupt(pid)
+
+    if life.interrupted != pid:
+        life.interrupted = pid
+        life.home.after(_AGAIN_S, send)
+
+
 def _guard(life: Life, boot: int) -> None:
     """Bite when its time has come, else look again when it may have."""
     if not life.powered or life.boots != boot or not life.bites_s:
@@ -373,6 +389,7 @@ _OPERATIONS: dict[bytes, Callable[[Life, bytes], None]] = {
     b"e": _edges,
     b"h": _keys,
     b"i": _target,
+    b"y": _again,
     b"D": _watch,
     b"F": _feed,
     b"n": _air,

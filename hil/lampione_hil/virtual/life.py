@@ -111,6 +111,7 @@ class Life:
         self.held = False  # its reset line is low
         self.asleep = False  # deeply: only the RTC runs
         self.pid = 0
+        self.interrupted = 0  # the process to which Ctrl-C is to be sent again
         self.boots = 0
         self.cause = PWRON_RESET
         self.exits: list[str] = []  # why each boot ended
