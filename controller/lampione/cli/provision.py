@@ -150,7 +150,7 @@ def _controller(options: argparse.Namespace) -> Iterator[Controller | None]:
 
 def _broker_of(options: argparse.Namespace, controller: Controller | None) -> BrokerUrl:
     """Return the broker as nodes reach it. Raises BrokerUrlError, CliError."""
-    given = BrokerUrl.of(options.broker, {} if options.broker else os.environ)
+    given = BrokerUrl.of(options.broker, os.environ)
     if given is not None:
         return given
     if controller is None:
