@@ -13,8 +13,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from lampione import keys
+from lampione import keys, seeds
 from lampione.provision import ca
+from lampione.provision.queue import Entry, Queue
+from lampione.provision.rows import load
 from lampione_hil import firmware, interpreter
 from lampione_hil.virtual import offered
 
@@ -93,11 +95,13 @@ class Workshop:
             "--interval", str(interval_s), "--labels", str(self.folder / "labels"), "--json", *more,
         )  # fmt: skip
 
-    def status(self) -> dict[str, dict[str, Any]]:
-        done = self.run("provision", "status", "--list", str(self.folder / "fifty.toml"), "--json")
-        entries = [json.loads(line) for line in done.stdout.splitlines()]
-        assert done.returncode == (0 if all(e["state"] == "done" for e in entries) else 1)
-        return {entry["node"]: entry for entry in entries}
+    def queue(self) -> Queue:
+        """Return what the list's state says."""
+        path = self.folder / "fifty.toml"
+        return Queue(load(path, seeds.load(self.rig.folder / "fleet.toml")), path)
+
+    def status(self) -> dict[str, Entry]:
+        return {entry.node: entry for entry in self.queue().entries()}
 
 
 @pytest.fixture
@@ -167,25 +171,25 @@ def run_of(
     assert pulled.is_set()
     assert code == 1
     status = workshop.status()
-    assert {n for n, entry in status.items() if entry["state"] != "done"} == {
+    assert {n for n, entry in status.items() if entry.state != "done"} == {
         "post-1", "post-2", "post-3"
     }  # fmt: skip
-    assert "cable was pulled" in status["post-1"]["why"]
-    assert "connect it" in status["post-1"]["do"]
-    assert "flash is full" in status["post-2"]["why"]
-    assert "mpremote rm" in status["post-2"]["do"]
-    assert "climate: absent" in status["post-3"]["why"]
-    assert "on the pins" in status["post-3"]["do"]
-    assert status["post-1"]["step"] in ("flash", "files"), "the cable is no quicker than that"
-    assert [status[f"post-{n}"]["step"] for n in (2, 3)] == ["flash", "sign-off"]
-    assert [entry["node"] for entry in status.values() if entry["next"]] == ["post-1"]
+    assert "cable was pulled" in status["post-1"].why
+    assert "connect it" in status["post-1"].do
+    assert "flash is full" in status["post-2"].why
+    assert "mpremote rm" in status["post-2"].do
+    assert "climate: absent" in status["post-3"].why
+    assert "on the pins" in status["post-3"].do
+    assert status["post-1"].step in ("flash", "files"), "the cable is no quicker than that"
+    assert [status[f"post-{n}"].step for n in (2, 3)] == ["flash", "sign-off"]
+    assert [row.node for row in workshop.queue().left()] == ["post-1", "post-2", "post-3"]
     for n in (1, 2, 3):
-        record = json.loads(Path(status[f"post-{n}"]["record"]).read_text())
-        assert (record["outcome"], record["step"]) == ("failed", status[f"post-{n}"]["step"])
+        record = json.loads(Path(status[f"post-{n}"].record or "").read_text())
+        assert (record["outcome"], record["step"]) == ("failed", status[f"post-{n}"].step)
         assert record["why"]
         assert record["do"]
     for n in range(4, count + 1):
-        record = json.loads(Path(status[f"post-{n}"]["record"]).read_text())
+        record = json.loads(Path(status[f"post-{n}"].record or "").read_text())
         assert record["outcome"] == "signed off"
         assert {c["verdict"] for c in record["checks"]} <= {"good", "note"}
         assert ("power at 100 %" in {c["name"] for c in record["checks"]}) == meter
@@ -193,17 +197,17 @@ def run_of(
         assert workshop.rig.show(f"post-{n}")["hello"]["config_version"] == 1
 
     # The causes are mended: the cable, another board, a board with its sensors.
-    assert workshop.run("board", "plug", "good-1").returncode == 0
-    assert workshop.run("board", "stop", "small-1", "deaf-1").returncode == 0
+    offered.ask(good[0]["pid"], "plug", "good-1")
+    for board in (small, deaf):
+        offered.ask(board["pid"], "stop", board["name"])
     fresh = workshop.start("--count", "2", "--name", "fresh")
     workshop.write([good[0], *fresh, *good[1:]], meter=meter)
     again, code = follow(workshop.provision(jobs, interval_s, *more), {})
     assert code == 0, again
     assert {one["node"] for one in again if "node" in one} == {"post-1", "post-2", "post-3"}
     status = workshop.status()
-    assert {entry["state"] for entry in status.values()} == {"done"}
-    assert [status[f"post-{n}"]["attempts"] for n in (1, 4)] == [2, 1]
-    assert workshop.run("provision", "--list", str(workshop.folder / "fifty.toml")).returncode == 0
+    assert {entry.state for entry in status.values()} == {"done"}
+    assert [status[f"post-{n}"].attempts for n in (1, 4)] == [2, 1]
     _no_secret_shown(workshop, [*said, *again])
 
 

@@ -221,7 +221,7 @@ def _status(out: Printer, options: argparse.Namespace) -> int:
         if entry.state != "done" and entry.why:
             out.line()
             out.line(f"{entry.node}: {clean(entry.why)}")
-            out.line(f"  {clean(entry.do or '')}")
+            out.line(f"  {clean(entry.do)}")
     out.line()
     _tell_next(out, queue, left)
     return FAILED if left else OK

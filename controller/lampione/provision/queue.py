@@ -35,8 +35,8 @@ class Entry:
     state: State = "waiting"
     board: str | None = None
     step: str | None = None
-    why: str | None = None
-    do: str | None = None
+    why: str = ""
+    do: str = ""
     record: str | None = None
     attempts: int = 0
     changed: float = 0.0
@@ -90,7 +90,7 @@ class Queue:
         """Say that a row's board is being worked on. Raises OSError."""
         with self._changed(row) as entry:
             entry.state, entry.board, entry.attempts = "begun", board, entry.attempts + 1
-            entry.step = entry.why = entry.do = None
+            entry.step, entry.why, entry.do = None, "", ""
 
     def step(self, row: Row, step: str) -> None:
         """Say where a row is. Raises OSError."""
