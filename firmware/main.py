@@ -8,13 +8,13 @@ def _main(slots):
 
     import machine
 
-    # An hour is for whoever sits at the REPL; a start that hangs has a minute.
+    # An hour is for whoever sits at the REPL; a start that hangs (a .mpy cut short does) has 30 s.
     memory = machine.RTC().memory
     try:
         for folder in slots:
-            memory(folder)  # until the node says hello
+            memory(folder.encode())  # until the node says hello
             sys.path[-1] = folder
-            machine.WDT(timeout=60000)
+            machine.WDT(timeout=30000)
             try:
                 from lampione_node import app
 

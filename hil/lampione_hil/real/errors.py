@@ -39,6 +39,14 @@ class FlashFullError(BenchError):
     """The board's file system has no room for what is to be written."""
 
 
+class NotVerifiedError(BenchError):
+    """What was read back is not what was written."""
+
+
+class NoStartError(BenchError):
+    """What was written does not start."""
+
+
 class BoardCodeError(BenchError):
     """What the board was told to run raised an exception there.
 

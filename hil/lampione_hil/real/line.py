@@ -4,6 +4,7 @@ import contextlib
 import errno
 import termios
 import time
+from collections.abc import Callable
 from typing import Any
 
 import serial
@@ -36,6 +37,7 @@ class Line:
     def __init__(self, port: str, baud: int) -> None:
         self.port = port
         self.deadline = time.monotonic()
+        self.check: Callable[[], None] | None = None  # called while it waits; may raise
         self._ahead = b""
         path = "://" not in port
         if path and (others := ports.holders(port)):
@@ -64,6 +66,8 @@ class Line:
 
         Raises CablePulledError.
         """
+        if self.check:
+            self.check()
         if self._ahead:
             data, self._ahead = self._ahead, b""
             return data

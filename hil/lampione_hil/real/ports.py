@@ -40,6 +40,7 @@ class Port:
     product: str = ""
     virtual: bool = False
     name: str = ""  # of a virtual board
+    rfc2217: str = ""  # of a virtual board: the port that has reset lines
 
     @property
     def shown(self) -> str:
@@ -57,9 +58,15 @@ def find() -> list[Port]:
             found.append(Port(one.device, serial_number, one.vid, one.pid, product))
     for board in offered.offered():
         if board.plugged:
-            product = "virtual board"
             found.append(
-                Port(board.port, board.serial_number, None, None, product, True, board.name)
+                Port(
+                    board.port,
+                    board.serial_number,
+                    product="virtual board",
+                    virtual=True,
+                    name=board.name,
+                    rfc2217=board.rfc2217,
+                )
             )
     return found
 

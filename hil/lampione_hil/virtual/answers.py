@@ -4,8 +4,8 @@ import json
 import struct
 from collections.abc import Callable
 
+from lampione_hil.virtual.interrupts import QUESTION
 from lampione_hil.virtual.life import (
-    DEEPSLEEP_RESET,
     VIRTUAL_EPOCH_UNIX_S,
     Life,
     Wait,
@@ -13,6 +13,7 @@ from lampione_hil.virtual.life import (
 from lampione_hil.virtual.running import ask_part
 
 _EDGES = 96  # see board/esp32.py
+_RTC_BYTES = 2048  # see board/machine.py
 _TIMED_OUT = 2  # instead of whether it was acknowledged
 
 
@@ -34,7 +35,7 @@ def _numbers(body: bytes) -> list[int]:
 def _boot(life: Life, _: bytes) -> None:
     if not life.home.virtual:
         life.boot_us = life.now_us()  # its ticks begin now, not when its process was asked for
-    life.reply(json.dumps(life.boot_info()).encode().ljust(512))
+    life.reply(json.dumps(life.boot_info()).encode().ljust(1024))
 
 
 def _ready(life: Life, _: bytes) -> None:
@@ -61,18 +62,8 @@ def _exit(life: Life, body: bytes) -> None:
 
 def _deepsleep(life: Life, body: bytes) -> None:
     sleep_ms, ticks_us = _numbers(body)
-    if life.home.virtual:
-        at_us = life.world_us(ticks_us) + sleep_ms * 1000
-        life.restart(DEEPSLEEP_RESET, "deep sleep", at_us)
-        return
-    boots = life.boots
-
-    def wake() -> None:
-        if life.powered and life.boots == boots:
-            life.restart(DEEPSLEEP_RESET, "deep sleep")
-
-    if sleep_ms:
-        life.home.after(sleep_ms / 1000, wake)
+    at_us = life.world_us(ticks_us) if life.home.virtual else life.now_us()
+    life.deep_sleep(at_us, at_us + sleep_ms * 1000 if sleep_ms else None)
 
 
 def _torn(life: Life, _: bytes) -> None:
@@ -82,6 +73,15 @@ def _torn(life: Life, _: bytes) -> None:
 def _rtc(life: Life, body: bytes) -> None:
     value_us, ticks_us = _numbers(body)
     life.set_rtc(value_us, life.world_us(ticks_us))
+
+
+def _rtc_keep(life: Life, body: bytes) -> None:
+    life.rtc_memory = body[:_RTC_BYTES]
+    life.reply(b"\x01")
+
+
+def _rtc_kept(life: Life, _: bytes) -> None:
+    life.reply(struct.pack("<H", len(life.rtc_memory)) + life.rtc_memory.ljust(_RTC_BYTES, b"\0"))
 
 
 def _pwm(life: Life, body: bytes) -> None:
@@ -106,7 +106,8 @@ def _level(life: Life, body: bytes) -> None:
     pin, ticks_us = _numbers(body)
     line = life.line(rx=pin)
     if line is None:
-        level = life.pins.get(pin, life.world.levels.get(pin, 0))
+        wired = life.home.wires.level(life, pin)
+        level = life.pins.get(pin, life.world.levels.get(pin, 0) if wired is None else wired)
     else:
         level = ask_part(line, line.level, _at_us(life, ticks_us) / 1e6)
     life.reply(bytes([level]))
@@ -128,14 +129,69 @@ def _pulses(life: Life, body: bytes) -> None:
 
 
 def _analogue(life: Life, body: bytes) -> None:
-    life.reply(b"%8d" % life.world.microvolts.get(int(body), 0))
+    pin = int(body)
+    wired = life.home.wires.microvolts(life, pin)
+    life.reply(b"%8d" % (life.world.microvolts.get(pin, 0) if wired is None else wired))
+
+
+def _float(life: Life, body: bytes) -> None:
+    life.pins.pop(int(body), None)
+    life.home.changed(life)
+
+
+def _pulse(life: Life, body: bytes) -> None:
+    life.reply(life.home.wires.pulses(life, int(body)))
+
+
+def _edges(life: Life, body: bytes) -> None:
+    pin, on = _numbers(body)
+    if on:
+        life.edges[pin] = life.home.wires.level(life, pin) or 0
+    else:
+        life.edges.pop(pin, None)
+
+
+def _keys(life: Life, body: bytes) -> None:
+    life.serial.interrupts(body == b"3")
+
+
+def _target(life: Life, body: bytes) -> None:
+    number, address = _numbers(body)
+    if address:
+        life.targets[number] = address
+    else:
+        life.targets.pop(number, None)
+
+
+def _foreign(life: Life, bus: int, address: int) -> tuple[Life, int] | None:
+    """Return the other board, and its I2CTarget, that answers at this address."""
+    for other, number in life.home.wires.targets(life, bus):
+        if other.pid and other.targets.get(number) == address:
+            return other, number
+    return None
+
+
+def _i2s_send(life: Life, body: bytes) -> None:
+    life.home.wires.heard(life, body[0], body[1:])
 
 
 def _i2c(life: Life, body: bytes) -> None:
-    _bus, address, writes, length, ticks_us = struct.unpack_from("<BBBHQ", body)
+    bus, address, writes, length, ticks_us = struct.unpack_from("<BBBHQ", body)
     data = body[13:]
     if life.world.bus_held:
         life.reply(bytes([_TIMED_OUT]).ljust(length + 1, b"\xff"))
+        return
+    foreign = _foreign(life, bus, address)
+    if foreign is not None:
+        other, number = foreign
+        head = struct.pack("<2B2H", number, writes, length, len(data))
+        if len(data) + 1 + len(head) > QUESTION:
+            life.reply(bytes([_TIMED_OUT]).ljust(length + 1, b"\xff"))
+            return
+        other.interrupt(
+            b"I" + head + data,
+            lambda got: life.reply((got or bytes([_TIMED_OUT])).ljust(length + 1, b"\xff")),
+        )
         return
     now_us = life.world_us(ticks_us)
     if life.home.virtual and life.world.air is not None:
@@ -150,11 +206,14 @@ def _i2c(life: Life, body: bytes) -> None:
     life.reply(bytes([good]) + read.ljust(length, b"\xff"))
 
 
-def _scan(life: Life, _: bytes) -> None:
+def _scan(life: Life, body: bytes) -> None:
     found = bytearray(16)
-    for address in () if life.world.bus_held else life.world.i2c:
-        if life.world.device(address) is not None:
-            found[address >> 3] |= 1 << (address & 7)
+    there = [a for a in life.world.i2c if life.world.device(a) is not None]
+    for other, number in life.home.wires.targets(life, body[0]):
+        if other.pid and number in other.targets:
+            there.append(other.targets[number])
+    for address in () if life.world.bus_held else there:
+        found[address >> 3] |= 1 << (address & 7)
     life.reply(bytes(found))
 
 
@@ -294,6 +353,8 @@ _OPERATIONS: dict[bytes, Callable[[Life, bytes], None]] = {
     b"Z": _deepsleep,
     b"K": _torn,
     b"T": _rtc,
+    b"m": _rtc_keep,
+    b"r": _rtc_kept,
     b"P": _pwm,
     b"p": _pin,
     b"g": _level,
@@ -306,6 +367,12 @@ _OPERATIONS: dict[bytes, Callable[[Life, bytes], None]] = {
     b"q": _uart_read,
     b"A": _i2s_open,
     b"c": _i2s_close,
+    b"x": _i2s_send,
+    b"f": _float,
+    b"j": _pulse,
+    b"e": _edges,
+    b"h": _keys,
+    b"i": _target,
     b"D": _watch,
     b"F": _feed,
     b"n": _air,

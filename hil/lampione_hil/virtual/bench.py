@@ -157,10 +157,13 @@ class VirtualBench:
         files: Mapping[str, bytes] | None = None,
         *,
         flash_bytes: int = 2 << 20,
+        flash_endurance: int = 0,
+        rom_bytes: int = 0,
         unique_id: bytes | None = None,
         world: World | None = None,
         heap_bytes: int = 320 * 1024,
         autorestart: bool = True,
+        bare: bool = False,
         ticks_base_ms: int = 0,
     ) -> VirtualBoard:
         """Make a board, with the power off.
@@ -169,12 +172,18 @@ class VirtualBench:
             name: names its flash image too; one that is there already is taken up again.
             files: written to its flash.
             flash_bytes: of the file system; a multiple of 4096.
+            flash_endurance: a block that was erased more often fails: some of its bits stay low, as
+                a program finds when it reads back what it wrote; 0: none ever does.
+            rom_bytes: of a partition for ROMFS, as some images of MicroPython have; a multiple of
+                4096.
             unique_id: 6 bytes, the chip's MAC address; None: made from the name.
             world: what it senses; None: World(), a street and a day.
             heap_bytes: for the program, the simulated modules not counted. 320 KiB are as many
                 words of 64 bits as 160 KiB are of 32.
             autorestart: boot again after machine.reset(), a soft reset or the watchdog, as a
                 board does; False: stay off then.
+            bare: a chip as it comes from the factory: nothing runs until esptool has written a
+                program to it, over `rfc2217`; then MicroPython does, whatever was written.
             ticks_base_ms: where `ticks_ms` starts at each boot; 2**30 - n wraps after n ms.
         """
         if not name or "/" in name or name.startswith("."):
@@ -185,12 +194,16 @@ class VirtualBench:
             unique_id = b"\x02" + (name.encode() * 5)[:3] + _sum(name)
         if len(unique_id) != 6:
             raise ValueError("a unique id has 6 bytes")
-        flash = Flash(self.folder / f"{name}.flash", flash_bytes)
+        flash = Flash(self.folder / f"{name}.flash", flash_bytes, rom_bytes)
         settings = Settings(
             name=name,
             flash=flash.path,
+            chip_flash=flash.path.with_suffix(".chip"),
+            bare=bare,
             control=flash.control,
             flash_bytes=flash_bytes,
+            flash_endurance=flash_endurance,
+            rom_bytes=rom_bytes,
             unique_id=unique_id,
             heap_bytes=heap_bytes,
             autorestart=autorestart,
@@ -209,7 +222,24 @@ class VirtualBench:
         self.ask("remove", board.name)
         del self.boards[board.name]
         board.flash.unlink(missing_ok=True)
-        board.flash.with_suffix(".control").unlink(missing_ok=True)
+        for path in (board.flash.with_suffix(".control"), board.chip_flash):
+            path.unlink(missing_ok=True)
+
+    def wire(
+        self,
+        one: VirtualBoard,
+        pin: int,
+        two: VirtualBoard,
+        other: int,
+        kind: str = "level",
+        **about: float,
+    ) -> None:
+        """Connect pins of two boards, or of one, that are off; `wires` lists the kinds.
+
+        about: of "volts": full_uv, the microvolts that a full duty gives; tau_s of the filter.
+        Raises BenchError: it is on, has a part there already, or the clock is virtual.
+        """
+        self.ask("wire", (one.name, pin), (two.name, other), kind, about)
 
     def run_for(self, seconds: float, *, timeout_s: float = 3600.0) -> float:
         """Let virtual time pass; return the time since the bench began, in seconds.

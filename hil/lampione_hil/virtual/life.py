@@ -19,18 +19,21 @@ from lampione_hil.virtual import spawn
 from lampione_hil.virtual.console import SOFT_REBOOT
 from lampione_hil.virtual.devices import LineDevice
 from lampione_hil.virtual.hublink import HubLink, HubNet
+from lampione_hil.virtual.interrupts import Interrupts
 from lampione_hil.virtual.microphone import SLACK_S, Loop, Source
 from lampione_hil.virtual.radio import Relay, Station
 from lampione_hil.virtual.rfc2217 import ResetLines, Rfc2217Port
+from lampione_hil.virtual.rom_loader import NO_PROGRAM, RomLoader, has_program
 from lampione_hil.virtual.running import STREAMS, RunningWorld
 from lampione_hil.virtual.serial import SerialLine
 from lampione_hil.virtual.timeline import LATENCY_US
 from lampione_hil.virtual.uart import UartLine
+from lampione_hil.virtual.wires import Wires
 
 PWRON_RESET, HARD_RESET, WDT_RESET, DEEPSLEEP_RESET, SOFT_RESET = range(1, 6)
 BOOT = Path(__file__).parent / "board" / "_boot.py"
 # The simulated modules live in the board's own heap; a real board has them in flash.
-MODULES_BYTES = 45_900
+MODULES_BYTES = 49_600
 VIRTUAL_EPOCH_UNIX_S = 1_767_225_600  # 2026-01-01, where the virtual clock begins
 _TRACE = 100_000
 
@@ -41,8 +44,12 @@ class Settings:
 
     name: str
     flash: Path
+    chip_flash: Path  # where its interpreter would be
+    bare: bool  # nothing runs until a program is there
     control: Path
-    flash_bytes: int
+    flash_bytes: int  # of the file system
+    flash_endurance: int  # erases that a block bears; 0: any number
+    rom_bytes: int  # of the ROM partition behind it
     unique_id: bytes
     heap_bytes: int
     autorestart: bool
@@ -56,6 +63,7 @@ class Home(Protocol):
     selector: selectors.BaseSelector
     relay: Relay
     net: HubNet
+    wires: Wires
     virtual: bool
 
     @property
@@ -97,11 +105,18 @@ class Life:
         self.settings = settings
         self.world = settings.world
         self._answer = answer
-        self.serial = SerialLine(home.selector, lambda: home.changed(self))
+        self.serial = SerialLine(
+            home.selector,
+            lambda: home.changed(self),
+            lambda now: spawn.interrupt(self.pid, now or home.virtual),
+            home.after,
+        )
         self._lines = ResetLines(home.after, self.hold, self.release)
         self._network_port: Rfc2217Port | None = None
         self.powered = False
         self.held = False  # its reset line is low
+        self.in_loader = False  # of its ROM
+        self.asleep = False  # deeply: only the RTC runs
         self.pid = 0
         self.boots = 0
         self.cause = PWRON_RESET
@@ -110,6 +125,10 @@ class Life:
         self.digest = hashlib.sha256()  # of all that was ever in it
         self.pwm: dict[int, tuple[int, int]] = {}
         self.pins: dict[int, int] = {}
+        self.wired = False  # to another board, or to itself
+        self.edges: dict[int, int] = {}  # levels last seen at pins whose edges it wants to know
+        self.targets: dict[int, int] = {}  # addresses of its I2CTargets
+        self._interrupts: Interrupts | None = None
         self._wire: socket.socket | None = None
         self._uart_pipes: dict[int, tuple[int, int]] = {}
         self._uart_told: set[int] = set()  # those whose pipe says that something can be read
@@ -117,6 +136,7 @@ class Life:
         self._i2s: dict[int, tuple[int, int]] = {}
         self._rtc_us = 0  # RTC, at the time below
         self._rtc_at_us = 0
+        self.rtc_memory = b""
         self.boot_us = 0
         self.last_us = 0  # when the program said that it is about to reset
         self.bites_s = 0.0  # watchdog
@@ -152,6 +172,11 @@ class Life:
         """The inverse of `world_us`."""
         return world_us - self.boot_us + self.settings.ticks_base_ms * 1000
 
+    def _lose_rtc(self) -> None:
+        """Its domain had no power: the clock begins anew, its memory is empty."""
+        self.set_rtc(0, self.boot_us)
+        self.rtc_memory = b""
+
     def set_rtc(self, value_us: int, world_us: int) -> None:
         """The board has set its clock."""
         self._rtc_us, self._rtc_at_us = value_us, world_us
@@ -167,7 +192,7 @@ class Life:
         self.powered = True
         self.serial.power_on()
         self.boot_us = self.now_us()
-        self.set_rtc(0, self.boot_us)
+        self._lose_rtc()
         for part in self.world.plugged():
             self.supply(part, True)
         if not self.held:
@@ -177,7 +202,7 @@ class Life:
         """Switch off, at once."""
         if self.powered:
             self._end(why, drain=False)
-            self.powered = False
+            self.asleep = self.powered = False
             for line in self.uarts.values():
                 line.supply(False, self.now_us())
             self.home.changed(self)
@@ -215,27 +240,73 @@ class Life:
 
     def release(self, loader: bool = False) -> None:
         """The reset line is high again; `loader`: with GPIO0 low."""
-        del loader
         if self.held:
             self.held = False
             if self.powered:
                 self.boot_us = self.now_us()
-                self.set_rtc(0, self.boot_us)
-                self._boot(PWRON_RESET)
+                self._lose_rtc()
+                if loader:
+                    self._load()
+                else:
+                    self._boot(PWRON_RESET)
                 self.home.changed(self)
+
+    def pulse(self, loader: bool) -> None:
+        """Press and release the reset button; nothing happens while something else holds it."""
+        if not self.held:
+            self.hold()
+            self.release(loader)
+
+    def _load(self) -> None:
+        """Wait for a program to be sent, as the chip's ROM does."""
+
+        def run() -> None:
+            self.restart(PWRON_RESET, "loader")
+
+        settings = self.settings
+        loader = RomLoader(settings.unique_id, settings.chip_flash, self.serial.show, run)
+        self.serial.divert(loader.take)
+        self.in_loader = True
+
+    def deep_sleep(self, at_us: int, wakes_us: int | None) -> None:
+        """Only the RTC runs on, until a time (None: until a reset). Every output lets go."""
+        if not self.powered:
+            return
+        self._end("deep sleep", drain=True, at_us=at_us)
+        self.asleep = True
+        self._let_go(at_us)
+        boots = self.boots
+
+        def wake() -> None:
+            if self.asleep and self.boots == boots:
+                self._start_again(DEEPSLEEP_RESET, wakes_us)
+
+        if wakes_us is not None:
+            self.home.at(wakes_us, wake)
+        self.home.changed(self)
+
+    def brown_out(self) -> None:
+        """The supply sags: the chip resets itself, and the parts live through it.
+
+        As on the chip, the cause reads as power-on, and what the RTC held is not to be trusted.
+        """
+        self.restart(PWRON_RESET, "brown-out")
 
     def restart(self, cause: int, why: str, world_us: int | None = None) -> None:
         """Reset: end the process and boot again (or stay off, when asked not to restart)."""
         if not self.powered or self.held:
             return
         self._end(why, drain=True, at_us=world_us)
-        if cause == PWRON_RESET:
-            self.set_rtc(0, self.now_us())
-        if self.settings.autorestart or why == "reset line":
+        self._start_again(cause, world_us)
+
+    def _start_again(self, cause: int, world_us: int | None) -> None:
+        if self.settings.autorestart or cause == PWRON_RESET:
             self.boot_us = self.now_us() if world_us is None else world_us
+            if cause == PWRON_RESET:
+                self._lose_rtc()
             self._boot(cause)
         else:
-            self.powered = False
+            self.asleep = self.powered = False
         self.home.changed(self)
 
     def ended(self, status: int) -> None:
@@ -290,10 +361,13 @@ class Life:
         self.boots += 1
         self.bites_s = 0.0
         self.wait = None
-        self.pwm.clear()
-        self.pins.clear()
-        for part in self.world.lines:
-            part.drive(None, self.now_us() / 1e6)
+        self.asleep = False
+        self._let_go(self.now_us())
+        if self.settings.bare and not has_program(self.settings.chip_flash):
+            self.serial.show(NO_PROGRAM)
+            return
+        self.edges.clear()
+        self.targets.clear()
         self.raw_boot = raw
         settings = self.settings
         slave = self.serial.open()
@@ -319,13 +393,26 @@ class Life:
             for number in self.uarts:
                 self._uart_pipes[number] = _pipe()
                 places[10 + number] = self._uart_pipes[number][0]
-        heap = settings.heap_bytes + MODULES_BYTES
+        far: socket.socket | None = None
+        if self.wired:
+            near, far = socket.socketpair(socket.AF_UNIX, kind)
+            self._interrupts = Interrupts(self.home.selector, self.home.after, near)
+            places[9] = far.fileno()
+        heap = settings.heap_bytes + settings.rom_bytes + MODULES_BYTES
         self.pid = spawn.spawn(["-X", f"heapsize={heap}", "-i", str(BOOT)], places, slave)
         os.close(slave)
         for file in files:
             os.close(file)
         wire.close()
+        if far is not None:
+            far.close()
         self.home.selector.register(self._wire, selectors.EVENT_READ, self._from_wire)
+
+    def _let_go(self, at_us: int) -> None:
+        self.pwm.clear()
+        self.pins.clear()
+        for part in self.world.lines:
+            part.drive(None, at_us / 1e6)
 
     def _end(self, why: str, drain: bool, at_us: int | None = None) -> None:
         if drain:
@@ -345,6 +432,8 @@ class Life:
             self.pid = 0
 
     def _release(self, at_us: int | None = None) -> None:
+        self.in_loader = False
+        self.serial.divert(None)
         self.station.reset()
         self.sockets.clear()
         for source in self.sources.values():
@@ -354,6 +443,9 @@ class Life:
         self.bites_s = 0.0
         self.wait = None
         self.serial.hang_up()
+        if self._interrupts is not None:
+            self._interrupts.close()
+            self._interrupts = None
         if self._wire is not None:
             self.home.selector.unregister(self._wire)
             self._wire.close()
@@ -406,6 +498,19 @@ class Life:
         if self._wire is not None:
             with contextlib.suppress(OSError):
                 self._wire.send(data)
+
+    def interrupt(self, message: bytes, then: Callable[[bytes], None]) -> None:
+        """Ask the board's hardware; see Interrupts.ask."""
+        if self._interrupts is None:
+            then(b"")
+        else:
+            self._interrupts.ask(message, then)
+
+    def edge(self, pin: int, level: int) -> None:
+        """A pin whose edges the board wants to know has another level."""
+        self.edges[pin] = level
+        if self._interrupts is not None:
+            self._interrupts.tell(b"E" + bytes((pin, level)))
 
     def supply(self, name: str, on: bool) -> None:
         """Give a part its power (it starts anew), or take it away."""
@@ -469,7 +574,7 @@ class Life:
     @property
     def idle(self) -> bool:
         """Whether it takes no part in the course of time."""
-        return not self.powered or self.held or self.serial.at_prompt
+        return not self.pid or self.serial.at_prompt
 
     def asks_us(self) -> int | None:
         """When it wants to go on; None: it is computing."""
@@ -525,6 +630,8 @@ class Life:
         return {
             "virtual": self.home.virtual,
             "flash_bytes": settings.flash_bytes,
+            "endurance": settings.flash_endurance,
+            "rom_bytes": settings.rom_bytes,
             "unique_id": settings.unique_id.hex(),
             "mac": settings.unique_id.hex(),
             "ip": f"10.20.{settings.unique_id[-2]}.{settings.unique_id[-1]}",
@@ -540,7 +647,8 @@ class Life:
                 self.world.sound_hz if self.world.sound is not None else 0,
                 self.world.doppler_hz,
             ],
-            "uarts": list(self.world.uarts),
+            "uarts": list(self.uarts),
+            "wired": self.wired,
             "i2s_frames": self.world.i2s_frames,
         }
 

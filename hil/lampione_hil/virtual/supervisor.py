@@ -27,10 +27,11 @@ from lampione_hil.virtual.answers import answer
 from lampione_hil.virtual.hub import Publication
 from lampione_hil.virtual.hublink import HubNet
 from lampione_hil.virtual.life import Life, Settings
-from lampione_hil.virtual.microphone import TICK_S, Loop
+from lampione_hil.virtual.microphone import SLACK_S, TICK_S, Loop
 from lampione_hil.virtual.packets import Message, check_topic
 from lampione_hil.virtual.radio import Relay, Station
 from lampione_hil.virtual.timeline import Timeline
+from lampione_hil.virtual.wires import Wire, Wires
 
 JOB = Path(__file__).parent / "board" / "_job.py"
 JOB_HEAP_BYTES = 16 << 20
@@ -56,6 +57,7 @@ class Supervisor:
         self.net = HubNet(self.timeline.at)
         self.selector: selectors.BaseSelector = selectors.DefaultSelector()
         self.relay = Relay(self.selector, self._station)
+        self.wires = Wires()
         self._loops: dict[Path, Loop] = {}
         self._timers: list[tuple[float, int, Callable[[], None]]] = []
         self._order = itertools.count()
@@ -164,7 +166,7 @@ class Supervisor:
 
     def changed(self, life: Life) -> None:
         """Answer those who waited for it; let the next board of a time slice run."""
-        del life
+        self.wires.moved(life)
         for waiter in list(self._waiters):
             value = waiter.test()
             if value:
@@ -205,7 +207,16 @@ class Supervisor:
 
     def do_remove(self, _: int, name: str) -> None:
         """End a board."""
-        self.lives.pop(name).close()
+        life = self.lives.pop(name)
+        self.wires.remove(life)
+        life.close()
+
+    def do_wire(
+        self, _: int, one: tuple[str, int], two: tuple[str, int], kind: str, about: dict[str, Any]
+    ) -> None:
+        """Connect pins of two boards that are off."""
+        ends = [(self.lives[name], number) for name, number in (one, two)]
+        self.wires.add(Wire(kind, (ends[0], ends[1]), **about), SLACK_S)
 
     def do_power(self, _: int, name: str, on: bool) -> None:
         """Switch."""
@@ -215,9 +226,13 @@ class Supervisor:
         else:
             life.power_off()
 
-    def do_reset(self, _: int, name: str) -> None:
+    def do_reset(self, _: int, name: str, loader: bool) -> None:
         """Pulse the reset line."""
-        self.lives[name].restart(1, "reset line")
+        self.lives[name].pulse(loader)
+
+    def do_brown_out(self, _: int, name: str) -> None:
+        """Let the supply sag."""
+        self.lives[name].brown_out()
 
     def do_cable(self, _: int, name: str, plugged: bool) -> str:
         """Put the cable in or pull it; return the port, empty when there is none."""
@@ -236,6 +251,8 @@ class Supervisor:
         life = self.lives[name]
         return {
             "powered": life.powered,
+            "asleep": life.asleep,
+            "loader": life.in_loader,
             "pid": life.pid,
             "boots": life.boots,
             "exits": list(life.exits),
@@ -263,6 +280,7 @@ class Supervisor:
         life = self.lives[name]
         tests: dict[str, Callable[[], Any]] = {
             "off": lambda: not life.powered,
+            "asleep": lambda: life.asleep,
             "boots": lambda: life.boots >= argument,
             "prompt": lambda: life.serial.at_prompt,
         }

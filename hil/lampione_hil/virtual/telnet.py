@@ -98,9 +98,8 @@ class Session:
         """Answer a change; what only confirms our own wish, or changes nothing, is not answered."""
         mine = command in (DO, DONT)
         agreed = self._ours if mine else self._theirs
-        if option == COM_PORT and command in (DO, WILL) and not self._welcomed:
-            self._welcomed = True
-            self._say(MODEM_STATE, bytes((_CTS_DSR,)))
+        if option == COM_PORT and command in (DO, WILL):
+            self._welcome()
         if command in (DO, WILL):
             if option in agreed:
                 return
@@ -116,6 +115,12 @@ class Session:
             answer = WONT if mine else DONT
         self.out += bytes((IAC, answer, option))
 
+    def _welcome(self) -> None:
+        """Tell the state of the lines, once it is certain that the client knows what that is."""
+        if not self._welcomed:
+            self._welcomed = True
+            self._say(MODEM_STATE, bytes((_CTS_DSR,)))
+
     def _say(self, command: int, value: bytes) -> None:
         body = bytes((COM_PORT, command + _ANSWER)) + value
         self.out += bytes((IAC, SB)) + escaped(body) + bytes((IAC, SE))
@@ -123,6 +128,7 @@ class Session:
     def _subnegotiation(self, body: bytes) -> None:
         if len(body) < 2 or body[0] != COM_PORT:
             return
+        self._welcome()  # one that has heard our offer first need not have answered it
         command, value = body[1], body[2:]
         if command == SIGNATURE:
             self._say(command, b"Lampione virtual board")

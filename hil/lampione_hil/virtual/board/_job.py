@@ -3,13 +3,15 @@
 
 
 def _job():
+    import sys
+
+    home = sys.path[0]
+    sys.path[:] = []  # the interpreter's own, not those that a board's program sees
     import json
     import os
-    import sys
 
     import vfs
 
-    home = sys.path[0]
     sys.path[:] = [home]
     from _flash import Flash
 

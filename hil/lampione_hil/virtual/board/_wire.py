@@ -4,8 +4,9 @@ A message is an operation byte and its body. Questions get one reply whose lengt
 know beforehand, because a packet socket would cut a longer one without a word.
 """
 
-FLASH, WIRE, CONTROL, SOUND, DOPPLER = 3, 4, 5, 6, 7
+FLASH, WIRE, CONTROL, SOUND, DOPPLER, INTERRUPTS = 3, 4, 5, 6, 7, 9
 UART0, I2S0 = 10, 20
+QUESTION = 512  # bytes of every question to a board's interrupts
 GRANT = 24  # bytes of a grant of virtual time
 
 _wire = open(WIRE, "r+b")
