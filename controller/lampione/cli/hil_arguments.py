@@ -7,6 +7,7 @@ from typing import Any
 from lampione.cli import values
 
 _HANDLERS = "lampione.cli.hil:"
+_BENCH = "lampione.cli.hil_bench:"
 INCONCLUSIVE = 5
 _CODES = f"""\
 exit codes of a run:
@@ -77,7 +78,7 @@ def add(commands: Any, common: argparse.ArgumentParser, group: Any) -> None:
 
     doctor = actions.add(
         "doctor",
-        _HANDLERS + "examine",
+        _BENCH + "examine",
         "look whether a bench is sound, and make the key that it signs with",
         "  lampione hil doctor                    does power really cut, does reset reset?\n"
         "  lampione hil doctor --rig bench.toml\n\n"
@@ -88,7 +89,7 @@ def add(commands: Any, common: argparse.ArgumentParser, group: Any) -> None:
 
     verify = actions.add(
         "verify",
-        _HANDLERS + "verify",
+        _BENCH + "verify",
         "say whether a conformance record is as it was signed, and by whom",
         "  lampione hil verify hil-reports/2026-05-04-101112\n"
         "  lampione hil verify record.json --key 'a1b2 c3d4 …'\n\n"
@@ -99,7 +100,7 @@ def add(commands: Any, common: argparse.ArgumentParser, group: Any) -> None:
 
     compare = actions.add(
         "compare",
-        _HANDLERS + "differ",
+        _BENCH + "differ",
         "say what moved between two records, beyond noise",
         "  lampione hil compare hil-reports/A hil-reports/B\n"
         "  lampione hil compare old.json new.json --json | jq .moved\n\n"

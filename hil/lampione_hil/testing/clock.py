@@ -8,8 +8,9 @@ from lampione_hil.board import BoardTimeoutError
 from lampione_hil.virtual import VirtualBench
 
 T = TypeVar("T")
-LOOK_S = 0.05  # between two looks at what is waited for
-PUMP_S = 1.0  # how long a peer may take to answer, in virtual time
+LOOK_S = 0.05  # between two looks at what is waited for, at first
+LOOK_SHARE = 0.02  # and of what has been waited for already: looking costs more than waiting
+PUMP_S = 5.0  # how long a peer may take to answer, in virtual time
 
 
 class Clock:
@@ -62,7 +63,8 @@ class Clock:
             if left <= 1e-9:
                 words = self.last_words()
                 raise BoardTimeoutError(f"{what} not within {within_s:g} s{words}")
-            self._pass(min(left, LOOK_S))
+            look = max(LOOK_S, LOOK_SHARE * (within_s - left)) if self.virtual else LOOK_S
+            self._pass(min(left, look, self.step_s))
 
     def _pass(self, seconds: float) -> None:
         if self.virtual and self._bench is not None:

@@ -51,14 +51,13 @@ class Check:
 
 def examine(rig: RigFile) -> Iterator[Check]:
     """Look at every board of a rig, one check after the other."""
-    virtual = [board for board in rig.boards if board.kind == "virtual"]
-    if virtual:
-        yield from _virtual(virtual)
-    if len(virtual) < len(rig.boards):
-        from lampione_hil.testing.hardware import checks
+    if rig.virtual:
+        yield from _virtual(rig.boards)
+        return
+    from lampione_hil.testing.hardware import checks
 
-        for found in checks(rig):
-            yield Check(found.name, found.board, found.ok, found.said, found.what_to_do)
+    for found in checks(rig):
+        yield Check(found.name, found.board, found.ok, found.said, found.what_to_do)
 
 
 def keep(bench: Path, rig: RigFile, checks: Iterable[Check]) -> None:

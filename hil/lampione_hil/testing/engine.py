@@ -6,12 +6,15 @@ suites take part.
 """
 
 import contextlib
+import importlib.util
 import json
+import math
 import os
 import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -75,6 +78,9 @@ def cores() -> int:
 
 def command(order: Order, folder: Path) -> list[str]:
     """Return the command that runs an order. Raises BenchError."""
+    for module in ("pytest", "pytest_timeout", "xdist"):
+        if importlib.util.find_spec(module) is None:
+            raise BenchError(f"{module} is missing: run `pip install 'lampione[hil]'`")
     where = [path.resolve() for path in order.suites] or [suites()]
     for path in where:
         if not path.exists():
@@ -114,6 +120,7 @@ class Run:
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
         self.interrupted = False
+        self._ends_at = math.inf
         self._results = folder / "results.jsonl"
         self._results.unlink(missing_ok=True)
         with (folder / "pytest.log").open("wb") as log:
@@ -123,7 +130,7 @@ class Run:
                 stdout=log,
                 stderr=log,
                 env=environment(),
-                start_new_session=True,  # or Ctrl-C would reach every worker twice
+                start_new_session=True,  # a Ctrl-C comes through us, once
             )
 
     def follow(self) -> Iterator[dict[str, Any]]:
@@ -164,12 +171,27 @@ class Run:
         return (said or lines or ["pytest said nothing"])[0 if said else -1]
 
     def interrupt(self) -> None:
-        """End it in good order."""
-        self.interrupted = True
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(self._process.pid, signal.SIGINT)
+        """End it in good order. Once: a second Ctrl-C must not stop the boards' switching off."""
+        if not self.interrupted:
+            self.interrupted = True
+            self._ends_at = time.monotonic() + END_S
+            with contextlib.suppress(ProcessLookupError):  # its workers too, or they wait for 5 s
+                os.killpg(self._process.pid, signal.SIGINT)
+
+    def close(self) -> None:
+        """See that it is over: asked first, then killed."""
+        if self._process.poll() is None:
+            self.interrupt()
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._process.wait(max(self._ends_at - time.monotonic(), 1.0))
+        if self._process.poll() is None:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self._process.pid, signal.SIGKILL)
+            self._process.wait()
 
     def _ended(self) -> bool:
+        if time.monotonic() > self._ends_at:
+            self.close()
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(LOOK_S)
             return True
@@ -191,13 +213,7 @@ class Run:
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)
-            if self._process.poll() is None:  # whoever followed has gone
-                self.interrupt()
-                with contextlib.suppress(subprocess.TimeoutExpired):
-                    self._process.wait(END_S)
-            if self._process.poll() is None:
-                self._process.kill()
-                self._process.wait()
+            self.close()
 
 
 def is_part(order: Order) -> bool:

@@ -29,7 +29,9 @@ class Measurement:
 
 
 def limits(low: float | None, high: float | None) -> str:
-    """Write limits: "1 to 2", "at least 1", "at most 2", "a number"."""
+    """Write limits: "1 to 2", "exactly 1", "at least 1", "at most 2", "a number"."""
+    if low is not None and low == high:
+        return f"exactly {low:g}"
     if low is not None and high is not None:
         return f"{low:g} to {high:g}"
     if low is not None:

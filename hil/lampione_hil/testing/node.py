@@ -4,7 +4,7 @@ import hashlib
 import json
 import re
 import zlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from struct import pack
 from typing import Any
@@ -51,12 +51,13 @@ def confirmed(config: bytes, version: int = 1) -> dict[str, bytes]:
 class Nodes:
     """The fixture `node`: makes nodes of the test's boards."""
 
-    def __init__(self, stand: Stand, tree: Mapping[str, bytes]) -> None:
+    def __init__(self, stand: Stand, tree: Callable[[str | None], Mapping[str, bytes]]) -> None:
+        """Make nodes; `tree(march)` is the firmware under test, compiled for a board."""
         self.keys: dict[str, bytes] = {}
         self.broker: dict[str, Any] | None = dict(BROKER)
         self.wifi: dict[str, Any] = dict(WIFI)
         self._stand = stand
-        self._tree = dict(tree)
+        self._tree = tree
         self._used = 0
 
     def __call__(
@@ -89,9 +90,9 @@ class Nodes:
         if self._used < len(taken):
             if world is not None:
                 raise ValueError("the board is made already: override the fixture virtual_world")
-            board = taken[self._used][1]
         else:
-            board = self._stand.take(world)
+            self._stand.take(world)
+        board = taken[self._used][1]
         self._used += 1
         # Of the test's own, so that a test on the virtual clock always does the same.
         made = hashlib.sha256(f"{self._stand.test} {board.name}".encode()).digest()
@@ -108,7 +109,7 @@ class Nodes:
             **settings,
         }
         content = {
-            **self._tree,
+            **self._tree(getattr(board, "march", None)),
             "/settings.json": json.dumps(text).encode(),
             "/node.key": self.keys[board.name],
             **({} if config is None else confirmed(config)),

@@ -32,8 +32,8 @@ def page(record: dict[str, Any]) -> str:
             _numbers(record),
             _failures(record),
             _coverage(record),
-            _measurements(record),
             _tests(record),
+            _measurements(record),
             _bench(record),
         ]
     )
@@ -84,17 +84,17 @@ def _numbers(record: dict[str, Any]) -> str:
 def _failures(record: dict[str, Any]) -> str:
     parts = []
     for test in record["tests"]:
-        kind = of_test(test)
+        same: dict[tuple[str, str], list[str]] = {}
         for run in test["runs"]:
             if run["outcome"] in ("fail", "broken"):
-                turn = f", run {run['turn']}" if len(test["runs"]) > 1 else ""
-                flaky = (
-                    f"<p>Known to be flaky: {escape(test['flaky'])}</p>" if test["flaky"] else ""
-                )
-                parts.append(
-                    f"<details open><summary>{_badge(kind)} {_name(test['test'])}{turn}</summary>\n"
-                    f"<p>{escape(run['why'])}</p>{flaky}<pre>{escape(run['details'])}</pre></details>"
-                )
+                same.setdefault((run["why"], run["details"]), []).append(str(run["turn"]))
+        for (why, details), turns in same.items():
+            of = f", run {', '.join(turns)} of {len(test['runs'])}" if len(test["runs"]) > 1 else ""
+            known = f"<p>Known to be flaky: {escape(test['flaky'])}</p>" if test["flaky"] else ""
+            more = f"<pre>{escape(details)}</pre>" if details != why else ""
+            head = f"{_badge(of_test(test))} {_name(test['test'])}{of}"
+            body = f"<p>{escape(why)}</p>{known}{more}"
+            parts.append(f"<details open><summary>{head}</summary>\n{body}</details>")
     return _section("What failed", "\n".join(parts)) if parts else ""
 
 
@@ -117,37 +117,43 @@ def _coverage(record: dict[str, Any]) -> str:
 
 
 def _measurements(record: dict[str, Any]) -> str:
-    parts = []
+    suites: dict[str, list[dict[str, Any]]] = {}
     for test in record["tests"]:
-        rows, charts = [], []
-        for title, unit, ms in plots.grouped(test["runs"]):
-            if len(ms) >= _SERIES:
-                bad = sum(not m["ok"] for m in ms)
-                note = (
-                    f"{len(ms)} values, {bad} outside" if bad else f"{len(ms)} values, all within"
-                )
-                charts.append(
-                    f"<figure><figcaption>{escape(title)}{f' in {escape(unit)}' if unit else ''}: "
-                    f"{note}</figcaption>{plots.chart(title, unit, ms)}</figure>"
-                )
-            shown = [m for m in ms if len(ms) < _SERIES or not m["ok"]]
-            rows += [_value_row(m) for m in shown]
+        suites.setdefault(test["test"].partition("::")[0], []).append(test)
+    parts = []
+    for suite, tests in suites.items():
+        charts: list[str] = []
+        rows: list[list[str]] = []
+        for test in tests:
+            _series(test, charts, rows)
         if rows:
             charts.append(_table(("Measurement", "Value", "Limits", ""), rows))
         if charts:
             inside = "\n".join(charts)
-            parts.append(
-                f'<section class="test"><h3>{_name(test["test"])}</h3>\n{inside}</section>'
-            )
+            parts.append(f"<section><h3>{_breaks(suite)}</h3>\n{inside}</section>")
     return _section("Measurements", "\n".join(parts)) if parts else ""
 
 
-def _value_row(m: dict[str, Any]) -> list[str]:
+def _series(test: dict[str, Any], charts: list[str], rows: list[list[str]]) -> None:
+    """Add a test's measurements: a long series is a chart; few, and what is outside, rows."""
+    name = _breaks(test["test"].partition("::")[2])
+    for title, unit, ms in plots.grouped(test["runs"]):
+        if len(ms) >= _SERIES:
+            bad = sum(not m["ok"] for m in ms)
+            note = f"{len(ms)} values, {f'{bad} outside' if bad else 'all within'}"
+            drawn, how = plots.chart(title, unit, ms)
+            of = escape(title) + (f" in {escape(unit)}" if unit else "")
+            caption = f"<figcaption><b>{name}</b><br>{of}{how}: {note}</figcaption>"
+            charts.append(f"<figure>{caption}{drawn}</figure>")
+        rows += [_value_row(m, name) for m in ms if len(ms) < _SERIES or not m["ok"]]
+
+
+def _value_row(m: dict[str, Any], test: str) -> list[str]:
     value = "none" if m["value"] is None else f"{m['value']:.6g}"
     unit = escape(f" {m['unit']}" if m["unit"] else "")
     badge = "" if m["ok"] else f"{_badge('fail', 'outside')} "
     return [
-        badge + escape(m["name"]),
+        f'{badge}{escape(m["name"])}<br><span class="dim">{test}</span>',
         f"<b>{value}{unit}</b>",
         escape(limits(m["low"], m["high"])) + unit,
         plots.strip(m),

@@ -7,8 +7,9 @@ the same pins.
 from collections.abc import Mapping
 from typing import Any
 
-from lampione_hil.testing.uplink import Uplink
 from lampione_protocol import names, schema
+
+from lampione_hil.testing.uplink import Uplink
 
 LAMP_PIN = 10
 I2C: dict[str, int | str] = {"i2c": 0, "scl": 9, "sda": 8}

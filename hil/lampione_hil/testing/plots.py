@@ -8,6 +8,8 @@ from typing import Any
 
 WIDTH, HEIGHT = 640, 200
 _LEFT, _RIGHT, _TOP, _BOTTOM = 56, 12, 12, 26
+_FAR = 50  # from the first to the last: the axis is logarithmic
+_NARROW = 0.2  # of the range: limits that are hardly to be seen in it
 _NUMBER = re.compile(r"-?\d+(?:\.\d+)?")
 
 
@@ -61,25 +63,32 @@ def strip(m: dict[str, Any]) -> str:
     return "".join(parts) + "</svg>"
 
 
-def chart(title: str, unit: str, ms: Sequence[dict[str, Any]]) -> str:
-    """Draw a series: values over the number in their names, the limits as a band."""
+def chart(title: str, unit: str, ms: Sequence[dict[str, Any]]) -> tuple[str, str]:
+    """Draw a series: values over the number in their names, the limits as a band.
+
+    Return it, and in words how it is drawn.
+    """
+    middles = _middles(ms)
+    how = ", as the distance from the middle of its limits" if middles else ""
+    ms = [_moved(m, middle) for m, middle in zip(ms, middles, strict=True)] if middles else ms
     values = [float(v) for m in ms for v in (m["value"], m["low"], m["high"]) if v is not None]
     if not values:
-        return ""
+        return "", ""
     xs = [float(m["x"]) for m in ms]
     ticks_y = _ticks(min(values), max(values))
     low_y, high_y = min(*values, ticks_y[0]), max(*values, ticks_y[-1])
     high_y += (high_y == low_y) * (abs(high_y) or 1.0)
-    low_x, high_x = min(xs), max(xs)
-    wide = (high_x - low_x) or 1.0
+    far = min(xs) > 0 and max(xs) / min(xs) >= _FAR
+    scale = math.log if far else float
+    low_x, wide = scale(min(xs)), (scale(max(xs)) - scale(min(xs))) or 1.0
 
     def px(x: float) -> float:
-        return _LEFT + (x - low_x) / wide * (WIDTH - _LEFT - _RIGHT)
+        return _LEFT + (scale(x) - low_x) / wide * (WIDTH - _LEFT - _RIGHT)
 
     def py(y: float) -> float:
         return HEIGHT - _BOTTOM - (y - low_y) / (high_y - low_y) * (HEIGHT - _TOP - _BOTTOM)
 
-    label = escape(f"{title} in {unit or 'plain numbers'}, {len(ms)} values against their limits")
+    label = escape(f"{title} in {unit or 'plain numbers'}{how}, {len(ms)} values", quote=True)
     parts = [
         f'<svg class="chart" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{label}">',
         _band(ms, px, py, low_y, high_y),
@@ -87,16 +96,37 @@ def chart(title: str, unit: str, ms: Sequence[dict[str, Any]]) -> str:
     for y in ticks_y:
         parts.append(f'<path class="grid" d="M{_LEFT} {py(y):.1f}H{WIDTH - _RIGHT}"/>')
         parts.append(_text(_LEFT - 6, py(y) + 4, "end", y))
-    for x in _ticks(low_x, high_x, 8):
-        if low_x <= x <= high_x:
-            parts.append(_text(px(x), HEIGHT - 8, "middle", x))
+    for x in _decades(min(xs), max(xs)) if far else _ticks(min(xs), max(xs), 8):
+        if min(xs) <= x <= max(xs):
+            anchor = "end" if px(x) > WIDTH - 2 * _RIGHT else "middle"
+            parts.append(_text(px(x), HEIGHT - 8, anchor, x))
     known = [(px(m["x"]), py(m["value"]), m["ok"]) for m in ms if m["value"] is not None]
     if len({x for x, _, _ in known}) == len(known):
         points = " ".join(f"{x:.1f},{y:.1f}" for x, y, _ in known)
         parts.append(f'<polyline class="line" points="{points}"/>')
     radius = 3.5 if len(known) <= 60 else 2.0
     parts += [_mark(x, y, ok, radius) for x, y, ok in known]
-    return "".join(parts) + "</svg>"
+    return "".join(parts) + "</svg>", how
+
+
+def _middles(ms: Sequence[dict[str, Any]]) -> list[float]:
+    """Return the middles of the limits where these are too narrow to be seen otherwise."""
+    if any(m["low"] is None or m["high"] is None for m in ms):
+        return []
+    middles = [(m["low"] + m["high"]) / 2 for m in ms]
+    widest = max(m["high"] - m["low"] for m in ms)
+    return middles if widest < _NARROW * (max(middles) - min(middles)) else []
+
+
+def _moved(m: dict[str, Any], by: float) -> dict[str, Any]:
+    keys = ("value", "low", "high")
+    return {**m, **{key: None if m[key] is None else m[key] - by for key in keys}}
+
+
+def _decades(low: float, high: float) -> list[float]:
+    first, last = math.floor(math.log10(low)), math.ceil(math.log10(high))
+    steps = (1,) if last - first > 4 else (1, 3) if last - first > 2 else (1, 2, 5)
+    return [step * 10.0**power for power in range(first, last + 1) for step in steps]
 
 
 def _band(ms: Sequence[dict[str, Any]], px: Any, py: Any, low_y: float, high_y: float) -> str:

@@ -3,12 +3,13 @@
 What it finds out goes, a JSON object a line, into results.jsonl of the run's folder, as it comes.
 """
 
+import functools
 import shutil
 import signal
 import tempfile
 import threading
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -155,7 +156,9 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     """Skip what the rig has not, with the reason."""
     rig = item.config.stash[_RIG]
     mark = item.get_closest_marker("needs")
-    why = rig.lacks(needed(item), mark.kwargs.get("boards", 1) if mark else 1)
+    needs, count = needed(item), int(mark.kwargs.get("boards", 1)) if mark else 1
+    takes_board = "_stand" in getattr(item, "fixturenames", ())
+    why = rig.lacks(needs, count) if needs or takes_board else ""
     item.stash[_NOTES] = {"broken": why.startswith("the bench is broken")}
     if why:
         pytest.skip(why)
@@ -179,10 +182,14 @@ def pytest_runtest_makereport(
     report = yield
     notes = item.stash.setdefault(_NOTES, {})
     error = call.excinfo.value if call.excinfo is not None else None
-    if isinstance(error, BrokenBenchError):
+    stand = item.stash.get(_STAND, None)
+    if isinstance(error, BrokenBenchError) or (stand is not None and stand.blame(error)):
         notes["broken"] = True
     if isinstance(error, BoardTimeoutError | BenchError | pytest.fail.Exception):
         report.longrepr = str(error) if not notes.get("broken") else f"the bench: {error}"
+    if report.failed:  # as text that any process can be sent: no half of a surrogate pair
+        report.longrepr = str(report.longrepr).encode("utf-8", "replace").decode()
+        report.sections = []
     told = {
         "flaky": flaky_reason(item, item.config.stash[_RIG].file),
         "needs": needed(item),
@@ -226,9 +233,18 @@ def rig(pytestconfig: pytest.Config) -> Rig:
 
 
 @pytest.fixture(scope="session")
-def firmware_tree(rig: Rig) -> dict[str, bytes]:
-    """The firmware under test, compiled: {path on the board: content}."""
-    return compiled(rig.firmware)
+def _tree(rig: Rig) -> Callable[[str | None], dict[str, bytes]]:
+    @functools.cache
+    def tree(march: str | None) -> dict[str, bytes]:
+        return compiled(rig.firmware, march)
+
+    return tree
+
+
+@pytest.fixture(scope="session")
+def firmware_tree(_tree: Callable[[str | None], dict[str, bytes]]) -> dict[str, bytes]:
+    """The firmware under test, compiled for virtual boards: {path on the board: content}."""
+    return _tree(None)
 
 
 @pytest.fixture
@@ -281,9 +297,9 @@ def world(board: Any) -> Any:
 
 
 @pytest.fixture
-def node(_stand: Stand, firmware_tree: dict[str, bytes]) -> Nodes:
+def node(_stand: Stand, _tree: Callable[[str | None], dict[str, bytes]]) -> Nodes:
     """Makes nodes of the test's boards; see Nodes."""
-    return Nodes(_stand, firmware_tree)
+    return Nodes(_stand, _tree)
 
 
 @pytest.fixture

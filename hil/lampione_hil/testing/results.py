@@ -38,7 +38,9 @@ class Results:
         """Write a line."""
         if self._path is not None:
             with self._path.open("a", encoding="utf-8") as file:
-                file.write(json.dumps({"kind": kind, **values}) + "\n")
+                text = json.dumps({"kind": kind, **values}, ensure_ascii=False)
+                # Half a surrogate pair, as a console may show it, is no text.
+                file.write(text.encode("utf-8", "replace").decode() + "\n")
 
     def begin(
         self, rig: RigFile, firmware: str, folder: Path | None, config: pytest.Config

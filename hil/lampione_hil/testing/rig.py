@@ -20,7 +20,7 @@ Text = Annotated[str, Field(min_length=1, max_length=200)]
 # What every virtual board can do. The parts it has depend on the test's world: all models count.
 VIRTUAL = frozenset(
     {"power", "reset", "serial", "files", "flash", "pwm", "world", "trace", "exits", "clock"}
-    | {"wifi", "uplink", "microphone", "doppler"}
+    | {"wifi", "uplink", "broker", "microphone", "doppler"}
 )
 
 
@@ -58,11 +58,21 @@ class Instrument(Table):
         return [q for q, day in sorted(self.calibrated.items()) if not day <= today <= day + limit]
 
 
+class Wires(Table):
+    """What of a board is wired to its instrument.
+
+    pwm: {pin of the board: channel of the instrument}.
+    """
+
+    pwm: dict[int, int] = Field(default_factory=dict)
+
+
 class BoardTable(Table):
     """A board of the rig. A real one is known by its serial number, never by a port's name alone.
 
     capabilities: what tests may ask of a real board, beside what its kind can always do.
-    instrument: the name of the one wired to it.
+    instrument, wires: the name of the one wired to it, and how.
+    reset: what resets a real board: DTR and RTS of its port ("lines"), its instrument, or nothing.
     """
 
     name: Name
@@ -72,11 +82,15 @@ class BoardTable(Table):
     capabilities: frozenset[str] = frozenset()
     power: Power = NoSwitch()
     instrument: Name | None = None
+    wires: Wires = Wires()
+    reset: Literal["lines", "instrument", "none"] = "lines"
 
     @model_validator(mode="after")
     def _known(self) -> Self:
         if self.kind == "real":
             _found(self.serial_number, self.port)
+        if self.instrument is None and (self.wires.pwm or self.reset == "instrument"):
+            raise ValueError("wires and reset need an instrument: name it, or take them out")
         return self
 
     @property
@@ -129,6 +143,8 @@ class RigFile(Table):
         things: list[BoardTable | Instrument] = [*self.boards, *self.instruments]
         _once("the serial number", [thing.serial_number for thing in things])
         _once("the port", [thing.port for thing in things])
+        if len({board.kind for board in self.boards}) > 1:
+            raise ValueError("virtual and real boards have no time in common: make two rig files")
         known = {i.name for i in self.instruments}
         for board in self.boards:
             if board.instrument is not None and board.instrument not in known:
@@ -142,6 +158,11 @@ class RigFile(Table):
     def digest(self) -> str:
         """A short hash of everything in it: what doctor looked at is what runs."""
         return hashlib.sha256(self.model_dump_json().encode()).hexdigest()[:16]
+
+    @property
+    def virtual(self) -> bool:
+        """Whether its boards are virtual."""
+        return self.boards[0].kind == "virtual"
 
     def instrument(self, name: str) -> Instrument:
         """Return the instrument of a name. Raises KeyError."""
@@ -158,11 +179,15 @@ def capabilities(board: BoardTable, rig: RigFile) -> frozenset[str]:
     """Return what tests may ask of a board of this rig."""
     if board.kind == "virtual":
         return VIRTUAL | _models() | board.capabilities
-    found = {"serial", "files", "reset", *board.capabilities}
+    found = {"serial", "files", *board.capabilities}
+    if board.reset != "none":
+        found.add("reset")
     if board.power.kind != "none":
         found.add("power")
     if board.instrument is not None:
         found.add("instrument")
+    if board.wires.pwm:
+        found.add("pwm")
     if rig.network is not None:
         found |= {"wifi", "uplink"}
     return frozenset(found)
@@ -191,15 +216,22 @@ def load(path: Path | None) -> RigFile:
         raise RigError(f"{path}: {error.strerror}: name a rig file that can be read") from None
     except UnicodeDecodeError:
         raise RigError(f"{path}: not UTF-8: save it as UTF-8 text") from None
+    return parse(text, str(path))
+
+
+def parse(text: str, shown: str) -> RigFile:
+    """Read the text of a rig file; `shown` is its name in errors. Raises RigError."""
     try:
         found = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise RigError(f"{path}: not TOML: {error}") from None
+        raise RigError(f"{shown}: not TOML: {error}") from None
     try:
         return RigFile.model_validate(found)
     except ValidationError as error:
-        lines = [f"{path}{_line(text, e['loc'])}: {_place(e['loc'], found)}{_say(e)}"
-                 for e in error.errors()]  # fmt: skip
+        lines = [
+            f"{shown}{_line(text, e['loc'])}: {_place(e['loc'], found)}{_say(e)}"
+            for e in error.errors()
+        ]
         raise RigError("\n".join(dict.fromkeys(lines))) from None
 
 
@@ -227,11 +259,11 @@ def _once(what: str, values: Iterable[str | None]) -> None:
 def _line(text: str, place: tuple[int | str, ...]) -> str:
     """Return ":LINE" of the table or key at `place`, as far as it can be told."""
     table, count = place[0] if place else None, place[1] if len(place) > 1 else 0
-    found, seen, inside = 0, -1, table is None
+    found, seen, inside, top = 0, -1, table is None, True
     for number, written in enumerate(text.splitlines(), 1):
         line = written.split("#")[0].strip()
         if line.startswith("["):
-            head = line.strip("[] ")
+            head, top = line.strip("[] "), False
             if head == table:
                 seen += 1
             inside = head.split(".")[0] == table and seen == (count if type(count) is int else 0)
@@ -239,7 +271,7 @@ def _line(text: str, place: tuple[int | str, ...]) -> str:
                 found = number
         elif "=" in line:
             key = line.split("=")[0].strip()
-            if (inside and key in place[1:]) or (not found and seen < 0 and key == table):
+            if (inside and key in place[1:]) or (top and key == table):
                 return f":{number}"
     return f":{found}" if found else ""
 

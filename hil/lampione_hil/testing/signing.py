@@ -22,7 +22,6 @@ from cryptography.hazmat.primitives.serialization import (
 
 from lampione_hil.board import BenchError
 
-EXACT = 2**53 - 1  # beyond it, two readers of a number may see two numbers
 BYTES_MAX = 64 << 20  # of a record that is read
 _FILE = "bench.key"
 _SIGNATURE = "signature"
@@ -50,12 +49,11 @@ def _write(value: object) -> str:
     if isinstance(value, str):
         value.encode()  # half a surrogate pair has no UTF-8: UnicodeEncodeError is a ValueError
         return json.dumps(value, ensure_ascii=False)
-    if isinstance(value, int):
-        if abs(value) > EXACT:
-            raise ValueError(f"{value} is too large to be exact")
-        return str(value)
-    if isinstance(value, float):
-        return _number(value)
+    if isinstance(value, int | float):
+        try:
+            return _number(float(value))  # a number of JSON is a double, whatever it looks like
+        except OverflowError:
+            raise ValueError("a number is too large") from None
     raise ValueError(f"{type(value).__name__} has no JSON")
 
 

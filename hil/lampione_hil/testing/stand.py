@@ -1,6 +1,7 @@
 """What one test holds of a bench: boards taken by lock, their clock; all off at the end."""
 
 import contextlib
+import sys
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -8,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from lampione_hil.board import BenchError
+from lampione_hil.interpreter import NoInterpreterError
 from lampione_hil.testing import rig as rigs
 from lampione_hil.testing.clock import Clock
 from lampione_hil.testing.locks import LOOK_S, Lock, folder
@@ -16,6 +18,8 @@ from lampione_hil.virtual import VirtualBench, World
 
 PATIENCE_S = 300.0  # for a board that another worker of this run holds
 FLASH_BYTES = 4 << 20
+# Of lampione_hil.real.errors: what no firmware can do.
+_FAULTS = ("NoBoardError", "PortBusyError", "PortPermissionError", "CablePulledError")
 
 
 class BrokenBenchError(BenchError):
@@ -32,7 +36,6 @@ class Rig:
     file: RigFile
     place: Path
     firmware: Path | None = None
-    only_free: bool = False
     _locks: dict[str, Lock] = field(default_factory=dict)
 
     @property
@@ -112,9 +115,8 @@ class Stand:
     def clock(self) -> Clock:
         """The clock of its boards."""
         if self._clock is None:
-            if any(b.kind == "virtual" for b in self.rig.able(self.needs)):
-                self._start()
-            self._clock = Clock(self.bench, self.kind if self.bench is not None else "wall")
+            bench = self._start() if self.rig.file.virtual else None
+            self._clock = Clock(bench, self.kind if bench is not None else "wall")
             self._clock.last_words = self.last_words
         return self._clock
 
@@ -123,10 +125,9 @@ class Stand:
             bench = VirtualBench(clock="virtual" if self.kind == "virtual" else "wall")
             try:
                 bench.start()
-            except BenchError as error:
-                for board in self.rig.able(self.needs):
-                    if board.kind == "virtual":
-                        self.rig.mark_broken(board.name, str(error))
+            except (BenchError, NoInterpreterError) as error:
+                for board in self.rig.file.boards:
+                    self.rig.mark_broken(board.name, str(error))
                 raise BrokenBenchError(str(error)) from None
             self.bench = bench
         return self.bench
@@ -158,6 +159,26 @@ class Stand:
 
         return blank_board(table, self.rig.file)
 
+    def _release(self, table: BoardTable, board: Any) -> None:
+        try:
+            if table.kind == "real" and board.running:
+                _ = board.port  # raises when the cable is out: then no failure is the firmware's
+        finally:
+            if "power" in board.capabilities:  # without a switch there is nothing to switch
+                board.power_off()
+            if table.kind == "real":
+                board.close()
+
+    def blame(self, error: BaseException | None) -> bool:
+        """Say whether an error is the bench's own; its boards are then left alone."""
+        errors = sys.modules.get("lampione_hil.real.errors")
+        kinds = () if errors is None else tuple(getattr(errors, name) for name in _FAULTS)
+        if not isinstance(error, kinds):
+            return False
+        for table, _ in self.taken:
+            self.rig.mark_broken(table.name, f"{table.name}: {error}")
+        return True
+
     def last_words(self) -> str:
         """Return the ends of the consoles, to be shown with an error."""
         words = []
@@ -175,11 +196,7 @@ class Stand:
         wrong = []
         for table, board in reversed(self.taken):
             try:
-                # Of a real board without a switch there is nothing to switch.
-                if "power" in board.capabilities:
-                    board.power_off()
-                if table.kind == "real":
-                    board.close()
+                self._release(table, board)
             except BenchError as error:
                 self.rig.mark_broken(table.name, f"{table.name}: {error}")
                 wrong.append(f"{table.name}: {error}")

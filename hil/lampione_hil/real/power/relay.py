@@ -7,7 +7,7 @@ a line `CH1: ON ` for each relay, or with a byte for each. The board of one rela
 
 import re
 import time
-from typing import Literal
+from typing import Any, Literal
 
 import serial
 from pydantic import Field
@@ -78,7 +78,7 @@ class Relay(Switch):
                 "whether another program holds it"
             ) from None
 
-    def _heard(self, line: serial.Serial) -> bytes:
+    def _heard(self, line: Any) -> bytes:
         # How much comes depends on the board: until it is silent, and not for ever.
         heard = b""
         end = time.monotonic() + 2 * self.answer_s
