@@ -20,7 +20,7 @@ from lampione_hil.virtual import world as worlds
 from lampione_hil.virtual.boards import VirtualBoard
 from lampione_hil.virtual.control import HubControl
 from lampione_hil.virtual.flash import Flash
-from lampione_hil.virtual.life import Settings
+from lampione_hil.virtual.home import Settings
 from lampione_hil.virtual.world import World
 
 START_S = 20.0
@@ -258,7 +258,7 @@ class VirtualBench:
         return self._hub
 
     def trace_hash(self) -> str:
-        """Return a hash of all that the boards' pins did and that was published, with its times."""
+        """Return a hash of all that boards did on pins and buses or published, with its times."""
         return str(self.ask("trace_hash"))
 
     def ask(self, name: str, *arguments: object, timeout_s: float = ANSWER_S) -> Any:

@@ -24,9 +24,10 @@ from lampione_hil.board import BenchError
 from lampione_hil.interpreter import NoInterpreterError
 from lampione_hil.virtual import spawn
 from lampione_hil.virtual.answers import answer
+from lampione_hil.virtual.home import Settings
 from lampione_hil.virtual.hub import Publication
 from lampione_hil.virtual.hublink import HubNet
-from lampione_hil.virtual.life import Life, Settings
+from lampione_hil.virtual.life import Life
 from lampione_hil.virtual.microphone import SLACK_S, TICK_S, Loop
 from lampione_hil.virtual.packets import Message, check_topic
 from lampione_hil.virtual.radio import Relay, Station
@@ -236,11 +237,11 @@ class Supervisor:
 
     def do_cable(self, _: int, name: str, plugged: bool) -> str:
         """Put the cable in or pull it; return the port, empty when there is none."""
-        return self.lives[name].cable(plugged)
+        return self.lives[name].bridge.cable(plugged)
 
     def do_rfc2217(self, _: int, name: str) -> str:
         """Return the URL of its serial line."""
-        return self.lives[name].rfc2217()
+        return self.lives[name].bridge.rfc2217()
 
     def do_type(self, _: int, name: str, data: bytes) -> None:
         """Type on its serial line."""
@@ -384,7 +385,7 @@ class Supervisor:
         return NotImplemented
 
     def do_trace_hash(self, _: int) -> str:
-        """Return a hash of all that pins did and that was published."""
+        """Return a hash of all that was done and published."""
         parts = [life.digest.digest() for _, life in sorted(self.lives.items())]
         return hashlib.sha256(b"".join([*parts, self.net.hub.digest.digest()])).hexdigest()
 
