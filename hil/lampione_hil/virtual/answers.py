@@ -4,11 +4,11 @@ import json
 import struct
 from collections.abc import Callable
 
+from lampione_hil.virtual.home import Wait
 from lampione_hil.virtual.interrupts import QUESTION
 from lampione_hil.virtual.life import (
     VIRTUAL_EPOCH_UNIX_S,
     Life,
-    Wait,
 )
 from lampione_hil.virtual.running import ask_part
 

@@ -10,25 +10,24 @@ import struct
 import time
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from lampione_hil.board import BenchError
 from lampione_hil.virtual import spawn
+from lampione_hil.virtual.bridge import Bridge
 from lampione_hil.virtual.console import SOFT_REBOOT
 from lampione_hil.virtual.devices import LineDevice
-from lampione_hil.virtual.hublink import HubLink, HubNet
+from lampione_hil.virtual.home import Home, Settings, Wait
+from lampione_hil.virtual.hublink import HubLink
 from lampione_hil.virtual.interrupts import Interrupts
-from lampione_hil.virtual.microphone import SLACK_S, Loop, Source
-from lampione_hil.virtual.radio import Relay, Station
-from lampione_hil.virtual.rfc2217 import ResetLines, Rfc2217Port
+from lampione_hil.virtual.microphone import SLACK_S, Source
+from lampione_hil.virtual.radio import Station
 from lampione_hil.virtual.rom_loader import NO_PROGRAM, RomLoader, has_program
-from lampione_hil.virtual.running import STREAMS, RunningWorld
+from lampione_hil.virtual.running import STREAMS
 from lampione_hil.virtual.serial import SerialLine
 from lampione_hil.virtual.timeline import LATENCY_US
 from lampione_hil.virtual.uart import UartLine
-from lampione_hil.virtual.wires import Wires
 
 PWRON_RESET, HARD_RESET, WDT_RESET, DEEPSLEEP_RESET, SOFT_RESET = range(1, 6)
 BOOT = Path(__file__).parent / "board" / "_boot.py"
@@ -36,65 +35,6 @@ BOOT = Path(__file__).parent / "board" / "_boot.py"
 MODULES_BYTES = 49_600
 VIRTUAL_EPOCH_UNIX_S = 1_767_225_600  # 2026-01-01, where the virtual clock begins
 _TRACE = 100_000
-
-
-@dataclass
-class Settings:
-    """What the host says of a board."""
-
-    name: str
-    flash: Path
-    chip_flash: Path  # where its interpreter would be
-    bare: bool  # nothing runs until a program is there
-    control: Path
-    flash_bytes: int  # of the file system
-    flash_endurance: int  # erases that a block bears; 0: any number
-    rom_bytes: int  # of the ROM partition behind it
-    unique_id: bytes
-    heap_bytes: int
-    autorestart: bool
-    ticks_base_ms: int
-    world: RunningWorld
-
-
-class Home(Protocol):
-    """What a board needs of its supervisor."""
-
-    selector: selectors.BaseSelector
-    relay: Relay
-    net: HubNet
-    wires: Wires
-    virtual: bool
-
-    @property
-    def virtual_us(self) -> int:
-        """The virtual clock."""
-        ...
-
-    def at(self, world_us: int, call: Callable[[], None]) -> None:
-        """Call when the world's clock shows a time."""
-
-    def after(self, seconds: float, call: Callable[[], None]) -> None:
-        """Call later."""
-
-    def changed(self, life: "Life") -> None:
-        """Something happened that somebody may wait for."""
-
-    def loop(self, path: Path, channels: int) -> Loop:
-        """The sound in a file, shared."""
-        ...
-
-
-@dataclass
-class Wait:
-    """A board that waits on the virtual clock: until when, since when, in the world's time.
-
-    once: it goes on sooner where something comes, or the world changes.
-    """
-
-    until_us: int
-    now_us: int
-    once: bool
 
 
 class Life:
@@ -111,8 +51,7 @@ class Life:
             lambda now: spawn.interrupt(self.pid, now or home.virtual),
             home.after,
         )
-        self._lines = ResetLines(home.after, self.hold, self.release)
-        self._network_port: Rfc2217Port | None = None
+        self.bridge = Bridge(home, self)
         self.powered = False
         self.held = False  # its reset line is low
         self.in_loader = False  # of its ROM
@@ -206,28 +145,6 @@ class Life:
             for line in self.uarts.values():
                 line.supply(False, self.now_us())
             self.home.changed(self)
-
-    def cable(self, plugged: bool) -> str:
-        """Put the cable in, which powers it, or pull it; return the port."""
-        if plugged:
-            self.serial.plug()
-            self.power_on()
-        else:
-            self.power_off("unplugged")
-            self.serial.unplug()
-            if self._network_port is not None:
-                self._network_port.close()
-                self._network_port = self.serial.heard = None
-        return self.serial.port
-
-    def rfc2217(self) -> str:
-        """Return the URL of its serial line; empty while the cable is out."""
-        if self._network_port is None and self.serial.port:
-            self._network_port = Rfc2217Port(
-                self.home.selector, self._lines, self.serial.type, self.serial.forget
-            )
-            self.serial.heard = self._network_port.show
-        return self._network_port.url if self._network_port is not None else ""
 
     def hold(self) -> None:
         """The reset line is low: nothing runs."""
@@ -352,9 +269,7 @@ class Life:
         self.power_off()
         for source in self.sources.values():
             source.close()
-        if self._network_port is not None:
-            self._network_port.close()
-        self.serial.close()
+        self.bridge.close()
 
     def _boot(self, cause: int, raw: bool = False) -> None:
         self.cause = cause
@@ -394,7 +309,7 @@ class Life:
                 self._uart_pipes[number] = _pipe()
                 places[10 + number] = self._uart_pipes[number][0]
         far: socket.socket | None = None
-        if self.wired:
+        if self.wired and not self.home.virtual:
             near, far = socket.socketpair(socket.AF_UNIX, kind)
             self._interrupts = Interrupts(self.home.selector, self.home.after, near)
             places[9] = far.fileno()
@@ -543,6 +458,10 @@ class Life:
             part.pass_time(now_us / 1e6)
         for name, source in self.sources.items():
             source.held = self.world.held(name)
+        self.stir()
+
+    def stir(self) -> None:
+        """With the virtual clock: what the board knows of its world holds no longer."""
         self._moved = True
         self._generation = self._generation + 1 & 0xFFFFFFFF
 
@@ -648,7 +567,7 @@ class Life:
                 self.world.doppler_hz,
             ],
             "uarts": list(self.uarts),
-            "wired": self.wired,
+            "wired": self.wired and not self.home.virtual,
             "i2s_frames": self.world.i2s_frames,
         }
 
