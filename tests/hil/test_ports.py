@@ -32,8 +32,8 @@ def _connected(monkeypatch: pytest.MonkeyPatch) -> None:
         Offered("virtual-1", "02a5", "/dev/pts/9", "rfc2217://h:1", 7, "x"),
         Offered("virtual-2", "02a6", "", "", 7, "x"),
     ]
-    monkeypatch.setattr(ports.list_ports, "comports", lambda: found)
-    monkeypatch.setattr(ports.offered, "offered", lambda: virtual)
+    monkeypatch.setattr("serial.tools.list_ports.comports", lambda: found)
+    monkeypatch.setattr("lampione_hil.virtual.offered.offered", lambda: virtual)
 
 
 def test_boards_are_found_on_usb_and_among_virtual_ones() -> None:

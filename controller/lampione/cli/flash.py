@@ -159,6 +159,7 @@ class _Work:
             image,
             port.rfc2217 or port.port,
             erase=self._options.erase,
+            options=["--no-stub"] if port.virtual else [],  # it has the chip's own loader only
             told=tell,
             check=self._check,
         )

@@ -103,7 +103,13 @@ def flash(
     begin = time.monotonic()
     stage = _Stage()
     tell("connecting", 0)
-    with Repl.open(port, check=check) as repl:
+    try:
+        opened = Repl.open(port, check=check)
+    except Stopped:
+        with contextlib.suppress(BenchError), Repl.open(port, timeout_s=_RETURN_S) as repl:
+            repl.reset()
+        raise Stopped(f"{port}: stopped; {stage.left}") from None
+    with opened as repl:
         try:
             return _flash(repl, files, tell, stage, start, dry_run, force, source, begin)
         except CablePulledError:
