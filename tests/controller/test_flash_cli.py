@@ -63,7 +63,7 @@ def test_one_that_fails_stops_no_other(boards: list[str]) -> None:
     assert "not connected: there is virtual-1" in found["virtual-3"]["says"]
     words = lampione("flash", "virtual-1", "virtual-3")
     assert "1 of 2 boards done. " in words.stdout
-    assert words.stdout.rstrip().endswith("when that is put right: virtual-3")
+    assert words.stdout.rstrip().endswith("right, then type: lampione flash virtual-3")
 
 
 def test_what_is_asked_must_be_clear(boards: list[str], tmp_path: Path) -> None:
