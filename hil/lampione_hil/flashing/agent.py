@@ -76,7 +76,7 @@ class Agent:
             told(done, len(pairs))
         self._end()
 
-    def send(self, files: Mapping[str, bytes], told: Told) -> None:
+    def send(self, files: Mapping[str, bytes], told: Told | None = None) -> None:
         """Write files; their folders are there. `ROM` stands for the ROM partition.
 
         The board asks for each block, as it cannot listen while it writes to its flash.
@@ -85,11 +85,11 @@ class Agent:
         data = b"".join(files.values())
         done = 0
         while self.repl.readline(_STEP_S) is not None:
-            told(done, len(data))
+            if told:
+                told(done, len(data))
             self.repl.send(_packed(data[done : done + BLOCK], self.chip.inflates))
             done = min(done + BLOCK, len(data))
         self._end()
-        told(done, len(data))
 
     def rom(self, size: int) -> str:
         """Return the SHA-256, in hex, of the first `size` bytes of the ROM partition."""

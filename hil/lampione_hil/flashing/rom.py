@@ -44,5 +44,5 @@ def write(agent: Agent, data: bytes, told: Told) -> Agent:
 def choose(agent: Agent, slot: str, rom: bool) -> None:
     """Let the next start come from `slot`, or from the partition and `slot` behind it."""
     letters = [ROM_LETTER] * rom + [slot, *(letter for letter in FOLDERS if letter != slot)]
-    agent.send({SLOT + NEW: "".join(letters).encode()}, lambda _done, _of: None)
+    agent.send({SLOT + NEW: "".join(letters).encode()})
     agent.rename([(SLOT + NEW, SLOT)])
