@@ -172,7 +172,7 @@ def test_a_flash_that_fills_up_meanwhile(
 ) -> None:
     board = make(flash_bytes=128 * 1024)
     with Repl.open(board.port) as repl, pytest.raises(FlashFullError, match="flash is full"):
-        Agent(repl).send({"/big": bytes(200_000)}, lambda done, of: None)
+        Agent(repl).send({"/big": bytes(200_000)})
 
 
 def test_the_wrong_chip(
