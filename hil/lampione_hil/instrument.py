@@ -9,7 +9,6 @@ Any port that pyserial knows will do: a device, a virtual board's terminal, `rfc
 """
 
 import contextlib
-import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -89,18 +88,26 @@ class Checked:
     measured: int | None
 
 
+def _sources() -> Path:
+    here = Path(__file__).resolve()
+    for folder in (here.parents[1] / "instrument", here.parent / "_instrument"):
+        if (folder / "main.py").is_file():
+            return folder
+    raise FileNotFoundError("the instrument's sources are not installed")
+
+
 def tree(march: str | None = None) -> dict[str, bytes]:
     """Return {path: content} of an instrument board, compiled.
 
     march: mpy-cross' architecture, firmware.ESP32 for a board; None: this computer's.
     Raises CompileError, FileNotFoundError.
     """
-    checkout = Path(__file__).resolve().parents[1] / "instrument"
-    installed = Path(__file__).resolve().parent / "_instrument"
-    for folder in (checkout, installed):
-        if (folder / "main.py").is_file():
-            return firmware.compile_tree(folder, march=march)
-    raise FileNotFoundError("the instrument's sources are not installed")
+    return firmware.compile_tree(_sources(), march=march)
+
+
+def example_settings() -> bytes:
+    """Return an /instrument.json to begin with."""
+    return (_sources() / "instrument.json").read_bytes()
 
 
 class Instrument:
@@ -457,16 +464,6 @@ class Instrument:
         return _at_s(self._request(bench.STOP, capability=bench.CAPABILITIES.index("trigger")))
 
 
-def main() -> None:
-    """Write an instrument board's files into a folder, for mpremote to copy."""
-    if len(sys.argv) != 2:
-        sys.exit("python -m lampione_hil.instrument FOLDER")
-    for path, data in tree(firmware.ESP32).items():
-        place = Path(sys.argv[1]) / path.lstrip("/")
-        place.parent.mkdir(parents=True, exist_ok=True)
-        place.write_bytes(data)
-
-
 def _fields(kind: int) -> tuple[Any, ...]:
     fields = bench.fields_of(kind)
     assert fields is not None
@@ -495,7 +492,3 @@ def _dali(found: Mapping[str, Any]) -> DaliFrame | None:
 def _short(data: bytes) -> None:
     if len(data) > _DATA:
         raise ValueError(f"{len(data)} bytes: {_DATA} at most")
-
-
-if __name__ == "__main__":
-    main()

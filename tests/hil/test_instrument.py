@@ -1,8 +1,6 @@
 """The instrument board by itself: its firmware on a virtual board, its host at the port."""
 
 import json
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from datetime import date
 from pathlib import Path
@@ -246,15 +244,6 @@ def test_what_the_board_lacks_is_listed(bench: VirtualBench) -> None:
             held.i2c_target(0x44)
         assert error.value.reason == "not on this board"
     made.power_off()
-
-
-def test_its_files_can_be_written_for_mpremote(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "lampione_hil.instrument"]
-    subprocess.run([*command, str(tmp_path / "out")], check=True)
-    assert (tmp_path / "out" / "main.py").is_file()
-    assert (tmp_path / "out" / "lib" / "lampione_instrument" / "app.mpy").is_file()
-    done = subprocess.run(command, check=False, capture_output=True, text=True)
-    assert (done.returncode, done.stderr) == (1, "python -m lampione_hil.instrument FOLDER\n")
 
 
 def test_it_compiles_for_the_board_without_the_nodes_software() -> None:
