@@ -56,6 +56,8 @@ def test_it_measures_what_it_plays(held: Instrument) -> None:
     found = held.check("pwm")
     assert (found.verdict, found.played) == ("passed", 25_000)
     assert held.check("drive").verdict == "passed"
+    found = held.check("voltage")
+    assert (found.verdict, found.played) == ("passed", 50_000)  # 0.1 mV
     assert held.check("dali").verdict == "not wired"
     # its UART 0 leads to its UART 1, so that line 0 does not hear itself
     assert held.check("uart").verdict == "failed"
