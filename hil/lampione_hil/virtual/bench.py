@@ -258,7 +258,7 @@ class VirtualBench:
         return self._hub
 
     def trace_hash(self) -> str:
-        """Return a hash of all that the boards' pins did and that was published, with its times."""
+        """Return a hash of all that boards did on pins and buses or published, with its times."""
         return str(self.ask("trace_hash"))
 
     def ask(self, name: str, *arguments: object, timeout_s: float = ANSWER_S) -> Any:

@@ -386,7 +386,7 @@ class Supervisor:
         return NotImplemented
 
     def do_trace_hash(self, _: int) -> str:
-        """Return a hash of all that pins did and that was published."""
+        """Return a hash of all that was done and published."""
         parts = [life.digest.digest() for _, life in sorted(self.lives.items())]
         return hashlib.sha256(b"".join([*parts, self.net.hub.digest.digest()])).hexdigest()
 
