@@ -18,7 +18,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from lampione_protocol import bench, codec, stream
-from lampione_protocol.errors import ProtocolError
+from lampione_protocol.errors import ProtocolError, RangeError
 
 from lampione_hil import firmware
 from lampione_hil.board import BenchError, BoardTimeoutError
@@ -219,7 +219,12 @@ class Instrument:
     def _request(self, kind: int, timeout_s: float | None = None, **values: Any) -> dict[str, Any]:
         """Ask and return the answer's fields by name, with its kind as "kind"."""
         fields = _fields(kind)
-        text = codec.encode(fields, [values.get(field[0]) for field in fields])
+        try:
+            text = codec.encode(fields, [values.get(field[0]) for field in fields])
+        except RangeError as error:
+            name, value, low, high = error.args
+            said = f"{self.port}: {name} {value} is not from {low} to {high}"
+            raise InstrumentError(said, "out of range") from None
         self._ask = self._ask % bench.ASK_MAX + 1
         self._opened().write(stream.wrap(bench.head(kind, self._ask) + text))
         wait_s = self.timeout_s if timeout_s is None else timeout_s

@@ -120,6 +120,7 @@ def test_levels_and_edges_have_times(held: Instrument) -> None:
         (lambda i: i.uart(0, 10), "baud: 300 or more"),
         (lambda i: i.i2c_registers(0, b"x"), r"not open \(no address yet\)"),
         (lambda i: i.drive(1, 0), "channel 1 of 1"),
+        (lambda i: i.press_reset(100), "hold 100000 is not from 1 to 16382"),
     ],
 )
 def test_what_it_cannot_do_is_refused_with_a_reason(
