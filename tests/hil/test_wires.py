@@ -41,7 +41,7 @@ def test_a_pulse_width_is_measured_and_filtered(bench: VirtualBench) -> None:
 
 def test_serial_lines_are_crossed(bench: VirtualBench) -> None:
     echo = (
-        "import machine, time\nline = machine.UART(1, baudrate=19200)\n"
+        "import machine, time\nline = machine.UART(1, baudrate=19200)\nprint('ready')\n"
         "while True:\n    got = line.read()\n    if got:\n        line.write(got.upper())\n"
         "    time.sleep_ms(1)\n"
     )
@@ -55,6 +55,7 @@ def test_serial_lines_are_crossed(bench: VirtualBench) -> None:
     one, two = pair(bench, "uart", echo, ask)
     bench.wire(one, 1, two, 2, "uart")
     one.power_on()
+    one.wait_console("ready")
     two.power_on()
     two.wait_console("well b'HELLO WIRE'")
     two.wait_console("wrong b'")

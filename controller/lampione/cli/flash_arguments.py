@@ -41,6 +41,11 @@ def add(commands: Any, common: argparse.ArgumentParser) -> None:
         help="with --micropython: erase the whole chip before, keys and reports too",
     )
     flash.add_argument(
+        "--instrument",
+        action="store_true",
+        help="not a node's firmware but that of a bench's instrument board; its settings stay",
+    )
+    flash.add_argument(
         "--force", action="store_true", help="whatever the chip is, and whatever is there already"
     )
     flash.add_argument(
