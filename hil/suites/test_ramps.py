@@ -96,7 +96,7 @@ def test_steps_are_too_small_to_be_seen(
     made: Any, clock: Clock, uplink: Uplink, measure: Measure
 ) -> None:
     """A ramp of 10 s over the whole range goes by 0.5 % at a time, some 50 steps a second (nobody
-    sees steps below 1 %); an erase of the flash holds the program up for 0.1 s, that is 1 % more."""
+    sees steps below 1 %). Other work may hold a few of them up, for 0.1 s at most."""
     before = len(made.trace())
     counter = turn(uplink, made, 0, 10.0)
     clock.run_for(12)
