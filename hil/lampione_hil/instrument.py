@@ -9,6 +9,7 @@ Any port that pyserial knows will do: a device, a virtual board's terminal, `rfc
 """
 
 import contextlib
+import sys
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -372,7 +373,7 @@ class Instrument:
             window=_ms(window_s),
         )
 
-    def measure_pwm(self, channel: int = 0, window_s: float = 0.2) -> Pwm:
+    def measure_pwm(self, channel: int = 0, window_s: float = 0.1) -> Pwm:
         """Measure a pulse width. Of one slower than the window the level is taken for the duty."""
         found = self._measure("pwm", channel, window_s)
         hz = found["frequency"]
@@ -454,6 +455,16 @@ class Instrument:
         return _at_s(self._request(bench.STOP, capability=bench.CAPABILITIES.index("trigger")))
 
 
+def main() -> None:
+    """Write an instrument board's files into a folder, for mpremote to copy."""
+    if len(sys.argv) != 2:
+        sys.exit("python -m lampione_hil.instrument FOLDER")
+    for path, data in tree(firmware.ESP32).items():
+        place = Path(sys.argv[1]) / path.lstrip("/")
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_bytes(data)
+
+
 def _fields(kind: int) -> tuple[Any, ...]:
     fields = bench.fields_of(kind)
     assert fields is not None
@@ -482,3 +493,7 @@ def _dali(found: Mapping[str, Any]) -> DaliFrame | None:
 def _short(data: bytes) -> None:
     if len(data) > _DATA:
         raise ValueError(f"{len(data)} bytes: {_DATA} at most")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,5 +1,6 @@
 """What the lamp gets for a level, over the whole range, as an instrument sees it at the output."""
 
+import itertools
 import math
 from typing import Any
 
@@ -46,7 +47,7 @@ def test_every_level(node: Nodes, clock: Clock, uplink: Uplink, measure: Measure
             high=level + TOLERANCE,
             unit="%",
         )
-    measure("least step", min(b - a for a, b in zip(found, found[1:], strict=False)), low=0.9)
+    measure("least step", min(b - a for a, b in itertools.pairwise(found)), low=0.9)
 
 
 @pytest.mark.needs("pwm", "uplink")

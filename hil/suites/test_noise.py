@@ -88,7 +88,7 @@ class Tones(Street):
 
 def heard(
     steps: Sequence[tuple[float, float, int]], made: Any, clock: Clock, uplink: Uplink
-) -> Any:
+) -> list[list[dict[str, Any]]]:
     """Return for each tone the reports of its seconds."""
     clock.run_for(STEP_S * len(steps) + 2)
     found = {report["start"]: report for report in reports(uplink, made)}

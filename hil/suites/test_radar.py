@@ -25,10 +25,9 @@ from lampione_hil.virtual.traffic import FAR_M
 # As whoever mounts it sets it: the angle to the section 15 m before the pole, in the farther lane.
 AWAY_DEG = round(math.degrees(math.atan(math.hypot(FAR_M, HEIGHT_M) / REFERENCE_M)))
 SPEEDS = (25, 40, 50, 70, 90)
+WAYS = (True, False)  # toward, away
 STREET = Convoy(
-    3,
-    offset_m=0.0,
-    minutes=tuple((float(kmh), toward) for toward in (True, False) for kmh in SPEEDS),
+    3, offset_m=0.0, minutes=tuple((float(kmh), toward) for toward in WAYS for kmh in SPEEDS)
 )
 RADARS: dict[str, tuple[dict[str, int | str], Callable[[], World], float]] = {
     # name: settings, world, tolerance in km/h beside 2 %: a line's resolution and rounding

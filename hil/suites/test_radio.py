@@ -9,7 +9,7 @@ from lampione_hil.testing.node import Nodes
 from lampione_hil.testing.parts import LAMP, LAMP_PIN, OPS, reports
 from lampione_hil.testing.uplink import Uplink
 from lampione_hil.virtual import WorldControl
-from lampione_protocol import names
+from lampione_protocol import names, schema
 
 FULL = 65535
 NETWORK = 1 << names.FAULTS.index("network")
@@ -39,9 +39,8 @@ def test_lost_and_back(
         if seconds < 60:  # connections stall, and go on
             clock.run_for(60)
             continue
-        measure(
-            f"back after {seconds} s", back(clock, uplink, made, outage - 1), high=120, unit="s"
-        )
+        took_s = back(clock, uplink, made, outage - 1)
+        measure(f"back after {seconds} s", took_s, high=120, unit="s")
     clock.run_for(90)
     told = reports(uplink, made)
     ends = [report["start"] + report["duration_s"] for report in told]
@@ -83,6 +82,4 @@ def test_signal(
 
 def health(uplink: Uplink, made: Any) -> dict[str, Any]:
     """Return its latest Health."""
-    from lampione_protocol import schema
-
     return uplink.of(made, schema.HEALTH)[-1]

@@ -1,12 +1,13 @@
-"""Flashing real firmware onto virtual boards: what changed goes over, what runs is never touched."""
+"""Flashing firmware onto virtual boards: what changed goes over, what runs is never touched."""
 
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 
 import pytest
 from lampione_hil.firmware import compile_module, compile_tree, host_march
-from lampione_hil.flashing import Flashed, Stopped, flash
+from lampione_hil.flashing import Flashed, Stopped, chip, flash
 from lampione_hil.flashing.agent import Agent
 from lampione_hil.real.errors import (
     CablePulledError,
@@ -35,15 +36,20 @@ def tree() -> dict[str, bytes]:
 
 
 @pytest.fixture
-def make(bench: VirtualBench) -> Callable[..., VirtualBoard]:
+def make(bench: VirtualBench) -> Iterator[Callable[..., VirtualBoard]]:
+    boards = []
+
     def made(files: Mapping[str, bytes] | None = None, **more: int) -> VirtualBoard:
         quiet = World(street=None, air=SteadyAir())
         board = bench.board(f"f{len(bench.boards)}", files, world=quiet, **more)
+        boards.append(board)
         board.power_on()
         board.wait_console("hello" if files else ">>> ")
         return board
 
-    return made
+    yield made
+    for board in boards:
+        board.power_off()
 
 
 def there(board: VirtualBoard) -> dict[str, bytes]:
@@ -152,7 +158,6 @@ def test_a_full_flash_is_told_before_anything_is_written(
     make: Callable[..., VirtualBoard], tree: dict[str, bytes]
 ) -> None:
     board = make(flash_bytes=256 * 1024)
-    writes = board.flash_stats().writes
     with Repl.open(board.port) as repl:
         repl.exec("with open('/big','wb') as f:\n for _ in range(38): f.write(bytes(4096))", 30)
     writes = board.flash_stats().writes
@@ -162,7 +167,7 @@ def test_a_full_flash_is_told_before_anything_is_written(
 
 
 def test_a_flash_that_fills_up_meanwhile(
-    make: Callable[..., VirtualBoard], monkeypatch: pytest.MonkeyPatch
+    make: Callable[..., VirtualBoard],
 ) -> None:
     board = make(flash_bytes=128 * 1024)
     with Repl.open(board.port) as repl, pytest.raises(FlashFullError, match="flash is full"):
@@ -172,7 +177,9 @@ def test_a_flash_that_fills_up_meanwhile(
 def test_the_wrong_chip(
     make: Callable[..., VirtualBoard], tree: dict[str, bytes], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    board = make({**tree, "/boot.py": tree["/boot.py"] + b"import sys\nsys.platform = 'rp2'\n"})
+    board = make(tree)
+    ask = chip.ask
+    monkeypatch.setattr(chip, "ask", lambda repl: replace(ask(repl), platform="rp2"))
     with pytest.raises(WrongChipError, match="firmware is for the ESP32; --force"):
         flash(board.port, tree)
     board.wait_console(r"(?s)hello.*hello")
@@ -244,12 +251,13 @@ def test_what_is_damaged_on_its_way_is_sent_again(
         sizes.append(len(files))
         if bad:
             bad -= 1
-            files = {**files, MODULE: files[MODULE][::-1]}
+            path = next(path for path in files if path.endswith("lighting.mpy"))
+            files = {**files, path: files[path][::-1]}
         send(agent, files, told)
 
     monkeypatch.setattr(Agent, "send", damaged)
     assert flash(board.port, tree).hello is not None
     assert sizes == [len(tree) + 1, 1]
     bad = 9
-    with pytest.raises(NotVerifiedError, match=MODULE):
+    with pytest.raises(NotVerifiedError, match=r"lighting\.mpy is not"):
         flash(board.port, {**tree, MODULE: tree[MODULE] + b"\0"})

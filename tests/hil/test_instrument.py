@@ -1,6 +1,8 @@
 """The instrument board by itself: its firmware on a virtual board, its host at the port."""
 
 import json
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from datetime import date
@@ -13,7 +15,7 @@ from hypothesis import strategies as st
 from lampione_hil import instrument, interpreter
 from lampione_hil.board import BenchError, BoardTimeoutError
 from lampione_hil.firmware import ESP32
-from lampione_hil.instrument import Instrument, InstrumentError
+from lampione_hil.instrument import Heard, Instrument, InstrumentError
 from lampione_hil.interpreter import NoInterpreterError
 from lampione_hil.virtual import VirtualBench, VirtualBoard, World
 from lampione_hil.virtual.devices.dali_bus import DaliBus
@@ -83,12 +85,16 @@ def test_serial_lines_say_answer_and_hear(held: Instrument) -> None:
 
 
 def test_what_has_no_room_is_counted(held: Instrument) -> None:
+    def end() -> Heard:
+        held.play_uart(0, b"end", baud=115200, first_s=0.05)
+        while b"done" not in held.heard_uart(0).data:
+            pass
+        return held.heard_uart(1)
+
     held.answer_uart(1, b"end", b"done", baud=115200)
-    held.play_uart(0, b"U" * 200, baud=115200, every_s=0.001, times=10)
-    held.play_uart(0, b"end", first_s=0.05)
-    while b"done" not in held.heard_uart(0).data:
-        pass
-    found = held.heard_uart(1)
+    end()  # what was on its way from the test before is through
+    held.play_uart(0, b"U" * 200, every_s=0.001, times=10)
+    found = end()
     assert (found.data, found.lost) == (b"U" * 1024, 979)
 
 
@@ -134,7 +140,7 @@ def test_what_it_cannot_do_is_refused_with_a_reason(
 @given(
     st.lists(
         st.binary(max_size=60).map(lambda b: b.replace(b"\x03", b""))
-        | st.tuples(st.integers(1, 31), st.integers(1, 255), st.binary(max_size=40)).map(
+        | st.tuples(st.integers(1, 31), st.integers(200, 255), st.binary(max_size=40)).map(
             lambda t: stream.wrap(words.head(t[0], t[1]) + t[2])
         ),
         max_size=6,
@@ -223,6 +229,21 @@ def test_with_damaged_settings_it_answers_and_says_so(bench: VirtualBench, text:
     made.power_off()
 
 
+def test_the_example_of_settings_is_whole(bench: VirtualBench) -> None:
+    text = (SOURCES / "instrument.json").read_bytes()
+    made = rig.board(bench, "example", text)
+    pins = json.loads(text)
+    bench.wire(made, pins["check"]["pwm"]["pin"], made, pins["pwm"][0]["pin"])
+    bench.wire(made, pins["drive"][0]["pin"], made, pins["level"][0]["pin"])
+    made.power_on()
+    with Instrument(made.port) as held:
+        assert held.capabilities == set(words.CAPABILITIES)
+        assert held.check("pwm").verdict == held.check("drive").verdict == "passed"
+        with pytest.raises(InstrumentError, match=r"no power on the line\): look at the wire"):
+            held.dali_send(0xFE80)
+    made.power_off()
+
+
 def test_what_the_board_lacks_is_listed(bench: VirtualBench) -> None:
     """Without a wire a virtual board has no interrupts and no I2CTarget."""
     made = rig.board(bench, "lacking")
@@ -233,6 +254,15 @@ def test_what_the_board_lacks_is_listed(bench: VirtualBench) -> None:
             held.i2c_target(0x44)
         assert error.value.reason == "not on this board"
     made.power_off()
+
+
+def test_its_files_can_be_written_for_mpremote(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "lampione_hil.instrument"]
+    subprocess.run([*command, str(tmp_path / "out")], check=True)
+    assert (tmp_path / "out" / "main.py").is_file()
+    assert (tmp_path / "out" / "lib" / "lampione_instrument" / "app.mpy").is_file()
+    done = subprocess.run(command, check=False, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (1, "python -m lampione_hil.instrument FOLDER\n")
 
 
 def test_it_compiles_for_the_board_without_the_nodes_software() -> None:

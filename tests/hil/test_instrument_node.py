@@ -124,7 +124,7 @@ def wired(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
         pytest.skip(str(error))
 
 
-@pytest.mark.parametrize("percent", [100, 50, 7, 93, 1, 0])
+@pytest.mark.parametrize("percent", [100, 50, 7, 93, 3, 0])
 def test_the_lamp_is_what_was_commanded(wired: Bench, percent: int) -> None:
     wired.dim(percent)
     found = wired.instrument.measure_pwm()

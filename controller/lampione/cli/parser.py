@@ -6,13 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
-from lampione.cli import (
-    board_arguments,
-    config_parser,
-    flash_arguments,
-    hil_arguments,
-    values,
-)
+from lampione.cli import board_arguments, config_parser, flash_arguments, hil_arguments, values
 from lampione.cli.errors import EXIT_CODES, USAGE
 
 HANDLER = "handler"  # "module:function", imported when the command runs

@@ -7,8 +7,25 @@ import sys
 import machine
 
 machine.WDT(timeout=3600000)  # or the one of whatever ran before ends the work
-gc.collect()
+# What an interrupt leaves open would be written to whenever the collector comes by it.
+_files = globals().get("_files", [])
 _buf = bytearray(4096)
+
+
+def _open(path, mode):
+    file = open(path, mode)
+    _files.append(file)
+    return file
+
+
+def _close():
+    while _files:
+        _files[-1].close()
+        _files.pop()
+
+
+_close()
+gc.collect()
 
 
 def facts():
@@ -67,12 +84,13 @@ def room(gone, folders):
 def copy(pairs):
     view = memoryview(_buf)
     for there, here in pairs:
-        with open(there, "rb") as old, open(here, "wb") as new:
-            while True:
-                n = old.readinto(_buf)
-                if not n:
-                    break
-                new.write(view[:n])
+        old, new = _open(there, "rb"), _open(here, "wb")
+        while True:
+            n = old.readinto(_buf)
+            if not n:
+                break
+            new.write(view[:n])
+        _close()
         print("ok")
 
 
@@ -87,33 +105,31 @@ def _read(n):
 
 def take(files):
     # A block: five characters, its kind and how long it is, then its bytes without any 3.
-    import io
-
-    files = iter(files)
-    path, left = next(files)
-    file = open(path, "wb")
-    while file:
-        print("ok")
-        kind = _read(5)
-        data = _read(int(kind[1:], 16))
-        data = data.replace(b"\x1da", b"\x03").replace(b"\x1db", b"\x1d")
-        if kind[:1] == b"z":
-            import deflate
-
-            data = deflate.DeflateIO(io.BytesIO(data), deflate.RAW, 12).read()
-        view = memoryview(data)
-        while True:
+    view = b""
+    for path, left in files:
+        file = _open(path, "wb")
+        while left:
+            if not view:
+                view = _block()
             n = min(left, len(view))
             file.write(view[:n])
             view = view[n:]
             left -= n
-            if left:
-                break
-            file.close()
-            path, left = next(files, ("", 0))
-            file = open(path, "wb") if path else None
-            if not file:
-                break
+        _close()
+
+
+def _block():
+    print("ok")
+    kind = _read(5)
+    data = _read(int(kind[1:], 16))
+    data = data.replace(b"\x1da", b"\x03").replace(b"\x1db", b"\x1d")
+    if kind[:1] == b"z":
+        import io
+
+        import deflate
+
+        data = deflate.DeflateIO(io.BytesIO(data), deflate.RAW, 12).read()
+    return memoryview(data)
 
 
 def rename(pairs):
