@@ -50,6 +50,12 @@ def about(item: pytest.Item, rig: RigFile) -> dict[str, Any]:
     }
 
 
+def place_in(item: pytest.Item, error: pytest.ExceptionInfo[BaseException]) -> str:
+    """Return the line of the test's file that an error came through; "" for none."""
+    lines = [entry.lineno + 1 for entry in error.traceback if entry.path == item.path]
+    return f"\n\nat {item.path.name}:{lines[-1]}" if lines else ""
+
+
 def flaky_reason(item: pytest.Item, rig: RigFile) -> str:
     """Return why a test is known to be flaky, "" for one that is not."""
     mark = item.get_closest_marker("flaky_known")

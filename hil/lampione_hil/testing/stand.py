@@ -145,7 +145,10 @@ class Stand:
         """
         why = f"{self.test}, rig {self.rig.name}"
         if self._several is not None and not self.taken:
-            self._several.wait(why, PATIENCE_S)
+            try:
+                self._several.wait(why, PATIENCE_S)
+            except BenchError as error:
+                raise BrokenBenchError(str(error)) from None
         table = self.rig.hold(self.needs, why)
         try:
             if table.kind == "virtual":
@@ -167,9 +170,14 @@ class Stand:
         from lampione_hil.testing.hardware import blank_board
 
         board = blank_board(table, self.rig.file)
-        if table.name not in self.rig.micropython:
-            found = str(board.evaluate("__import__('sys').version"))
-            self.rig.micropython[table.name] = found.rpartition("; ")[2]
+        try:
+            if table.name not in self.rig.micropython:
+                found = str(board.evaluate("__import__('sys').version"))
+                self.rig.micropython[table.name] = found.rpartition("; ")[2]
+        except BaseException:
+            with contextlib.suppress(BenchError, OSError):
+                self._release(table, board)
+            raise
         return board
 
     def _release(self, table: BoardTable, board: Any) -> None:
@@ -210,7 +218,7 @@ class Stand:
         for table, board in reversed(self.taken):
             try:
                 self._release(table, board)
-            except BenchError as error:
+            except (BenchError, OSError) as error:
                 self.rig.mark_broken(table.name, f"{table.name}: {error}")
                 wrong.append(f"{table.name}: {error}")
             finally:
