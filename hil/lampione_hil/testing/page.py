@@ -112,10 +112,10 @@ def _coverage(record: dict[str, Any]) -> str:
     if not by:
         return _section("Coverage", "<p>Every test ran.</p>")
     rows = [
-        [escape(why), str(len(tests)), "<br>".join(map(_name, tests))]
+        [f"{escape(why)}{_below(_count(len(tests)))}", "<br>".join(map(_name, tests))]
         for why, tests in sorted(by.items())
     ]
-    return _section("Coverage that is missing", _table(("Why", "Tests", "Which"), rows))
+    return _section("Coverage that is missing", _table(("Why", "Which tests"), rows))
 
 
 def _measurements(record: dict[str, Any]) -> str:
