@@ -77,6 +77,6 @@ def test_what_cannot_be_opened_is_told(bench: tuple[Nodes, Uplink, Stand]) -> No
     nodes, uplink, stand = bench
     node = nodes(report_interval_s=1)
     nodes.keys[node.name] = bytes(32)  # another's
-    stand.clock.wait(lambda: (uplink.pump(), uplink.errors)[1], "an error", 20)
+    stand.clock.wait(lambda: uplink.hellos(node) or uplink.errors, "an error", 20)
     assert "InvalidTag" in uplink.errors[0]
     assert uplink.hellos(node) == []
