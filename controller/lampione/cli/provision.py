@@ -42,16 +42,18 @@ def provision(options: argparse.Namespace) -> int:
         if options.list_file is None:
             raise CliError("say of which list: lampione provision status --list FILE", USAGE)
         return _status(out, options)
-    if (options.node is None) == (options.list_file is None):
-        raise CliError("say which node, or --list FILE for many", USAGE)
-    if options.list_file is not None and options.board:
+    node: str | None = options.node
+    path: Path | None = options.list_file
+    if path is not None and options.board:
         raise CliError("with --list the boards stand in the list", USAGE)
-    seed = seeds.load(fleet_file(options))
-    if options.node is not None:
+    if node is not None and path is None:
+        seed = seeds.load(fleet_file(options))
         return _work(out, options, seed, Queue([_single(options, seed)]))
-    with held(options.list_file):
-        rows = lists.load(options.list_file, seed)
-        return _work(out, options, seed, Queue(rows, options.list_file))
+    if node is not None or path is None:
+        raise CliError("say which node, or --list FILE for many", USAGE)
+    with held(path):
+        seed = seeds.load(fleet_file(options))
+        return _work(out, options, seed, Queue(lists.load(path, seed), path))
 
 
 def _single(options: argparse.Namespace, seed: seeds.Seed) -> Row:
