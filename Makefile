@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 TYPINGS := $(VENV)/typings/.installed
 ORACLES := $(patsubst tests/oracles/%.txt,$(VENV)/oracles/%/.installed,$(wildcard tests/oracles/*.txt))
 
-.PHONY: help demo test check soak bench faults docs screens setup clean
+.PHONY: help demo test check soak bench faults mutants docs screens setup clean
 .DEFAULT_GOAL := help
 
 help: ## say what can be made
@@ -51,6 +51,9 @@ bench: $(STAMP) ## what is fast, as ratios in one run
 
 faults: $(STAMP) ## break every part of a node in every way, print what happened
 	$(BIN)/python -m tools.fault_table
+
+mutants: $(STAMP) ## put faults into the firmware, write which suite caught them (half an hour)
+	$(BIN)/python -m tools.mutant_table --write
 
 docs: $(STAMP) ## write the generated parts of docs/ anew
 	$(BIN)/python -m tools.protocol_docs --write

@@ -9,8 +9,9 @@ Any port that pyserial knows will do: a device, a virtual board's terminal, `rfc
 """
 
 import contextlib
+import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
@@ -108,13 +109,18 @@ class Instrument:
     Args:
         port: a path or URL of pyserial's.
         timeout_s: for an answer, what the call itself takes not counted.
+        turn: called while it waits, where no time passes by itself: of a virtual bench on the
+            virtual clock, `lambda: bench.run_for(0.01)`.
 
     Raises InstrumentError where it refuses, with what to do; BoardTimeoutError where it is silent;
     BenchError where the port cannot be opened, or nothing on it is an instrument.
     """
 
-    def __init__(self, port: str, timeout_s: float = ANSWER_S) -> None:
+    def __init__(
+        self, port: str, timeout_s: float = ANSWER_S, turn: Callable[[], object] | None = None
+    ) -> None:
         self.port = port
+        self._turn = turn
         self.timeout_s = timeout_s
         self.capabilities: frozenset[str] = frozenset()
         self.lacking: frozenset[str] = frozenset()
@@ -141,7 +147,8 @@ class Instrument:
     def open(self) -> None:
         """Open the port and ask what is there; start the instrument where it is at its REPL."""
         try:
-            self._serial = serial.serial_for_url(self.port, 115200, timeout=_STEP_S)
+            step_s = _STEP_S if self._turn is None else 0
+            self._serial = serial.serial_for_url(self.port, 115200, timeout=step_s)
         except (OSError, serial.SerialException, ValueError) as error:
             raise BenchError(f"{self.port}: {error}: is the instrument plugged in?") from None
         try:
@@ -203,6 +210,8 @@ class Instrument:
             raise BenchError(f"{self.port}: {error}: was the cable pulled?") from None
 
     def _read(self) -> bytes:
+        if self._turn is not None:
+            self._turn()
         try:
             return bytes(self._serial.read(max(1, self._serial.in_waiting)))
         except (OSError, serial.SerialException) as error:
@@ -372,7 +381,7 @@ class Instrument:
             window=_ms(window_s),
         )
 
-    def measure_pwm(self, channel: int = 0, window_s: float = 0.2) -> Pwm:
+    def measure_pwm(self, channel: int = 0, window_s: float = 0.1) -> Pwm:
         """Measure a pulse width. Of one slower than the window the level is taken for the duty."""
         found = self._measure("pwm", channel, window_s)
         hz = found["frequency"]
@@ -454,6 +463,16 @@ class Instrument:
         return _at_s(self._request(bench.STOP, capability=bench.CAPABILITIES.index("trigger")))
 
 
+def main() -> None:
+    """Write an instrument board's files into a folder, for mpremote to copy."""
+    if len(sys.argv) != 2:
+        sys.exit("python -m lampione_hil.instrument FOLDER")
+    for path, data in tree(firmware.ESP32).items():
+        place = Path(sys.argv[1]) / path.lstrip("/")
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_bytes(data)
+
+
 def _fields(kind: int) -> tuple[Any, ...]:
     fields = bench.fields_of(kind)
     assert fields is not None
@@ -482,3 +501,7 @@ def _dali(found: Mapping[str, Any]) -> DaliFrame | None:
 def _short(data: bytes) -> None:
     if len(data) > _DATA:
         raise ValueError(f"{len(data)} bytes: {_DATA} at most")
+
+
+if __name__ == "__main__":
+    main()

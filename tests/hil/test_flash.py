@@ -39,7 +39,7 @@ def tree() -> dict[str, bytes]:
 def make(bench: VirtualBench) -> Iterator[Callable[..., VirtualBoard]]:
     boards = []
 
-    def made(files: Mapping[str, bytes] | None = None, **more: int) -> VirtualBoard:
+    def made(files: Mapping[str, bytes] | None = None, **more: Any) -> VirtualBoard:
         quiet = World(street=None, air=SteadyAir())
         board = bench.board(f"f{len(bench.boards)}", files, world=quiet, **more)
         boards.append(board)

@@ -1,7 +1,8 @@
 """The instrument board by itself: its firmware on a virtual board, its host at the port."""
 
 import json
-import threading
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from datetime import date
 from pathlib import Path
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 from lampione_hil import instrument, interpreter
 from lampione_hil.board import BenchError, BoardTimeoutError
 from lampione_hil.firmware import ESP32
-from lampione_hil.instrument import Instrument, InstrumentError
+from lampione_hil.instrument import Heard, Instrument, InstrumentError
 from lampione_hil.interpreter import NoInterpreterError
 from lampione_hil.virtual import VirtualBench, VirtualBoard, World
 from lampione_hil.virtual.devices.dali_bus import DaliBus
@@ -83,12 +84,16 @@ def test_serial_lines_say_answer_and_hear(held: Instrument) -> None:
 
 
 def test_what_has_no_room_is_counted(held: Instrument) -> None:
+    def end() -> Heard:
+        held.play_uart(0, b"end", baud=115200, first_s=0.05)
+        while b"done" not in held.heard_uart(0).data:
+            pass
+        return held.heard_uart(1)
+
     held.answer_uart(1, b"end", b"done", baud=115200)
-    held.play_uart(0, b"U" * 200, baud=115200, every_s=0.001, times=10)
-    held.play_uart(0, b"end", first_s=0.05)
-    while b"done" not in held.heard_uart(0).data:
-        pass
-    found = held.heard_uart(1)
+    end()  # what was on its way from the test before is through
+    held.play_uart(0, b"U" * 200, every_s=0.001, times=10)
+    found = end()
     assert (found.data, found.lost) == (b"U" * 1024, 979)
 
 
@@ -134,7 +139,7 @@ def test_what_it_cannot_do_is_refused_with_a_reason(
 @given(
     st.lists(
         st.binary(max_size=60).map(lambda b: b.replace(b"\x03", b""))
-        | st.tuples(st.integers(1, 31), st.integers(1, 255), st.binary(max_size=40)).map(
+        | st.tuples(st.integers(1, 31), st.integers(200, 255), st.binary(max_size=40)).map(
             lambda t: stream.wrap(words.head(t[0], t[1]) + t[2])
         ),
         max_size=6,
@@ -156,12 +161,20 @@ def test_whatever_comes_on_its_line_it_answers_the_next(
 def test_ctrl_c_leads_to_the_repl_and_the_host_starts_it_again(
     bench: VirtualBench, alone: VirtualBoard
 ) -> None:
+    with Instrument(alone.port):
+        pass  # it runs
     alone.type(b"\r\x03")
     alone.wait_console("instrument: stopped")
     alone.type(b"print(6 * 7)\r")
     alone.wait_console(r"\n42\r")
     with Instrument(alone.port) as again:
         assert again.level() in (0, 1)
+
+
+def test_it_is_reached_over_the_network_too(alone: VirtualBoard) -> None:
+    with Instrument(alone.rfc2217) as held:
+        held.play_uart(0, bytes(range(200)), baud=115200)
+        assert held.serial_number == alone.serial_number
 
 
 def test_silence_and_no_port_are_said(bench: VirtualBench, alone: VirtualBoard) -> None:
@@ -180,32 +193,19 @@ def test_silence_and_no_port_are_said(bench: VirtualBench, alone: VirtualBoard) 
 
 def test_dali_frames_are_sent_answered_and_seen() -> None:
     """On the virtual clock, which has the line's edges at their times."""
-    gear = Gear()
-    world = World(street=None, air=None, lines=[DaliBus(gear, 17, 18)])
-    over = threading.Event()
+    world = World(street=None, air=None, lines=[DaliBus(Gear(), 17, 18)])
     try:
         with VirtualBench(clock="virtual") as bench:
             made = rig.board(bench, "dali", {"dali": {"tx": 17, "rx": 18}}, world=world)
-
-            def pass_time() -> None:
-                while not over.is_set():
-                    bench.run_for(0.05)
-
             made.power_on()
-            clock = threading.Thread(target=pass_time)
-            clock.start()
-            try:
-                with Instrument(made.port) as held:
-                    assert held.capabilities == {"dali"}
-                    assert held.dali_send(0xFE80) is None  # to all: level 128
-                    answer = held.dali_send(0xFFA0, answer=True)  # actual level?
-                    assert answer is not None
-                    assert (answer.frame, answer.bits) == (128, 8)
-                    assert held.dali_send(0x05A0, answer=True) is None  # nobody's address
-                    assert held.dali_seen() == []
-            finally:
-                over.set()
-                clock.join()
+            with Instrument(made.port, turn=lambda: bench.run_for(0.01)) as held:
+                assert held.capabilities == {"dali"}
+                assert held.dali_send(0xFE80) is None  # to all: level 128
+                answer = held.dali_send(0xFFA0, answer=True)  # actual level?
+                assert answer is not None
+                assert (answer.frame, answer.bits) == (128, 8)
+                assert held.dali_send(0x05A0, answer=True) is None  # nobody's address
+                assert held.dali_seen() == []
     except NoInterpreterError as error:
         pytest.skip(str(error))
 
@@ -223,6 +223,21 @@ def test_with_damaged_settings_it_answers_and_says_so(bench: VirtualBench, text:
     made.power_off()
 
 
+def test_the_example_of_settings_is_whole(bench: VirtualBench) -> None:
+    text = (SOURCES / "instrument.json").read_bytes()
+    made = rig.board(bench, "example", text)
+    pins = json.loads(text)
+    bench.wire(made, pins["check"]["pwm"]["pin"], made, pins["pwm"][0]["pin"])
+    bench.wire(made, pins["drive"][0]["pin"], made, pins["level"][0]["pin"])
+    made.power_on()
+    with Instrument(made.port) as held:
+        assert held.capabilities == set(words.CAPABILITIES)
+        assert held.check("pwm").verdict == held.check("drive").verdict == "passed"
+        with pytest.raises(InstrumentError, match=r"no power on the line\): look at the wire"):
+            held.dali_send(0xFE80)
+    made.power_off()
+
+
 def test_what_the_board_lacks_is_listed(bench: VirtualBench) -> None:
     """Without a wire a virtual board has no interrupts and no I2CTarget."""
     made = rig.board(bench, "lacking")
@@ -233,6 +248,15 @@ def test_what_the_board_lacks_is_listed(bench: VirtualBench) -> None:
             held.i2c_target(0x44)
         assert error.value.reason == "not on this board"
     made.power_off()
+
+
+def test_its_files_can_be_written_for_mpremote(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "lampione_hil.instrument"]
+    subprocess.run([*command, str(tmp_path / "out")], check=True)
+    assert (tmp_path / "out" / "main.py").is_file()
+    assert (tmp_path / "out" / "lib" / "lampione_instrument" / "app.mpy").is_file()
+    done = subprocess.run(command, check=False, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (1, "python -m lampione_hil.instrument FOLDER\n")
 
 
 def test_it_compiles_for_the_board_without_the_nodes_software() -> None:

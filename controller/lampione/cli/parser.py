@@ -10,6 +10,7 @@ from lampione.cli import (
     board_arguments,
     config_parser,
     flash_arguments,
+    hil_arguments,
     provision_arguments,
     values,
 )
@@ -104,6 +105,7 @@ def build() -> argparse.ArgumentParser:
     _sending(commands, common)
     _lighting(commands, common)
     board_arguments.add(commands, common, _Commands)
+    hil_arguments.add(commands, common, _Commands)
     flash_arguments.add(commands, common)
     provision_arguments.add(commands)
     return parser

@@ -69,7 +69,7 @@ def days(text):
 
 def hardware():
     """Return the protocol's number of what this runs on."""
-    if sys.platform != "esp32":
+    if sys.platform != "esp32" or "Virtual" in os.uname().machine:
         return 0
     return 2 if "S3" in os.uname().machine else 1
 
@@ -81,7 +81,7 @@ class App:
         self._line = line
         self._settings = settings
         self.clock = Clock()
-        self.inputs = Inputs()
+        self.inputs = Inputs(self.pause)
         self.parts = {}  # capability: what plays or drives it
         self.capable = set()
         self.lacking = set()

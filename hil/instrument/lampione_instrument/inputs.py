@@ -1,7 +1,7 @@
 """What is measured at pins: PWM, voltage, current, levels, edges."""
 
 from array import array
-from time import sleep_ms, ticks_add, ticks_diff, ticks_ms, ticks_us
+from time import ticks_add, ticks_diff, ticks_ms, ticks_us
 
 from micropython import const
 
@@ -13,7 +13,7 @@ CURRENT = const(2)
 LEVEL = const(3)
 
 _PULSES = const(48)  # of a measurement at most
-_SHORT_US = const(150)  # a pulse that the program may miss the begin of
+_SHORT_US = const(25)  # a pulse that is over before the program asks for its neighbour
 _SAMPLES = const(256)
 _EDGES = const(254)
 _TRIGGERS = (1, 2, 3)  # rising, falling, both
@@ -50,7 +50,7 @@ class Pulses:
             n += 1
         return n
 
-    def measure(self, window_ms):
+    def measure(self, window_ms, pause):  # type: ignore[no-untyped-def]
         """Return (periods, frequency in 0.01 Hz or None, duty in 0.001 %)."""
         half_us = window_ms * 500
         highs = self._series(1, ticks_add(ticks_us(), half_us))
@@ -59,6 +59,7 @@ class Pulses:
             return 0, None, 100000 if level else 0
         high = self._median(highs)
         gap = self._period(highs)
+        pause(0)  # what is played goes on
         lows = self._series(0, ticks_add(ticks_us(), half_us))
         if lows < 3:
             return 0, None, 100000 if self._pin.value() else 0
@@ -96,7 +97,7 @@ class Voltage:
         self._per_mille = part.get("per_mille", 1000)
         self._offset_mv = part.get("offset_mv", 0)
 
-    def microvolts(self, window_ms):
+    def microvolts(self, window_ms, pause):  # type: ignore[no-untyped-def]
         """Return (samples, their mean at the pin)."""
         total = count = 0
         until = ticks_add(ticks_ms(), window_ms)
@@ -105,12 +106,12 @@ class Voltage:
             count += 1
             if ticks_diff(until, ticks_ms()) <= 0:
                 break
-            sleep_ms(1)
+            pause(1)
         return count, total // count
 
-    def measure(self, window_ms):
+    def measure(self, window_ms, pause):  # type: ignore[no-untyped-def]
         """Return (samples, 0.1 mV before the divider)."""
-        count, uv = self.microvolts(window_ms)
+        count, uv = self.microvolts(window_ms, pause)
         tenths = uv * self._per_mille // 100000 + self._offset_mv * 10
         return count, max(0, min(1048574, tenths))
 
@@ -123,9 +124,9 @@ class Current:
         self._mv_per_a = part["mv_per_a"]
         self._zero_mv = part.get("zero_mv", 0)
 
-    def measure(self, window_ms):
+    def measure(self, window_ms, pause):  # type: ignore[no-untyped-def]
         """Return (samples, 0.01 mA)."""
-        count, uv = self._voltage.microvolts(window_ms)
+        count, uv = self._voltage.microvolts(window_ms, pause)
         hundredths = (uv - self._zero_mv * 1000) * 100 // self._mv_per_a
         return count, max(0, min(1048574, hundredths))
 
@@ -163,19 +164,20 @@ class Level:
 
 
 class Inputs:
-    """All inputs of the settings."""
+    """All inputs of the settings, by quantity. `pause(ms)` lets what is played go on."""
 
-    def __init__(self):
+    def __init__(self, pause):  # type: ignore[no-untyped-def]
         self.kinds = [[], [], [], []]
+        self._pause = pause
 
     def measure(self, quantity, channel, window_ms):
         """Return (count, frequency, duty, voltage, current, level), None what is not measured."""
         part = one_of(self.kinds[quantity], channel, "channel")
         if quantity == PWM:
-            return part.measure(window_ms) + (None, None, None)
+            return part.measure(window_ms, self._pause) + (None, None, None)
         if quantity == LEVEL:
             return 1, None, None, None, None, part.pin.value()
-        count, value = part.measure(window_ms)
+        count, value = part.measure(window_ms, self._pause)
         if quantity == VOLTAGE:
             return count, None, None, value, None, None
         return count, None, None, None, value, None

@@ -11,6 +11,7 @@ _HEARD = const(1024)
 _READ = const(200)
 _BUFFER = const(1024)
 _IDLE_MS = const(20)
+_QUICK_MS = const(2)  # where a question may come
 
 
 class _Text:
@@ -71,7 +72,7 @@ class Uart:
                 break
             self._hear(self._buf[:n])
         now = ticks_ms()
-        wait = _IDLE_MS
+        wait = _QUICK_MS if self._answers else _IDLE_MS
         for text in self._texts[:]:
             left = ticks_diff(text.due, now)
             if left <= 0:

@@ -39,6 +39,7 @@ class Line:
         self.deadline = time.monotonic()
         self.check: Callable[[], None] | None = None  # called while it waits; may raise
         self._ahead = b""
+        self._gone = False
         path = "://" not in port
         if path and (others := ports.holders(port)):
             raise _busy(port, others)
@@ -115,7 +116,8 @@ class Line:
 
     def close(self) -> None:
         """Close the port, in the order of its control lines that resets no ESP32."""
-        self.lines(dtr=False, rts=False)
+        if not self._gone:  # a network's port would be waited for
+            self.lines(dtr=False, rts=False)
         with contextlib.suppress(*_GONE):
             self._serial.close()
 
@@ -127,6 +129,7 @@ class Line:
         )
 
     def _pulled(self) -> CablePulledError:
+        self._gone = True
         return CablePulledError(
             f"{self.port}: the cable was pulled, or the board lost its power: connect it and run "
             "this again"
@@ -148,6 +151,8 @@ def _cannot_open(port: str, error: Exception) -> Exception:
     if number in (errno.ENOENT, errno.ENXIO, errno.ENODEV, errno.EIO):
         return NoBoardError(f"{port}: no board there: {ports.there_is(ports.find())}")
     if "://" in port and isinstance(error, OSError):
+        if not str(error).startswith("Could not open port"):  # connected, and turned away
+            return PortBusyError(f"{port}: another program has this port: close it and try again")
         return NoBoardError(f"{port}: nobody answers there: is its server running?")
     reason = str(error).splitlines()[0] if str(error) else type(error).__name__
     return NoBoardError(f"{port}: not a serial port ({reason})")

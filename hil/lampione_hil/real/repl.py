@@ -6,6 +6,7 @@ The only file that imports mpremote. Its reads go through `Line`, which knows th
 
 import ast
 import contextlib
+import os
 import re
 import time
 from collections.abc import Callable
@@ -157,7 +158,7 @@ class Repl:
             said = self._transport.read_until(1, b">", timeout_overall=_TRY_S)
             line.write(b"\r\x01")
             said += self._transport.read_until(1, _BANNER, timeout_overall=_TRY_S)
-            if said.endswith(_BANNER):
+            if said.endswith(_BANNER) and self._in_step():
                 self._transport.in_raw_repl = True
                 return
             heard += said
@@ -167,6 +168,18 @@ class Repl:
             f"{self.port}: no MicroPython answers (it says {_shown(heard)}): install it with "
             "`lampione flash --micropython IMAGE`"
         )
+
+    def _in_step(self) -> bool:
+        """Whether the prompt answers; what it said before that, to earlier tries, is read."""
+        line = self._line
+        word = os.urandom(4).hex()
+        line.write(f"print({word[:4]!r}+{word[4:]!r})".encode() + b"\x04")
+        for ending in (word.encode(), b"\x04", b"\x04>"):
+            said = self._transport.read_until(1, ending, timeout_overall=_TRY_S)
+            if not said.endswith(ending):
+                return False
+        line.put_back(b">")
+        return True
 
     def soft_reset(self, timeout_s: float = 10) -> None:
         """Start MicroPython anew, without main.py. Raises BoardSilentError, CablePulledError."""
@@ -202,16 +215,18 @@ class Repl:
 
     def begin(self, code: str | bytes, timeout_s: float = 10) -> None:
         """Start code that is to be talked with: `readline`, `send`, and `end` at last."""
+        why = ""
         for _ in range(_TRIES):
             self._line.allow(timeout_s)
             try:
                 self._transport.exec_raw_no_follow(code)
                 return
             except TransportError as error:
-                if _STRAY not in str(error):
+                why = str(error)
+                if _STRAY not in why:
                     break
                 self.enter(timeout_s)  # the chip's own log, say; the code did not arrive whole
-        raise self._lost()
+        raise self._lost(why)
 
     def readline(self, timeout_s: float = 10) -> str | None:
         """Return a line that the running code prints; None when it is over (call `end`).
@@ -336,10 +351,10 @@ class Repl:
                 return True
         return False
 
-    def _lost(self) -> BoardSilentError:
+    def _lost(self, why: str) -> BoardSilentError:
         return BoardSilentError(
-            f"{self.port}: the board no longer follows: did something else write to its port? "
-            "Run this again"
+            f"{self.port}: the board no longer follows ({why}): did something else write to its "
+            "port? Run this again"
         )
 
 

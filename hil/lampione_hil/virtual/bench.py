@@ -20,7 +20,7 @@ from lampione_hil.virtual import world as worlds
 from lampione_hil.virtual.boards import VirtualBoard
 from lampione_hil.virtual.control import HubControl
 from lampione_hil.virtual.flash import Flash
-from lampione_hil.virtual.life import Settings
+from lampione_hil.virtual.home import Settings
 from lampione_hil.virtual.world import World
 
 START_S = 20.0
@@ -163,6 +163,7 @@ class VirtualBench:
         world: World | None = None,
         heap_bytes: int = 320 * 1024,
         autorestart: bool = True,
+        bare: bool = False,
         ticks_base_ms: int = 0,
     ) -> VirtualBoard:
         """Make a board, with the power off.
@@ -181,6 +182,8 @@ class VirtualBench:
                 words of 64 bits as 160 KiB are of 32.
             autorestart: boot again after machine.reset(), a soft reset or the watchdog, as a
                 board does; False: stay off then.
+            bare: a chip as it comes from the factory: nothing runs until esptool has written a
+                program to it, over `rfc2217`; then MicroPython does, whatever was written.
             ticks_base_ms: where `ticks_ms` starts at each boot; 2**30 - n wraps after n ms.
         """
         if not name or "/" in name or name.startswith("."):
@@ -195,6 +198,8 @@ class VirtualBench:
         settings = Settings(
             name=name,
             flash=flash.path,
+            chip_flash=flash.path.with_suffix(".chip"),
+            bare=bare,
             control=flash.control,
             flash_bytes=flash_bytes,
             flash_endurance=flash_endurance,
@@ -217,7 +222,8 @@ class VirtualBench:
         self.ask("remove", board.name)
         del self.boards[board.name]
         board.flash.unlink(missing_ok=True)
-        board.flash.with_suffix(".control").unlink(missing_ok=True)
+        for path in (board.flash.with_suffix(".control"), board.chip_flash):
+            path.unlink(missing_ok=True)
 
     def wire(
         self,
@@ -231,7 +237,7 @@ class VirtualBench:
         """Connect pins of two boards, or of one, that are off; `wires` lists the kinds.
 
         about: of "volts": full_uv, the microvolts that a full duty gives; tau_s of the filter.
-        Raises BenchError: it is on, has a part there already, or the clock is virtual.
+        Raises BenchError: one is on, or has a part there already; the kind needs the wall clock.
         """
         self.ask("wire", (one.name, pin), (two.name, other), kind, about)
 
@@ -252,7 +258,7 @@ class VirtualBench:
         return self._hub
 
     def trace_hash(self) -> str:
-        """Return a hash of all that the boards' pins did and that was published, with its times."""
+        """Return a hash of all that boards did on pins and buses or published, with its times."""
         return str(self.ask("trace_hash"))
 
     def ask(self, name: str, *arguments: object, timeout_s: float = ANSWER_S) -> Any:

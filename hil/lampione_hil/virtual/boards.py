@@ -133,9 +133,12 @@ class VirtualBoard:
         """Switch the power off, at once; peers are not told."""
         self._bench.ask("power", self.name, False)
 
-    def reset(self) -> None:
-        """Pulse the reset line: as on the chip, the cause reads as power-on."""
-        self._bench.ask("reset", self.name)
+    def reset(self, loader: bool = False) -> None:
+        """Pulse the reset line: as on the chip, the cause reads as power-on.
+
+        loader: with GPIO0 low, so that the ROM boot loader waits for esptool.
+        """
+        self._bench.ask("reset", self.name, loader)
 
     def brown_out(self) -> None:
         """Let the supply sag: the chip resets itself, the parts keep their power.
@@ -274,6 +277,11 @@ class VirtualBoard:
     def flash(self) -> Path:
         """The image of its flash."""
         return self._flash.path
+
+    @property
+    def chip_flash(self) -> Path:
+        """What esptool has written to the chip; not there before that."""
+        return self._flash.path.with_suffix(".chip")
 
     def snapshot(self, path: Path) -> None:
         """Copy the flash image to `path`. Raises BenchError when the power is on."""

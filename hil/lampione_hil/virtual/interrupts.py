@@ -37,19 +37,15 @@ class Interrupts:
         waiting = [then]
         self._asked.append(waiting)
         self.tell(message)
-        self._after(PATIENCE_S, lambda: self._give_up(waiting))
+        self._after(PATIENCE_S, lambda: _answer(waiting, b""))
 
     def close(self) -> None:
         """The board has ended: nobody answers any more."""
         self._selector.unregister(self._end)
         self._end.close()
         for waiting in list(self._asked):
-            self._give_up(waiting)
+            _answer(waiting, b"")
         self._asked.clear()
-
-    def _give_up(self, waiting: list[Then]) -> None:
-        while waiting:
-            waiting.pop()(b"")
 
     def _hear(self, _: int) -> None:
         try:
@@ -57,5 +53,10 @@ class Interrupts:
         except OSError:
             return
         if data and self._asked:
-            for then in self._asked.popleft():
-                then(data)
+            _answer(self._asked.popleft(), data)
+
+
+def _answer(waiting: list[Then], data: bytes) -> None:
+    """Answer once, whoever comes first: the board, its end, or the end of patience."""
+    while waiting:
+        waiting.pop()(data)

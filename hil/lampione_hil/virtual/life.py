@@ -10,24 +10,24 @@ import struct
 import time
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from lampione_hil.board import BenchError
 from lampione_hil.virtual import spawn
+from lampione_hil.virtual.bridge import Bridge
 from lampione_hil.virtual.console import SOFT_REBOOT
 from lampione_hil.virtual.devices import LineDevice
-from lampione_hil.virtual.hublink import HubLink, HubNet
+from lampione_hil.virtual.home import Home, Settings, Wait
+from lampione_hil.virtual.hublink import HubLink
 from lampione_hil.virtual.interrupts import Interrupts
-from lampione_hil.virtual.microphone import SLACK_S, Loop, Source
-from lampione_hil.virtual.radio import Relay, Station
-from lampione_hil.virtual.rfc2217 import ResetLines, Rfc2217Port
-from lampione_hil.virtual.running import STREAMS, RunningWorld
+from lampione_hil.virtual.microphone import SLACK_S, Source
+from lampione_hil.virtual.radio import Station
+from lampione_hil.virtual.rom_loader import NO_PROGRAM, RomLoader, has_program
+from lampione_hil.virtual.running import STREAMS
 from lampione_hil.virtual.serial import SerialLine
 from lampione_hil.virtual.timeline import LATENCY_US
 from lampione_hil.virtual.uart import UartLine
-from lampione_hil.virtual.wires import Wires
 
 PWRON_RESET, HARD_RESET, WDT_RESET, DEEPSLEEP_RESET, SOFT_RESET = range(1, 6)
 BOOT = Path(__file__).parent / "board" / "_boot.py"
@@ -35,63 +35,9 @@ BOOT = Path(__file__).parent / "board" / "_boot.py"
 MODULES_BYTES = 49_600
 VIRTUAL_EPOCH_UNIX_S = 1_767_225_600  # 2026-01-01, where the virtual clock begins
 _TRACE = 100_000
-
-
-@dataclass
-class Settings:
-    """What the host says of a board."""
-
-    name: str
-    flash: Path
-    control: Path
-    flash_bytes: int  # of the file system
-    flash_endurance: int  # erases that a block bears; 0: any number
-    rom_bytes: int  # of the ROM partition behind it
-    unique_id: bytes
-    heap_bytes: int
-    autorestart: bool
-    ticks_base_ms: int
-    world: RunningWorld
-
-
-class Home(Protocol):
-    """What a board needs of its supervisor."""
-
-    selector: selectors.BaseSelector
-    relay: Relay
-    net: HubNet
-    wires: Wires
-    virtual: bool
-
-    @property
-    def virtual_us(self) -> int:
-        """The virtual clock."""
-        ...
-
-    def at(self, world_us: int, call: Callable[[], None]) -> None:
-        """Call when the world's clock shows a time."""
-
-    def after(self, seconds: float, call: Callable[[], None]) -> None:
-        """Call later."""
-
-    def changed(self, life: "Life") -> None:
-        """Something happened that somebody may wait for."""
-
-    def loop(self, path: Path, channels: int) -> Loop:
-        """The sound in a file, shared."""
-        ...
-
-
-@dataclass
-class Wait:
-    """A board that waits on the virtual clock: until when, since when, in the world's time.
-
-    once: it goes on sooner where something comes, or the world changes.
-    """
-
-    until_us: int
-    now_us: int
-    once: bool
+_BILLION = 1_000_000_000
+_EAR = 256  # messages that are heard before all others have their turn
+_PATIENCE = struct.pack("@ll", 0, 5000)  # 5 ms, as struct timeval has it
 
 
 class Life:
@@ -103,20 +49,22 @@ class Life:
         self.world = settings.world
         self._answer = answer
         self.serial = SerialLine(
-            home.selector, lambda: home.changed(self), lambda: spawn.interrupt(self.pid)
+            home.selector,
+            lambda: home.changed(self),
+            lambda now: spawn.interrupt(self.pid, now or home.virtual),
+            home.after,
         )
-        self._lines = ResetLines(home.after, self.hold, self.release)
-        self._network_port: Rfc2217Port | None = None
+        self.bridge = Bridge(home, self)
         self.powered = False
         self.held = False  # its reset line is low
+        self.in_loader = False  # of its ROM
         self.asleep = False  # deeply: only the RTC runs
         self.pid = 0
-        self.interrupted = 0  # the process to which Ctrl-C is to be sent again
         self.boots = 0
         self.cause = PWRON_RESET
         self.exits: list[str] = []  # why each boot ended
         self.trace: deque[tuple[int, str, int, int]] = deque(maxlen=_TRACE)
-        self.digest = hashlib.sha256()  # of all that was ever in it
+        self.digest = hashlib.sha256()  # of it, and of all that was done on buses, from the start
         self.pwm: dict[int, tuple[int, int]] = {}
         self.pins: dict[int, int] = {}
         self.wired = False  # to another board, or to itself
@@ -132,12 +80,14 @@ class Life:
         self._rtc_at_us = 0
         self.rtc_memory = b""
         self.boot_us = 0
+        self._ppb = settings.world.crystal_ppb
         self.last_us = 0  # when the program said that it is about to reset
         self.bites_s = 0.0  # watchdog
         self.bite_after_s = 0.0
         self.raw_boot = False  # stay in the raw REPL after this boot, do not run main.py
         self.wait: Wait | None = None  # virtual clock
         self._news_us: int | None = None  # when the first comes that it does not know of
+        self.granted_us = 0  # the world is as it is until then
         self._moved = False  # the world has changed, and it does not know
         self._generation = 0  # of the world: what it said of its parts holds for this one
         self.sockets: dict[int, HubLink] = {}
@@ -160,11 +110,23 @@ class Life:
 
     def world_us(self, ticks_us: int) -> int:
         """The world's clock when the board's tick counter showed `ticks_us`."""
-        return self.boot_us + ticks_us - self.settings.ticks_base_ms * 1000
+        run_us = ticks_us - self.settings.ticks_base_ms * 1000
+        if self._ppb:
+            run_us = -(-run_us * _BILLION // (_BILLION + self._ppb))  # not before it is over
+        return self.boot_us + run_us
 
-    def ticks_us(self, world_us: int) -> int:
-        """The inverse of `world_us`."""
-        return world_us - self.boot_us + self.settings.ticks_base_ms * 1000
+    def ticks_us(self, world_us: int, by: bool = False) -> int:
+        """The inverse of `world_us`: the first tick that is no earlier; `by`: the last no later."""
+        run_us = world_us - self.boot_us
+        if by:
+            run_us = self.aged_us(run_us)
+        elif self._ppb:
+            run_us = -self.aged_us(-run_us)
+        return run_us + self.settings.ticks_base_ms * 1000
+
+    def aged_us(self, span_us: int) -> int:
+        """How much older the board's crystal makes it in a time of the world's."""
+        return span_us * (_BILLION + self._ppb) // _BILLION if self._ppb else span_us
 
     def _lose_rtc(self) -> None:
         """Its domain had no power: the clock begins anew, its memory is empty."""
@@ -201,28 +163,6 @@ class Life:
                 line.supply(False, self.now_us())
             self.home.changed(self)
 
-    def cable(self, plugged: bool) -> str:
-        """Put the cable in, which powers it, or pull it; return the port."""
-        if plugged:
-            self.serial.plug()
-            self.power_on()
-        else:
-            self.power_off("unplugged")
-            self.serial.unplug()
-            if self._network_port is not None:
-                self._network_port.close()
-                self._network_port = self.serial.heard = None
-        return self.serial.port
-
-    def rfc2217(self) -> str:
-        """Return the URL of its serial line; empty while the cable is out."""
-        if self._network_port is None and self.serial.port:
-            self._network_port = Rfc2217Port(
-                self.home.selector, self._lines, self.serial.type, self.serial.forget
-            )
-            self.serial.heard = self._network_port.show
-        return self._network_port.url if self._network_port is not None else ""
-
     def hold(self) -> None:
         """The reset line is low: nothing runs."""
         if not self.held:
@@ -234,14 +174,33 @@ class Life:
 
     def release(self, loader: bool = False) -> None:
         """The reset line is high again; `loader`: with GPIO0 low."""
-        del loader
         if self.held:
             self.held = False
             if self.powered:
                 self.boot_us = self.now_us()
                 self._lose_rtc()
-                self._boot(PWRON_RESET)
+                if loader:
+                    self._load()
+                else:
+                    self._boot(PWRON_RESET)
                 self.home.changed(self)
+
+    def pulse(self, loader: bool) -> None:
+        """Press and release the reset button; nothing happens while something else holds it."""
+        if not self.held:
+            self.hold()
+            self.release(loader)
+
+    def _load(self) -> None:
+        """Wait for a program to be sent, as the chip's ROM does."""
+
+        def run() -> None:
+            self.restart(PWRON_RESET, "loader")
+
+        settings = self.settings
+        loader = RomLoader(settings.unique_id, settings.chip_flash, self.serial.show, run)
+        self.serial.divert(loader.take)
+        self.in_loader = True
 
     def deep_sleep(self, at_us: int, wakes_us: int | None) -> None:
         """Only the RTC runs on, until a time (None: until a reset). Every output lets go."""
@@ -327,9 +286,7 @@ class Life:
         self.power_off()
         for source in self.sources.values():
             source.close()
-        if self._network_port is not None:
-            self._network_port.close()
-        self.serial.close()
+        self.bridge.close()
 
     def _boot(self, cause: int, raw: bool = False) -> None:
         self.cause = cause
@@ -338,6 +295,9 @@ class Life:
         self.wait = None
         self.asleep = False
         self._let_go(self.now_us())
+        if self.settings.bare and not has_program(self.settings.chip_flash):
+            self.serial.show(NO_PROGRAM)
+            return
         self.edges.clear()
         self.targets.clear()
         self.raw_boot = raw
@@ -366,7 +326,7 @@ class Life:
                 self._uart_pipes[number] = _pipe()
                 places[10 + number] = self._uart_pipes[number][0]
         far: socket.socket | None = None
-        if self.wired:
+        if self.wired and not self.home.virtual:
             near, far = socket.socketpair(socket.AF_UNIX, kind)
             self._interrupts = Interrupts(self.home.selector, self.home.after, near)
             places[9] = far.fileno()
@@ -376,6 +336,7 @@ class Life:
         for file in files:
             os.close(file)
         wire.close()
+        self._wire.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, _PATIENCE)
         if far is not None:
             far.close()
         self.home.selector.register(self._wire, selectors.EVENT_READ, self._from_wire)
@@ -404,6 +365,8 @@ class Life:
             self.pid = 0
 
     def _release(self, at_us: int | None = None) -> None:
+        self.in_loader = False
+        self.serial.divert(None)
         self.station.reset()
         self.sockets.clear()
         for source in self.sources.values():
@@ -450,18 +413,24 @@ class Life:
     # The wire and the lines of the parts
 
     def _from_wire(self, _: int) -> None:
-        if self._wire is None:
-            return
-        try:
-            message = self._wire.recv(65536)
-        except OSError:
-            message = b""
-        if message:
+        # On the virtual clock the one board that runs has our ear until it waits.
+        for _ in range(_EAR if self.home.virtual else 1):
+            if self._wire is None:
+                return
+            try:
+                message = self._wire.recv(65536)
+            except BlockingIOError:
+                return
+            except OSError:
+                message = b""
+            if not message:
+                self.home.selector.unregister(self._wire)
+                self._wire.close()
+                self._wire = None
+                return
             self._answer(self, message)
-        elif self._wire is not None:
-            self.home.selector.unregister(self._wire)
-            self._wire.close()
-            self._wire = None
+            if self.wait is not None:
+                return
 
     def reply(self, data: bytes) -> None:
         """Answer on the wire."""
@@ -513,6 +482,10 @@ class Life:
             part.pass_time(now_us / 1e6)
         for name, source in self.sources.items():
             source.held = self.world.held(name)
+        self.stir()
+
+    def stir(self) -> None:
+        """With the virtual clock: what the board knows of its world holds no longer."""
         self._moved = True
         self._generation = self._generation + 1 & 0xFFFFFFFF
 
@@ -567,11 +540,12 @@ class Life:
         since_us = self.home.virtual_us if self.wait is None else self.wait.now_us
         self.wait = self._news_us = None
         self._moved = False
+        self.granted_us = until_us
         times = [link.next_us(since_us) for link in self.sockets.values()]
         coming_us = min((us for us in times if us is not None), default=None)
         coming = -1 if coming_us is None else self.ticks_us(coming_us)
         held = [self.world.held(name) for name in STREAMS]
-        at = self.ticks_us(until_us)
+        at = self.ticks_us(until_us, by=True)
         self.reply(struct.pack("<2qI2h", at, coming, self._generation, *held))
 
     def i2s_open(self, number: int, rate_hz: int, ring_frames: int, channels: int) -> int:
@@ -609,7 +583,8 @@ class Life:
             "boots": self.boots,
             "raw": self.raw_boot,
             "ticks_us": settings.ticks_base_ms * 1000,
-            "rtc_us": self._rtc_us + self.boot_us - self._rtc_at_us,
+            "rtc_us": self._rtc_us + self.aged_us(self.boot_us - self._rtc_at_us),
+            "ppb": self._ppb,
             "relay_port": self.home.relay.port,
             "relay_key": self.station.key.hex(),
             "latency_us": LATENCY_US,
@@ -618,7 +593,7 @@ class Life:
                 self.world.doppler_hz,
             ],
             "uarts": list(self.uarts),
-            "wired": self.wired,
+            "wired": self.wired and not self.home.virtual,
             "i2s_frames": self.world.i2s_frames,
         }
 

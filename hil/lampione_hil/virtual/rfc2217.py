@@ -10,7 +10,7 @@ from lampione_hil.virtual.telnet import Events, Session, escaped
 _CHUNK = 16384
 _MOST = 1 << 20  # waiting for a client; a client that takes nothing loses what is beyond
 _BUSY = b"busy: another client has this port\r\n"
-CHARGE_S = 0.25  # both lines on, out of a reset: what comes next says which start is meant
+CHARGE_S = 0.5  # both lines on, out of a reset: what comes next says which start is meant
 
 After = Callable[[float, Callable[[], None]], None]
 

@@ -12,6 +12,8 @@ from collections.abc import Callable
 from lampione_hil.virtual import spawn
 from lampione_hil.virtual.console import Console
 
+_LOOK_S = 0.002
+_BUSY_S = 1.0  # a program that never waits is interrupted wherever it is
 _QUEUE = 65536
 _PATIENCE_S = 1.0  # what a reader of the port has not taken by then is gone, as on a real line
 _MOST = 1 << 20
@@ -30,13 +32,17 @@ class SerialLine:
         self,
         selector: selectors.BaseSelector,
         changed: Callable[[], None],
-        interrupt: Callable[[], bool],
+        interrupt: Callable[[bool], bool | None],
+        after: Callable[[float, Callable[[], None]], None],
     ) -> None:
         self.console = Console()
         self.at_prompt = False  # main.py is over
         self._selector = selector
         self._changed = changed
         self._interrupt = interrupt
+        self._after = after
+        self._waits_s = 0.0  # since when a Ctrl-C has
+        self._looks = False  # whether one looks after it
         self._open = False  # the board can take input
         self._prompted = False  # the REPL has shown itself since this boot
         self._terminal = -1  # master side of the board's own terminal
@@ -44,6 +50,7 @@ class SerialLine:
         self._out = bytearray()  # to the host, until it takes it
         self._taken_s = 0.0  # when it last took something
         self.heard: Callable[[bytes], None] | None = None  # who else is shown all that is printed
+        self._diverted: Callable[[bytes], None] | None = None  # who takes it instead of a program
         self._host = self._host_slave = -1
         self.port = ""
         self.plug()
@@ -141,9 +148,16 @@ class SerialLine:
         self._open = self._prompted
         self._push()
 
+    def divert(self, taker: Callable[[bytes], None] | None) -> None:
+        """Give what comes from the host to somebody else, who speaks in bytes; None: no more."""
+        self._diverted = taker
+        self.console.binary = taker is not None
+
     def type(self, data: bytes) -> None:
         """Send to the board as if somebody typed."""
-        if len(self._in) < _QUEUE:
+        if self._diverted is not None:
+            self._diverted(data)
+        elif len(self._in) < _QUEUE:
             self._in += data
             self._push()
 
@@ -201,13 +215,33 @@ class SerialLine:
             # A terminal's line takes little at a time, and drops what is beyond.
             piece = self._in[:1024]
             at = piece.find(_CTRL_C)
-            if at == 0 and self._interrupt():
+            sent = self._ctrl_c() if at == 0 else False
+            if sent is None:
+                self._selector.modify(self._terminal, selectors.EVENT_READ, self._board_ready)
+                return
+            if sent:
                 del self._in[:1]
             else:
                 length = at if at > 0 else 1 if at == 0 else len(piece)
                 del self._in[: os.write(self._terminal, piece[:length])]
         events = selectors.EVENT_READ | (selectors.EVENT_WRITE if self._in else 0)
         self._selector.modify(self._terminal, events, self._board_ready)
+
+    def _ctrl_c(self) -> bool | None:
+        """Interrupt the program: True. False: it takes the byte instead. None: later."""
+        now = time.monotonic()
+        self._waits_s = self._waits_s or now
+        sent = self._interrupt(now - self._waits_s > _BUSY_S)
+        if sent is not None:
+            self._waits_s = 0.0
+        elif not self._looks:
+            self._looks = True
+            self._after(_LOOK_S, self._look)
+        return sent
+
+    def _look(self) -> None:
+        self._looks = False
+        self._push()
 
     def _board_ready(self, events: int) -> None:
         if events & selectors.EVENT_READ:

@@ -24,14 +24,15 @@ from lampione_hil.board import BenchError
 from lampione_hil.interpreter import NoInterpreterError
 from lampione_hil.virtual import spawn
 from lampione_hil.virtual.answers import answer
+from lampione_hil.virtual.home import Settings
 from lampione_hil.virtual.hub import Publication
 from lampione_hil.virtual.hublink import HubNet
-from lampione_hil.virtual.life import Life, Settings
+from lampione_hil.virtual.life import Life
 from lampione_hil.virtual.microphone import SLACK_S, TICK_S, Loop
 from lampione_hil.virtual.packets import Message, check_topic
 from lampione_hil.virtual.radio import Relay, Station
 from lampione_hil.virtual.timeline import Timeline
-from lampione_hil.virtual.wires import Wire, Wires
+from lampione_hil.virtual.wires import WINDOW_US, Wire, Wires
 
 JOB = Path(__file__).parent / "board" / "_job.py"
 JOB_HEAP_BYTES = 16 << 20
@@ -216,7 +217,8 @@ class Supervisor:
     ) -> None:
         """Connect pins of two boards that are off."""
         ends = [(self.lives[name], number) for name, number in (one, two)]
-        self.wires.add(Wire(kind, (ends[0], ends[1]), **about), SLACK_S)
+        self.wires.add(Wire(kind, (ends[0], ends[1]), **about), 0.0 if self.virtual else SLACK_S)
+        self.timeline.window_us = min(self.timeline.window_us, WINDOW_US)
 
     def do_power(self, _: int, name: str, on: bool) -> None:
         """Switch."""
@@ -226,9 +228,9 @@ class Supervisor:
         else:
             life.power_off()
 
-    def do_reset(self, _: int, name: str) -> None:
+    def do_reset(self, _: int, name: str, loader: bool) -> None:
         """Pulse the reset line."""
-        self.lives[name].restart(1, "reset line")
+        self.lives[name].pulse(loader)
 
     def do_brown_out(self, _: int, name: str) -> None:
         """Let the supply sag."""
@@ -236,11 +238,11 @@ class Supervisor:
 
     def do_cable(self, _: int, name: str, plugged: bool) -> str:
         """Put the cable in or pull it; return the port, empty when there is none."""
-        return self.lives[name].cable(plugged)
+        return self.lives[name].bridge.cable(plugged)
 
     def do_rfc2217(self, _: int, name: str) -> str:
         """Return the URL of its serial line."""
-        return self.lives[name].rfc2217()
+        return self.lives[name].bridge.rfc2217()
 
     def do_type(self, _: int, name: str, data: bytes) -> None:
         """Type on its serial line."""
@@ -252,6 +254,7 @@ class Supervisor:
         return {
             "powered": life.powered,
             "asleep": life.asleep,
+            "loader": life.in_loader,
             "pid": life.pid,
             "boots": life.boots,
             "exits": list(life.exits),
@@ -383,7 +386,7 @@ class Supervisor:
         return NotImplemented
 
     def do_trace_hash(self, _: int) -> str:
-        """Return a hash of all that pins did and that was published."""
+        """Return a hash of all that was done and published."""
         parts = [life.digest.digest() for _, life in sorted(self.lives.items())]
         return hashlib.sha256(b"".join([*parts, self.net.hub.digest.digest()])).hexdigest()
 

@@ -31,23 +31,10 @@ class Flash:
         self._old = bytearray(128)
 
     def readblocks(self, block, buf, offset=0):
-        while True:
-            try:
-                self._image.seek(block * BLOCK + offset)
-                self._image.readinto(buf)
-                return
-            except KeyboardInterrupt:
-                _wire.tell(b"y")
+        self._image.seek(block * BLOCK + offset)
+        self._image.readinto(buf)
 
     def writeblocks(self, block, buf, offset=None):
-        # No Ctrl-C comes between the file system and a chip's flash: it is asked for again.
-        while True:
-            try:
-                return self._writeblocks(block, buf, offset)
-            except KeyboardInterrupt:
-                _wire.tell(b"y")
-
-    def _writeblocks(self, block, buf, offset):
         if offset is None:
             for number in range(block, block + len(buf) // BLOCK):
                 self.erase(number)
@@ -66,12 +53,8 @@ class Flash:
             return self.blocks
         if op == 5:
             return BLOCK
-        while op == 6:
-            try:
-                self.erase(arg)
-                break
-            except KeyboardInterrupt:
-                _wire.tell(b"y")
+        if op == 6:
+            self.erase(arg)
         return 0
 
     def _look(self):

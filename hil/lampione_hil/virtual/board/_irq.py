@@ -4,6 +4,7 @@ Handlers run in the thread, beside the program: as hard ones they must not expec
 """
 
 import _thread
+import sys
 
 import _wire
 from _wire import INTERRUPTS, QUESTION, tell
@@ -35,20 +36,22 @@ def _run():
     while True:
         if not _file[0].readinto(buf):
             return
-        try:
-            if buf[0] == 69:  # E: an edge
-                found = _pins.get(buf[1])
-                if found and found[1] & (1 if buf[2] else 2):
-                    found[0](found[2])
-            elif buf[0] == 73:  # I: an I2C transaction
-                target = _targets.get(buf[1])
-                length = buf[3] | buf[4] << 8
-                data = view[7 : 7 + (buf[5] | buf[6] << 8)]
-                _file[0].write(target.serve(buf[2], data, length) if target else b"\0")
-        except Exception as error:
-            import sys
+        if buf[0] == 69:  # E: an edge
+            found = _pins.get(buf[1])
+            if found and found[1] & (1 if buf[2] else 2):
+                _call(found[0], found[2])
+        elif buf[0] == 73:  # I: an I2C transaction
+            target = _targets.get(buf[1])
+            length = buf[3] | buf[4] << 8
+            data = view[7 : 7 + (buf[5] | buf[6] << 8)]
+            _file[0].write(target.serve(buf[2], data, length) if target else b"\0")
 
-            sys.print_exception(error)
+
+def _call(handler, argument):
+    try:
+        handler(argument)
+    except Exception as error:
+        sys.print_exception(error)
 
 
 def pin(id, handler, trigger, pin):
@@ -102,7 +105,7 @@ class I2CTarget:
     def _event(self, what):
         if self._handler and self._trigger & what:
             self.fired = what
-            self._handler(self)
+            _call(self._handler, self)
 
     def serve(self, writes, data, length):
         """Do one transaction on the memory, as the driver in C does; return what is read."""

@@ -1,0 +1,54 @@
+"""Memory over a long time: what a node holds in its first hours is what it holds in its last."""
+
+import statistics
+from typing import Any
+
+import pytest
+from lampione_hil.testing.clock import Clock
+from lampione_hil.testing.measuring import Measure
+from lampione_hil.testing.node import Nodes
+from lampione_hil.testing.parts import PARTS, reports
+from lampione_hil.testing.uplink import Uplink
+from lampione_protocol import schema
+
+HOUR_S = 3600
+# After a collection, which now and then takes a number on the stack for a pointer and keeps what
+# is garbage until the next.
+NOISE_KIB = 8
+
+
+def check(
+    made: Any, uplink: Uplink, measure: Measure, health_s: int, lasted_s: float, interval_s: int
+) -> None:
+    """Hold the heap of the first quarter against that of the last."""
+    healths = uplink.of(made, schema.HEALTH)
+    free = [health["free_heap"] for health in healths][2:]
+    quarter = -(-len(free) // 4)
+    first, last = statistics.median(free[:quarter]), statistics.median(free[-quarter:])
+    measure("free at first", first, low=28, unit="KiB")
+    measure("lost from the first quarter to the last", first - last, low=-2, high=1, unit="KiB")
+    measure("least free", min(free), low=first - NOISE_KIB, unit="KiB")
+    measure("healths", len(healths), low=lasted_s / health_s - 1)
+    measure("task restarts", healths[-1]["task_restarts"], low=0, high=0)
+    measure("boots", made.boots, low=1, high=1)
+    told = reports(uplink, made)
+    measure("reports", len(told), low=lasted_s / interval_s - 2)
+
+
+@pytest.mark.needs("world", "uplink", "clock")
+def test_many_reports(node: Nodes, clock: Clock, uplink: Uplink, measure: Measure) -> None:
+    """A report every 5 s for ten minutes, as many as in two hours."""
+    made = node(parts=PARTS, report_interval_s=5, health_interval_s=20, outbox_bytes=1 << 20)
+    clock.step_s = 10.0
+    clock.run_for(600)
+    check(made, uplink, measure, 20, 600, 5)
+
+
+@pytest.mark.needs("world", "uplink", "clock")
+@pytest.mark.timeout(600)
+def test_a_day(node: Nodes, clock: Clock, uplink: Uplink, measure: Measure) -> None:
+    """A whole lamppost without the microphone's stream for 24 hours."""
+    made = node(parts=PARTS, health_interval_s=900, outbox_bytes=1 << 20)
+    clock.step_s = 60.0  # nobody has anything to say to it
+    clock.run_for(24 * HOUR_S)
+    check(made, uplink, measure, 900, 24 * HOUR_S, 60)
