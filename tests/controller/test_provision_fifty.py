@@ -20,7 +20,7 @@ from lampione.provision.rows import load
 from lampione_hil import firmware, interpreter
 from lampione_hil.virtual import offered
 
-from tests.brokers import running_broker
+from tests.brokers import running_broker, wait_until
 from tests.controller.rig import Rig
 from tests.controller.test_cli import lampione
 
@@ -233,3 +233,21 @@ def test_six_boards_three_of_which_fail(workshop: Workshop) -> None:
 @pytest.mark.soak
 def test_fifty_boards_three_of_which_fail(workshop: Workshop) -> None:
     run_of(workshop, 50, 16, 5, meter=True)
+
+
+def test_a_board_that_is_refused_goes_on_as_the_node_it_is(workshop: Workshop) -> None:
+    (board,) = workshop.start("--name", "good", "--count", "1")
+    workshop.write([board, board], meter=False)
+    wifi = ("--wifi", str(workshop.folder / "city.wifi"), "--no-sign-off")
+    assert workshop.run("provision", "post-1", *wifi).returncode == 0
+    before = workshop.rig.show("post-1")["boot"]
+    refused = workshop.run("provision", "post-2", *wifi)
+    assert refused.returncode == 1
+    assert "this board is node post-1 already" in refused.stdout
+    wait_until("it runs again", lambda: workshop.rig.show("post-1")["boot"] == before + 1)
+    # The same node again: nothing of it is lost, and its config is what it was.
+    assert workshop.run("provision", "post-1", *wifi).returncode == 0
+    after = workshop.rig.show("post-1")
+    assert after["boot"] == before + 2
+    assert after["lost"] == after["missing"] == 0
+    assert after["hello"]["config_version"] == 1

@@ -74,7 +74,7 @@ def test_every_mistake_is_named_by_its_line() -> None:
         "l.toml:3: bligny-1 stands at 'bligny' in the fleet's file, not 'lodi-centre'"
     ]
     assert mistakes(TOML.replace("umbria-1", "rome-1").replace("bligny-1", "status")) == [
-        "l.toml:3: 'status' is a word of `lampione provision`: name the node otherwise",
+        "l.toml:3: 'status' is a word of ours: name the node otherwise",
         "l.toml:10: the fleet's file has no node 'rome-1'",
     ]
     assert mistakes(TOML.replace("board =", "bord =")) == [

@@ -42,16 +42,18 @@ def provision(options: argparse.Namespace) -> int:
         if options.list_file is None:
             raise CliError("say of which list: lampione provision status --list FILE", USAGE)
         return _status(out, options)
-    if (options.node is None) == (options.list_file is None):
-        raise CliError("say which node, or --list FILE for many", USAGE)
-    if options.list_file is not None and options.board:
+    node: str | None = options.node
+    path: Path | None = options.list_file
+    if path is not None and options.board:
         raise CliError("with --list the boards stand in the list", USAGE)
-    seed = seeds.load(fleet_file(options))
-    if options.node is not None:
+    if node is not None and path is None:
+        seed = seeds.load(fleet_file(options))
         return _work(out, options, seed, Queue([_single(options, seed)]))
-    with held(options.list_file):
-        rows = lists.load(options.list_file, seed)
-        return _work(out, options, seed, Queue(rows, options.list_file))
+    if node is not None or path is None:
+        raise CliError("say which node, or --list FILE for many", USAGE)
+    with held(path):
+        seed = seeds.load(fleet_file(options))
+        return _work(out, options, seed, Queue(lists.load(path, seed), path))
 
 
 def _single(options: argparse.Namespace, seed: seeds.Seed) -> Row:
@@ -69,7 +71,7 @@ def _single(options: argparse.Namespace, seed: seeds.Seed) -> Row:
 def _work(out: Printer, options: argparse.Namespace, seed: seeds.Seed, queue: Queue) -> int:
     left = queue.left()
     if not left:
-        _summary(out, queue, Outcome())
+        _summary(out, queue, Outcome(), many=True)
         return OK
     make_private(options.state)
     found = calibration.load(options.state)
@@ -111,7 +113,7 @@ def _work(out: Printer, options: argparse.Namespace, seed: seeds.Seed, queue: Qu
                 wait_s=options.wait_s,
             )
             outcome = run.run()
-    _summary(out, queue, outcome)
+    _summary(out, queue, outcome, many=options.list_file is not None)
     if outcome.interrupted:
         sys.stdout.flush()
         return INTERRUPTED
@@ -246,7 +248,7 @@ def _tell_next(out: Printer, queue: Queue, left: list[Row]) -> None:
     out.line(f"{done} of {len(queue.rows)} done; next is {row.node}, {which}")
 
 
-def _summary(out: Printer, queue: Queue, outcome: Outcome) -> None:
+def _summary(out: Printer, queue: Queue, outcome: Outcome, *, many: bool) -> None:
     left = queue.left()
     if out.as_json:
         out.json(
@@ -266,37 +268,48 @@ def _summary(out: Printer, queue: Queue, outcome: Outcome) -> None:
         absent = "not plugged in" if row.board else "plugged in for it"
         why = f" ({entry.why}: {entry.do})" if entry.why else ""
         out.line(f"{name}: {which} {absent}{why}")
-    if len(queue.rows) > 1 or left:
+    if many:
         _tell_next(out, queue, left)
 
 
 def _broker(out: Printer, options: argparse.Namespace) -> int:
-    """`lampione provision broker HOST`: a certificate that the nodes believe."""
+    """`lampione provision broker HOST`: certificates for the broker, and for the controller there.
+
+    They are written into the current folder, in place of older ones.
+    """
     if options.host is None:
         raise CliError("say for which host: lampione provision broker HOST", USAGE)
     seed = seeds.load(fleet_file(options))
     authority = ca.Authority.open(
         options.ca or ca.default_folder(), seed.fleet.name, apart_from=options.state
     )
-    issued = authority.issue_server(options.host)
-    stem = issued.name.replace(":", "-").replace("/", "-")
-    paths = {}
-    for what, content, mode in (
-        ("ca", authority.certificate_pem(), 0o644),
-        ("certificate", issued.certificate_pem(), 0o644),
-        ("key", issued.key_pem(), 0o600),
-    ):
-        name = "ca.pem" if what == "ca" else f"{stem}.{'pem' if what == 'certificate' else 'key'}"
-        path = Path(name)
-        path.unlink(missing_ok=True)
-        with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as file:
-            file.write(content)
-        paths[what] = str(path)
+    server = authority.issue_server(options.host)
+    client = authority.issue_node(lists.CONTROLLER)
+    stem = server.name.replace(":", "-").replace("/", "-")
+    _put(Path("ca.pem"), authority.certificate_pem(), 0o644)
+    for name, issued in ((stem, server), (lists.CONTROLLER, client)):
+        _put(Path(f"{name}.pem"), issued.certificate_pem(), 0o644)
+        _put(Path(f"{name}.key"), issued.key_pem(), 0o600)
     if out.as_json:
-        out.json({"host": issued.name, "serial": issued.serial, **paths})
-    else:
-        out.line(f"{paths['certificate']}, {paths['key']}: of {issued.name}")
-        out.line(
-            f"valid until {issued.not_after:%Y-%m-%d}; {paths['ca']}: whom it believes nodes by"
+        out.json(
+            {
+                "host": server.name,
+                "serial": server.serial,
+                "ca": "ca.pem",
+                "certificate": f"{stem}.pem",
+                "key": f"{stem}.key",
+                "controller_certificate": f"{lists.CONTROLLER}.pem",
+                "controller_key": f"{lists.CONTROLLER}.key",
+            }
         )
+        return OK
+    ends = f"{server.not_after:%Y-%m-%d}"
+    out.line(f"for the broker: ca.pem, {stem}.pem, {stem}.key (until {ends})")
+    out.line(f"for the controller: ca.pem, {lists.CONTROLLER}.pem, {lists.CONTROLLER}.key")
     return OK
+
+
+def _put(path: Path, content: bytes, mode: int) -> None:
+    path.unlink(missing_ok=True)
+    with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as file:
+        file.write(content)

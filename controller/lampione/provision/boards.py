@@ -1,11 +1,13 @@
 """Boards on cables, by `lampione_hil`: real ones, and the virtual ones that are offered."""
 
+import contextlib
 import threading
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from typing import Any
 
 from lampione_hil import firmware, flashing
+from lampione_hil.board import BenchError
 from lampione_hil.flashing import Hello
 from lampione_hil.real import ports
 from lampione_hil.real.errors import NoBoardError, NoStartError
@@ -14,6 +16,7 @@ from lampione_hil.real.repl import Repl
 from lampione.provision.hands import Place, Progress
 
 _OPEN_S = 20.0
+_LET_GO_S = 3.0
 
 
 class RealHands:
@@ -48,6 +51,11 @@ class RealHands:
             "copied": flashed.copied,
             "kept": flashed.kept,
         }
+
+    def let_go(self, place: Place) -> None:
+        """See Hands."""
+        with contextlib.suppress(BenchError), Repl.open(place.port, timeout_s=_LET_GO_S) as repl:
+            repl.reset()
 
     def start(self, place: Place, within_s: float) -> Hello:
         """See Hands."""

@@ -25,6 +25,7 @@ from lampione.provision.signoff import judge, passed
 
 HELLO_S = 60.0  # to join the network, to reach the broker, to be heard
 BOOT_S = 30.0
+_AT_PROMPT = ("who it is", "files", "last config")  # steps that interrupt what the board runs
 
 Told = Callable[[str, float | None], None]
 """Hears (what is being done, which part of it is done)."""
@@ -87,6 +88,17 @@ def commission(bench: Bench, row: Row, place: Place, board_of: str | None, recor
     Raises ProvisionError, BenchError, SeedError, KeyFileError, FolderError, OSError, Stopped.
     """
     tell = _Steps(bench.stop, record, told)
+    try:
+        _commission(bench, row, place, board_of, record, tell)
+    except BaseException:
+        if record.step in _AT_PROMPT:  # else it would stand there for an hour
+            bench.hands.let_go(place)
+        raise
+
+
+def _commission(
+    bench: Bench, row: Row, place: Place, board_of: str | None, record: Record, tell: "_Steps"
+) -> None:
     seed = bench.seed
     node = seed.node(row.node)
     record.calibration = node.calibration

@@ -37,6 +37,10 @@ class Hands(Protocol):
         """Bring the firmware up to date, without starting it; return facts for the record."""
         ...
 
+    def let_go(self, place: Place) -> None:
+        """Let a board that was interrupted go on, as far as that can be done."""
+        ...
+
     def start(self, place: Place, within_s: float) -> Hello:
         """Reset the board; return what it says when it has started."""
         ...

@@ -32,7 +32,8 @@ from lampione.config.table import Table
 from lampione.seeds import Seed, SeedError
 
 ROWS_MAX = 10_000
-_RESERVED = ("status", "broker")  # words of the command line
+CONTROLLER = "controller"  # whom the broker knows the controller by
+_RESERVED = ("status", "broker", CONTROLLER)
 _COLUMNS = ("node", "board", "site", "wifi")
 _HEADER = re.compile(r"\s*\[\[\s*boards\s*\]\]")
 _WORDS = {"missing": "is missing", "extra_forbidden": "is not known here; check the spelling"}
@@ -110,7 +111,7 @@ def loads(text: str, path: Path, seed: Seed) -> list[Row]:
 def check(row: Row, seed: Seed) -> list[str]:
     """Return what does not fit the fleet in a row."""
     if row.node in _RESERVED:
-        return [f"{row.node!r} is a word of `lampione provision`: name the node otherwise"]
+        return [f"{row.node!r} is a word of ours: name the node otherwise"]
     try:
         node = seed.node(row.node)
     except KeyError:

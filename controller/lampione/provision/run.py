@@ -102,7 +102,7 @@ class Run:
                 idle_since = time.monotonic()
             elif time.monotonic() - idle_since >= self._wait_s:
                 return
-            elif self._left:
+            if self._wait_s and self._left and len(self._busy) < self._jobs:
                 self._ask_for(self._left[0])
             try:
                 self._take(*self._ended.get(timeout=_LOOK_S))
