@@ -127,9 +127,10 @@ HEAD = """\
 # Which suite catches which fault
 
 Made by `make mutants`: each fault of tools/mutants.py is put into a copy of the firmware's sources,
-and the suites run on that copy on virtual boards: the suite that must catch it, whole, and the
-short (smoke) suite, without the day in test_memory. On the sources as they are none of these tests fails. `make test` tries those
-that are the likeliest to be made, `make soak` all, each with the test that must fail.
+and the suites run on that copy on virtual boards: the suite that must catch it, whole (but for the
+day of test_memory), and the short (smoke) suite. On the sources as they are none of these tests
+fails. `make test` tries those that are the likeliest to be made, `make soak` all, each with the
+test that must fail.
 """
 
 
