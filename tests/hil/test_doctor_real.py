@@ -4,10 +4,14 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import pytest
+from lampione_hil.instrument import Instrument
 from lampione_hil.real import doctor
 from lampione_hil.real.board import RealBoard
 from lampione_hil.real.errors import NoBoardError
+from lampione_hil.real.wired import Wired
 from lampione_hil.virtual import SteadyAir, VirtualBench, VirtualBoard, World
+
+from tests.hil import instrument_rig as rig
 
 
 @dataclass
@@ -140,3 +144,44 @@ def test_nobody_there(board: VirtualBoard, looks: Looks) -> None:
     assert list(found) == ["answers"]
     assert found["answers"].ok is False
     assert "does not answer" in found["answers"].said
+
+
+@pytest.fixture
+def instrument(bench: VirtualBench, board: VirtualBoard) -> Iterator[VirtualBoard]:
+    """An instrument whose first channel is at the board's pin 10, and a spare pin at nothing."""
+    made = rig.board(bench, f"i{len(bench.boards)}")
+    board.power_off()
+    bench.wire(board, 10, made, rig.PWM_IN)
+    bench.wire(made, rig.DRIVE, made, rig.LEVEL)
+    board.power_on()
+    made.power_on()
+    yield made
+    made.power_off()
+
+
+def test_the_instruments_wires(board: VirtualBoard, instrument: VirtualBoard, looks: Looks) -> None:
+    """Pin 10 is wired as the rig file says; pin 11 is wired to nothing."""
+    for pin, good in ((10, True), (11, False)):
+        wired = Wired(lambda: Instrument(instrument.port), {pin: 0})
+        found = looks("wires", instrument=wired)
+        check = found[f"wire of pin {pin}"]
+        assert check.ok is good, check
+        assert found["instrument measures drive"].ok is True
+        assert found["instrument measures what it plays"].ok is None
+    assert "look at the wire between pin 11 and the instrument" in check.what_to_do
+
+
+def test_a_measured_duty(board: VirtualBoard, instrument: VirtualBoard) -> None:
+    real = RealBoard(
+        board.rfc2217, name="post", instrument=Wired(lambda: Instrument(instrument.port), {10: 0})
+    )
+    assert real.capabilities >= {"instrument", "pwm"}
+    main = b"import machine\nmachine.PWM(machine.Pin(10), freq=1000, duty_u16=13107)\nprint('on')\n"
+    real.power_off()
+    real.write_files({"/main.py": main})
+    real.power_on()
+    real.wait_console("on")
+    assert real.pwm_duty(10) == pytest.approx(13107, abs=66)
+    with pytest.raises(KeyError):
+        real.pwm_duty(11)
+    real.close()

@@ -12,6 +12,8 @@ from hypothesis import strategies as st
 from lampione_hil.real import outside
 from lampione_hil.real.power import Power, PowerError, Switch, relay, switch_of, uhubctl
 from lampione_hil.real.power import command as command_switch
+from lampione_hil.testing import rig as rigs
+from lampione_hil.testing.hardware import open_board
 from pydantic import TypeAdapter, ValidationError
 
 from tests.brokers import Broker, free_port, wait_until
@@ -331,3 +333,21 @@ def test_hooks_run_backwards_and_only_where_they_were_done(tmp_path: Path) -> No
     ):
         pytest.fail("the run must not begin")
     assert log.read_text().split() == ["+place", "-place"]
+
+
+# The examples
+
+
+def test_every_rig_of_the_manual_is_read(tmp_path: Path) -> None:
+    text = (Path(__file__).parents[2] / "docs" / "rigs.md").read_text("utf-8")
+    examples = re.findall(r"^```toml\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+    kinds = set()
+    for example in examples:
+        path = tmp_path / "rig.toml"
+        path.write_text(example)
+        found = rigs.load(path)
+        for board in found.boards:
+            kinds.add(board.power.kind)
+            if board.kind == "real":
+                open_board(board, found)  # opens nothing yet
+    assert kinds == {"none", "uhubctl", "relay", "tasmota", "command"}

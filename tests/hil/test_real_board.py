@@ -72,12 +72,22 @@ def make(bench: VirtualBench, *, files: dict[str, bytes] | None = None, **more: 
     return Pair(RealBoard(find, **settings), made, switch)  # type: ignore[arg-type]
 
 
-@pytest.fixture
-def pair(bench: VirtualBench) -> Iterator[Pair]:
+@pytest.fixture(scope="module")
+def shared(bench: VirtualBench) -> Iterator[Pair]:
     made = make(bench)
     yield made
     made.real.close()
-    made.virtual.power_off()
+
+
+@pytest.fixture
+def pair(shared: Pair) -> Iterator[Pair]:
+    """One board for most tests, as opening a port takes its time: off, with a program."""
+    shared.virtual.write_files({"/main.py": HELLO})
+    yield shared
+    shared.virtual.plug()
+    shared.real.power_off()
+    shared.virtual.power_off()
+    shared.virtual.wipe()
 
 
 @pytest.fixture
@@ -142,12 +152,13 @@ def test_files_of_a_running_board_are_refused(pair: Pair) -> None:
 
 def test_a_start_is_a_true_one(pair: Pair) -> None:
     board = pair.real
+    before = board.boots
     board.write_files({})  # now it waits at the prompt, with power
     assert board.evaluate("6 * 7") == 42
     board.power_on()
     board.wait_console("lampione hello 00\r?\n")
     assert board.running
-    assert board.boots == 1
+    assert board.boots == before + 1
     assert pair.virtual.exits[-1] == "off"
     told = pair.switch.told
     board.power_on()
@@ -170,10 +181,11 @@ def test_it_stays_off_long_enough(pair: Pair) -> None:
 
 def test_the_reset_line(pair: Pair) -> None:
     board = pair.real
+    before = board.boots
     board.power_on()
-    board.wait_boots(1)
+    board.wait_boots(before + 1)
     board.reset()
-    board.wait_boots(2)
+    board.wait_boots(before + 2)
     board.wait_console(r"(?s)hello.*hello")
     assert pair.virtual.exits[-1] == "reset line"
 
@@ -220,7 +232,7 @@ def test_waiting_in_vain_shows_the_console(pair: Pair) -> None:
 def test_the_cable_is_pulled_and_put_back(pair: Pair) -> None:
     board = pair.real
     board.power_on()
-    board.wait_boots(1)
+    board.wait_console("hello")
     before = board.port
     pair.virtual.unplug()
     assert board.wait_gone(10)

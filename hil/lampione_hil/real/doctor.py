@@ -14,6 +14,7 @@ from lampione_hil.real.board import RealBoard
 
 _OLDEST = (1, 26)
 _WATCH_S = 2.0  # how long a board that is off must be silent
+_LOOK = "look at its cable, its power, and what the rig file says"
 _SETTLE_S = 0.5  # what was on its way before
 _LATE_S = 0.5  # a program begins after the board; that two clocks run apart is less
 _LINE_S = 20.0
@@ -63,7 +64,7 @@ def examine(board: RealBoard) -> Iterator[Check]:
         board.power_off()
         before = _main(board)
     except BenchError as error:
-        yield Check("answers", board.name, False, str(error), "see `lampione hil list`")
+        yield Check("answers", board.name, False, str(error), _LOOK)
         return
     try:
         for look in _LOOKS:
@@ -183,9 +184,19 @@ def _wires(board: RealBoard) -> Iterator[Check]:
     instrument = board.instrument
     if instrument is None:
         return
-    for name, ok, said in instrument.checks():
-        todo = "" if ok is not False else "look at the instrument's own wires"
-        yield Check(f"instrument measures {name}", board.name, ok, said, todo)
+    apart = []
+    for name, verdict in instrument.checks():
+        if verdict == "not wired":
+            apart.append(name)
+            continue
+        good = verdict == "passed"
+        said = "what it plays" if good else "not what it plays"
+        todo = "" if good else "look at the instrument's own wires, and its settings' `check`"
+        yield Check(f"instrument measures {name}", board.name, good, said, todo)
+    if apart:
+        yield Check(
+            "instrument measures what it plays", board.name, None, f"not wired: {', '.join(apart)}"
+        )
     for pin in instrument.pwm_pins:
         measured = []
         for duty in _DUTIES:

@@ -30,6 +30,11 @@ def needed(item: pytest.Item) -> list[str]:
     return sorted({str(name) for mark in marks for name in mark.args})
 
 
+def boards_of(item: pytest.Item) -> int:
+    """Return how many boards a test needs."""
+    return max((int(m.kwargs.get("boards", 1)) for m in item.iter_markers("needs")), default=1)
+
+
 def about(item: pytest.Item, rig: RigFile) -> dict[str, Any]:
     """Return what a list of tests says of one."""
     clock = item.get_closest_marker("clock")

@@ -24,7 +24,9 @@ _SERIES = 4  # values from which on a chart says more than rows
 def page(record: dict[str, Any]) -> str:
     """Return the page."""
     verdict = record["verdict"]["verdict"]
-    style = importlib.resources.files(__package__).joinpath("page.css").read_text("utf-8")
+    style = (
+        importlib.resources.files("lampione_hil.testing").joinpath("page.css").read_text("utf-8")
+    )
     title = escape(f"{verdict}: {record['rig']['name']}, {record['made'][:10]}")
     body = "\n".join(
         [

@@ -18,7 +18,7 @@ import pytest
 from lampione_hil.board import BenchError, BoardTimeoutError
 from lampione_hil.testing import rig as rigs
 from lampione_hil.testing.clock import Clock
-from lampione_hil.testing.collecting import about, base_name, flaky_reason, needed
+from lampione_hil.testing.collecting import about, base_name, boards_of, flaky_reason, needed
 from lampione_hil.testing.links import HubLink, MqttLink, loopback
 from lampione_hil.testing.measuring import Measure
 from lampione_hil.testing.node import Nodes, compiled, firmware_id
@@ -155,8 +155,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Skip what the rig has not, with the reason."""
     rig = item.config.stash[_RIG]
-    mark = item.get_closest_marker("needs")
-    needs, count = needed(item), int(mark.kwargs.get("boards", 1)) if mark else 1
+    needs, count = needed(item), boards_of(item)
     takes_board = "_stand" in getattr(item, "fixturenames", ())
     why = rig.lacks(needs, count) if needs or takes_board else ""
     item.stash[_NOTES] = {"broken": why.startswith("the bench is broken")}
@@ -262,7 +261,8 @@ def _stand(request: pytest.FixtureRequest, rig: Rig, virtual_world: World) -> It
     kind = mark.args[0] if mark else "virtual"
     if kind not in ("virtual", "wall"):
         raise pytest.UsageError(f"{request.node.nodeid}: clock {kind!r}: virtual or wall")
-    stand = Stand(rig, base_name(request.node.nodeid), needed(request.node), kind)
+    node = request.node
+    stand = Stand(rig, base_name(node.nodeid), needed(node), kind, boards_of(node))
     stand.world = lambda: virtual_world
     request.node.stash[_STAND] = stand
     notes = request.node.stash[_NOTES]
@@ -271,6 +271,7 @@ def _stand(request: pytest.FixtureRequest, rig: Rig, virtual_world: World) -> It
     finally:
         notes["boards"] = [[table.name, table.shown, table.kind] for table, _ in stand.taken]
         notes["clock"] = stand.clock.kind if stand.taken else ""
+        notes["micropython"] = rig.micropython
         try:
             if stand.taken:
                 notes["board_s"] = round(stand.clock.now_s(), 3)
