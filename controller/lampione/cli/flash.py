@@ -180,8 +180,9 @@ class _Work:
             text += f"; this MicroPython has no {', '.join(sorted(done.lacking))}"
         progress.end(name, text, True)
         if self._out.as_json:
-            said = {"port": done.port, "unique_id": done.serial_number, "firmware": done.firmware}
-            said |= {"sent": done.sent, "kept": done.kept, "bytes": done.bytes}
+            said: dict[str, Any] = {"port": done.port, "unique_id": done.serial_number}
+            said |= {"firmware": done.firmware, "sent": done.sent, "kept": done.kept}
+            said["bytes"] = done.bytes
             self._out.json({"board": name, "ok": True, "says": text, **said})
 
     def _check(self) -> None:
