@@ -9,24 +9,23 @@ Any port that pyserial knows will do: a device, a virtual board's terminal, `rfc
 """
 
 import contextlib
-import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-import serial
 from lampione_protocol import bench, codec, stream
-from lampione_protocol.errors import ProtocolError
+from lampione_protocol.errors import ProtocolError, RangeError
 
 from lampione_hil import firmware
 from lampione_hil.board import BenchError, BoardTimeoutError
+from lampione_hil.real.line import Line
 
 ANSWER_S = 3.0
-_STEP_S = 0.05
+_BAUD = 115200  # of no account on a line of USB
 _START_S = 6.0
 _DATA = 200  # bytes of a message's text
 _YEAR_2020 = date(2020, 1, 1)
@@ -89,18 +88,26 @@ class Checked:
     measured: int | None
 
 
+def _sources() -> Path:
+    here = Path(__file__).resolve()
+    for folder in (here.parents[1] / "instrument", here.parent / "_instrument"):
+        if (folder / "main.py").is_file():
+            return folder
+    raise FileNotFoundError("the instrument's sources are not installed")
+
+
 def tree(march: str | None = None) -> dict[str, bytes]:
     """Return {path: content} of an instrument board, compiled.
 
     march: mpy-cross' architecture, firmware.ESP32 for a board; None: this computer's.
     Raises CompileError, FileNotFoundError.
     """
-    checkout = Path(__file__).resolve().parents[1] / "instrument"
-    installed = Path(__file__).resolve().parent / "_instrument"
-    for folder in (checkout, installed):
-        if (folder / "main.py").is_file():
-            return firmware.compile_tree(folder, march=march)
-    raise FileNotFoundError("the instrument's sources are not installed")
+    return firmware.compile_tree(_sources(), march=march)
+
+
+def example_settings() -> bytes:
+    """Return an /instrument.json to begin with."""
+    return (_sources() / "instrument.json").read_bytes()
 
 
 class Instrument:
@@ -109,20 +116,26 @@ class Instrument:
     Args:
         port: a path or URL of pyserial's.
         timeout_s: for an answer, what the call itself takes not counted.
+        turn: called while it waits, where no time passes by itself: of a virtual bench on the
+            virtual clock, `lambda: bench.run_for(0.01)`.
 
     Raises InstrumentError where it refuses, with what to do; BoardTimeoutError where it is silent;
-    BenchError where the port cannot be opened, or nothing on it is an instrument.
+    those of real.line where the port cannot be opened or is gone, BenchError where what is there is
+    no instrument.
     """
 
-    def __init__(self, port: str, timeout_s: float = ANSWER_S) -> None:
+    def __init__(
+        self, port: str, timeout_s: float = ANSWER_S, turn: Callable[[], object] | None = None
+    ) -> None:
         self.port = port
+        self._turn = turn
         self.timeout_s = timeout_s
         self.capabilities: frozenset[str] = frozenset()
         self.lacking: frozenset[str] = frozenset()
         self.calibrated: dict[str, date | None] = {}
         self.serial_number = ""
         self.firmware = ""
-        self._serial: Any = None  # of whichever of pyserial's classes the port asks for
+        self._line: Line | None = None
         self._decoder = stream.Decoder(bench.FRAME_MAX)
         self._ask = 0
         self._open_lines: dict[int, int] = {}
@@ -141,10 +154,7 @@ class Instrument:
 
     def open(self) -> None:
         """Open the port and ask what is there; start the instrument where it is at its REPL."""
-        try:
-            self._serial = serial.serial_for_url(self.port, 115200, timeout=_STEP_S)
-        except (OSError, serial.SerialException, ValueError) as error:
-            raise BenchError(f"{self.port}: {error}: is the instrument plugged in?") from None
+        self._line = Line(self.port, _BAUD)
         try:
             try:
                 self._identify(min(1.0, self.timeout_s))
@@ -156,19 +166,18 @@ class Instrument:
 
     def close(self) -> None:
         """Let go of everything, and of the port."""
-        if self._serial is None:
+        if self._line is None:
             return
         try:
             if self.serial_number:
                 with contextlib.suppress(BenchError):
                     self.stop()
         finally:
-            with contextlib.suppress(OSError, serial.SerialException):
-                self._serial.close()
-            self._serial = None
+            self._line.close()
+            self._line = None
 
     def _restart(self) -> None:
-        self._write(_RESTART)
+        self._opened().write(_RESTART)
         until_s = time.monotonic() + max(_START_S, self.timeout_s)
         while True:
             try:
@@ -195,26 +204,29 @@ class Instrument:
 
     # The line
 
-    def _write(self, data: bytes) -> None:
-        if self._serial is None:
+    def _opened(self) -> Line:
+        if self._line is None:
             raise BenchError(f"{self.port}: the instrument is closed")
-        try:
-            self._serial.write(data)
-        except (OSError, serial.SerialException) as error:
-            raise BenchError(f"{self.port}: {error}: was the cable pulled?") from None
+        return self._line
 
     def _read(self) -> bytes:
-        try:
-            return bytes(self._serial.read(max(1, self._serial.in_waiting)))
-        except (OSError, serial.SerialException) as error:
-            raise BenchError(f"{self.port}: {error}: was the cable pulled?") from None
+        line = self._opened()
+        if self._turn is None:
+            return line.some()
+        self._turn()
+        return line.some() if line.inWaiting() else b""
 
     def _request(self, kind: int, timeout_s: float | None = None, **values: Any) -> dict[str, Any]:
         """Ask and return the answer's fields by name, with its kind as "kind"."""
         fields = _fields(kind)
-        text = codec.encode(fields, [values.get(field[0]) for field in fields])
+        try:
+            text = codec.encode(fields, [values.get(field[0]) for field in fields])
+        except RangeError as error:
+            name, value, low, high = error.args
+            said = f"{self.port}: {name} {value} is not from {low} to {high}"
+            raise InstrumentError(said, "out of range") from None
         self._ask = self._ask % bench.ASK_MAX + 1
-        self._write(stream.wrap(bench.head(kind, self._ask) + text))
+        self._opened().write(stream.wrap(bench.head(kind, self._ask) + text))
         wait_s = self.timeout_s if timeout_s is None else timeout_s
         until_s = time.monotonic() + wait_s
         while time.monotonic() < until_s:
@@ -223,7 +235,9 @@ class Instrument:
                 if answer is not None:
                     return answer
         name = next(n for number, n, _ in bench.MESSAGES if number == kind)
-        raise BoardTimeoutError(f"{self.port}: no answer to {name} within {wait_s:g} s")
+        raise BoardTimeoutError(
+            f"{self.port}: no answer to {name} within {wait_s:g} s: reset the instrument"
+        )
 
     def _understand(self, frame: bytes) -> dict[str, Any] | None:
         """Return the answer to the request under way, None where it is none. May raise."""
@@ -252,7 +266,7 @@ class Instrument:
         self._request(bench.UART, line=line, baud=baud)
         self._open_lines[line] = baud
 
-    def _line(self, line: int, baud: int | None) -> None:
+    def _need_line(self, line: int, baud: int | None) -> None:
         if baud is not None and self._open_lines.get(line) != baud:
             self.uart(line, baud)
 
@@ -271,7 +285,7 @@ class Instrument:
         baud: opens the line at this rate, unless it is open so already.
         """
         _short(data)
-        self._line(line, baud)
+        self._need_line(line, baud)
         self._request(
             bench.PLAY,
             line=line,
@@ -286,7 +300,7 @@ class Instrument:
     ) -> None:
         """Say `data` on a line whenever it has heard `asked`."""
         _short(asked + data)
-        self._line(line, baud)
+        self._need_line(line, baud)
         self._request(
             bench.ANSWER, line=line, after=_ms(after_s), asked=len(asked), data=asked + data
         )
@@ -455,16 +469,6 @@ class Instrument:
         return _at_s(self._request(bench.STOP, capability=bench.CAPABILITIES.index("trigger")))
 
 
-def main() -> None:
-    """Write an instrument board's files into a folder, for mpremote to copy."""
-    if len(sys.argv) != 2:
-        sys.exit("python -m lampione_hil.instrument FOLDER")
-    for path, data in tree(firmware.ESP32).items():
-        place = Path(sys.argv[1]) / path.lstrip("/")
-        place.parent.mkdir(parents=True, exist_ok=True)
-        place.write_bytes(data)
-
-
 def _fields(kind: int) -> tuple[Any, ...]:
     fields = bench.fields_of(kind)
     assert fields is not None
@@ -493,7 +497,3 @@ def _dali(found: Mapping[str, Any]) -> DaliFrame | None:
 def _short(data: bytes) -> None:
     if len(data) > _DATA:
         raise ValueError(f"{len(data)} bytes: {_DATA} at most")
-
-
-if __name__ == "__main__":
-    main()

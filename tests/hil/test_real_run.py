@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from lampione_hil.testing.node import LAMP_PIN
-from lampione_hil.virtual import SteadyAir, VirtualBench, World
+from lampione_hil.virtual import VirtualBench
 from lampione_hil.virtual.offered import VARIABLE
 
 from tests.brokers import Broker
@@ -119,22 +119,30 @@ def test_the_smoke_suite(street: Street, rig: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.soak
-def test_the_lamp_is_measured(tmp_path: Path) -> None:
-    """The dimming suite, with the lamp's pin at an instrument board."""
+def test_a_board_with_an_instrument(tmp_path: Path) -> None:
+    """What its instrument measures and plays: the lamp, the air, a meter, a tone."""
     with VirtualBench() as bench, Broker("nats", tmp_path / "broker") as broker:
-        post = bench.board("post", world=World(street=None, air=SteadyAir()))
+        post = bench.board("post", world=instrument_rig.QUIET)
         meter = instrument_rig.board(bench, "meter")
         bench.wire(post, LAMP_PIN, meter, instrument_rig.PWM_IN)
+        bench.wire(meter, 0, post, 0, "i2c")
+        bench.wire(meter, 0, post, 0, "uart")
+        bench.wire(meter, 0, post, -1, "sound")
         post.power_on()
         meter.power_on()
         made = Street(tmp_path, tmp_path / "rig.toml")
         made.rig.write_text(
             'name = "wired"\n[[boards]]\nname = "post"\ninstrument = "meter"\n'
-            f'port = "{post.rfc2217}"\nwires = {{ pwm = {{ {LAMP_PIN} = 0 }} }}\n'
+            f'port = "{post.rfc2217}"\n'
+            f"wires = {{ pwm = {{ {LAMP_PIN} = 0 }}, uart = {{ 0 = 0 }}, i2c = true, tone = true }}\n"
             f'[[instruments]]\nname = "meter"\nport = "{meter.port}"\n'
             f'[network]\nbroker = "127.0.0.1:{broker.port}"\nssid = "lampione"\n'
         )
-        lines = made.hil("run", "-k", "every_level or logarithmic", code=5)
-    found = outcomes(lines)
-    assert found["test_every_level"] == "pass"
-    assert found["test_logarithmic_driver"] == "pass"
+        lines = made.hil("run", "-k", "every_level or logarithmic or test_instrument", code=5)
+    assert outcomes(lines) == dict.fromkeys(
+        (
+            *("test_every_level", "test_logarithmic_driver", "test_air", "test_power"),
+            *(f"test_tone[{db}]" for db in (60, 80, 94)),
+        ),
+        "pass",
+    )

@@ -1,5 +1,6 @@
 """The suites as a user runs them: the short one, from the command line, on virtual boards."""
 
+import ast
 import json
 import subprocess
 import sys
@@ -9,6 +10,7 @@ import pytest
 from lampione_hil.firmware import CompileError, host_march
 from lampione_hil.interpreter import NoInterpreterError, command
 
+INCONCLUSIVE = 5
 ROOT = Path(__file__).parents[2]
 
 
@@ -33,9 +35,10 @@ def test_the_short_suite_passes_from_the_command_line(tmp_path: Path) -> None:
         check=False,
         cwd=tmp_path,
     )
-    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-2000:]
-    record = json.loads((tmp_path / "out" / "record.json").read_text(encoding="utf-8"))
-    text = json.dumps(record)
+    # A part of the suites is never a release: no failure, and "inconclusive".
+    assert done.returncode == INCONCLUSIVE, done.stdout[-3000:] + done.stderr[-2000:]
+    text = (tmp_path / "out" / "record.json").read_text(encoding="utf-8")
+    assert json.loads(text)
     assert "test_override_ends" in text
     assert "test_identity" in text
     assert {"junit.xml", "report.html"} <= {path.name for path in (tmp_path / "out").iterdir()}
@@ -43,9 +46,8 @@ def test_the_short_suite_passes_from_the_command_line(tmp_path: Path) -> None:
 
 def test_every_test_says_what_it_needs() -> None:
     for path in (ROOT / "hil" / "suites").glob("test_*.py"):
-        lines = path.read_text(encoding="utf-8").splitlines()
-        for at, line in enumerate(lines):
-            if line.startswith("def test_"):
-                above = lines[at - 1 : max(at - 8, 0) : -1]
-                marks = "\n".join(above).split("\n\n")[0]
-                assert "pytest.mark.needs(" in marks, f"{path.name}: {line}"
+        for found in ast.parse(path.read_text(encoding="utf-8")).body:
+            if isinstance(found, ast.FunctionDef) and found.name.startswith("test_"):
+                marks = [ast.unparse(mark) for mark in found.decorator_list]
+                assert any("mark.needs(" in mark for mark in marks), f"{path.name}: {found.name}"
+                assert ast.get_docstring(found), f"{path.name}: {found.name} says nothing"

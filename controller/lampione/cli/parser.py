@@ -6,7 +6,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
-from lampione.cli import board_arguments, config_parser, flash_arguments, hil_arguments, values
+from lampione.cli import (
+    board_arguments,
+    config_parser,
+    flash_arguments,
+    hil_arguments,
+    provision_arguments,
+    values,
+)
 from lampione.cli.errors import EXIT_CODES, USAGE
 
 HANDLER = "handler"  # "module:function", imported when the command runs
@@ -100,6 +107,7 @@ def build() -> argparse.ArgumentParser:
     board_arguments.add(commands, common, _Commands)
     hil_arguments.add(commands, common, _Commands)
     flash_arguments.add(commands, common)
+    provision_arguments.add(commands)
     return parser
 
 

@@ -56,9 +56,16 @@ class Wired:
     Args:
         make: returns the instrument, closed.
         pwm: {pin of the board: channel of the instrument}.
+        uart: {UART of the board: line of the instrument}.
     """
 
-    def __init__(self, make: Callable[[], Meter], pwm: Mapping[int, int]) -> None:
+    def __init__(
+        self,
+        make: Callable[[], Meter],
+        pwm: Mapping[int, int],
+        uart: Mapping[int, int] | None = None,
+    ) -> None:
+        self.uart = dict(uart or {})
         self._make = make
         self._pwm = dict(pwm)
         self._meter: Meter | None = None

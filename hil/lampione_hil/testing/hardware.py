@@ -20,7 +20,7 @@ def open_board(table: BoardTable, rig: RigFile) -> RealBoard:
     if table.instrument is not None:
         its = rig.instrument(table.instrument)
         find = finder(its.serial_number, its.port)
-        instrument = Wired(lambda: Instrument(find()), table.wires.pwm)
+        instrument = Wired(lambda: Instrument(find()), table.wires.pwm, table.wires.uart)
     return RealBoard(
         finder(table.serial_number, table.port),
         name=table.name,

@@ -62,9 +62,25 @@ class Wires(Table):
     """What of a board is wired to its instrument.
 
     pwm: {pin of the board: channel of the instrument}.
+    uart: {UART of the board: line of the instrument}.
+    i2c, tone: the instrument is on the board's I2C bus, and in its microphone's place.
     """
 
     pwm: dict[int, int] = Field(default_factory=dict)
+    uart: dict[int, int] = Field(default_factory=dict)
+    i2c: bool = False
+    tone: bool = False
+
+    @property
+    def capabilities(self) -> frozenset[str]:
+        """What tests may ask of a board that is wired so."""
+        found = {
+            "pwm": bool(self.pwm),
+            "played-uart": bool(self.uart),
+            "played-i2c": self.i2c,
+            "played-tone": self.tone,
+        }
+        return frozenset(name for name, there in found.items() if there)
 
 
 class BoardTable(Table):
@@ -89,7 +105,8 @@ class BoardTable(Table):
     def _known(self) -> Self:
         if self.kind == "real":
             _found(self.serial_number, self.port)
-        if self.instrument is None and (self.wires.pwm or self.reset == "instrument"):
+        wired = self.wires.capabilities or self.reset == "instrument"
+        if self.instrument is None and wired:
             raise ValueError("wires and reset need an instrument: name it, or take them out")
         return self
 
@@ -186,8 +203,7 @@ def capabilities(board: BoardTable, rig: RigFile) -> frozenset[str]:
         found.add("power")
     if board.instrument is not None:
         found.add("instrument")
-    if board.wires.pwm:
-        found.add("pwm")
+    found |= board.wires.capabilities
     if rig.network is not None:
         found |= {"wifi", "uplink"}
     return frozenset(found)

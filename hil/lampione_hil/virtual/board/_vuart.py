@@ -22,7 +22,9 @@ class UART(Wired):
 
     def _forget(self, fresh=False):
         self._world = -1  # the generation of the world that what is known belongs to
-        self._at = self._then = _FAR  # when what waits has come or there is a look to take; when next
+        self._at = self._then = (
+            _FAR  # when what waits has come or there is a look to take; when next
+        )
         self._left = 0  # bytes that wait then
         if fresh:
             self._taken = 0  # of them, since the last look
