@@ -44,6 +44,7 @@ _MARKS = (
     "needs(*capabilities, boards=1): what a board must be able to do; skipped with the reason",
     'clock("virtual"|"wall"): of virtual boards; virtual when not said',
     "smoke: of the short suite that any real board passes in three minutes",
+    "long: comes first, so that no worker waits for it at the end",
     "flaky_known(reason): known to fail now and then; shown, and never a pass",
 )
 
@@ -125,7 +126,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Keep the smoke tests alone, where that is asked for."""
+    """Begin with the long ones; keep the smoke tests alone, where that is asked for."""
+    items.sort(key=lambda item: item.get_closest_marker("long") is None)
     if config.getoption("--smoke"):
         short = [item for item in items if item.get_closest_marker("smoke")]
         config.hook.pytest_deselected(items=[item for item in items if item not in short])
