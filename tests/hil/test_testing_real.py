@@ -52,7 +52,7 @@ def test_the_serial_path_of_real_boards(board: dict[str, Any], tmp_path: Path) -
     rig = tmp_path / "rig.toml"
     rig.write_text(
         f'name = "bench-2"\n[[boards]]\nname = "left"\nport = "{board["rfc2217"]}"\n'
-        f'power = {{ kind = "command", on = "{power} on", off = "{power} off" }}\n'
+        f'power = {{ kind = "command", on = "{power} on", off = "{power} off", off_s = 0.1 }}\n'
     )
     suite = tmp_path / "suite"
     suite.mkdir()

@@ -55,8 +55,7 @@ def build(
     collected = [name for line in by.get("collected", []) for name in line["tests"]]
     missing = [name for name in collected if name not in tests]
     ended = "it was killed" if end is None else _ENDS.get(end["exit"], f"pytest said {end['exit']}")
-    if missing and not ended:
-        ended = f"{len(missing)} tests did not run"
+    late = f"{len(missing)} of its tests did not run" if missing else ""
     left_out = {name for line in by.get("deselected", []) for name in line["tests"]}
     rig = begin["rig"]
     record: dict[str, Any] = {
@@ -95,8 +94,8 @@ def build(
             "count": begin["count"],
             "left_out": sorted(left_out - set(tests)),
         },
-        "complete": not ended and not wrong,
-        "ended": "; ".join(filter(None, [*wrong, ended])),
+        "complete": not (ended or wrong or missing),
+        "ended": "; ".join(filter(None, [*wrong, ended, late])),
         "broken": sorted(set((end or {}).get("broken", {}).values())),
         "tests": [tests[name] for name in sorted(tests)],
         "did_not_run": missing,
