@@ -26,6 +26,4 @@ def trend(free: Sequence[float]) -> Trend:
     if len(free) < 8:
         raise ValueError(f"{len(free)} points are too few to tell a trend")
     quarter = -(-len(free) // 4)
-    return Trend(
-        statistics.median(free[:quarter]), statistics.median(free[-quarter:]), min(free)
-    )
+    return Trend(statistics.median(free[:quarter]), statistics.median(free[-quarter:]), min(free))
