@@ -11,7 +11,7 @@ Any port that pyserial knows will do: a device, a virtual board's terminal, `rfc
 import contextlib
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
@@ -109,13 +109,18 @@ class Instrument:
     Args:
         port: a path or URL of pyserial's.
         timeout_s: for an answer, what the call itself takes not counted.
+        turn: called while it waits, where no time passes by itself: of a virtual bench on the
+            virtual clock, `lambda: bench.run_for(0.01)`.
 
     Raises InstrumentError where it refuses, with what to do; BoardTimeoutError where it is silent;
     BenchError where the port cannot be opened, or nothing on it is an instrument.
     """
 
-    def __init__(self, port: str, timeout_s: float = ANSWER_S) -> None:
+    def __init__(
+        self, port: str, timeout_s: float = ANSWER_S, turn: Callable[[], object] | None = None
+    ) -> None:
         self.port = port
+        self._turn = turn
         self.timeout_s = timeout_s
         self.capabilities: frozenset[str] = frozenset()
         self.lacking: frozenset[str] = frozenset()
@@ -142,7 +147,8 @@ class Instrument:
     def open(self) -> None:
         """Open the port and ask what is there; start the instrument where it is at its REPL."""
         try:
-            self._serial = serial.serial_for_url(self.port, 115200, timeout=_STEP_S)
+            step_s = _STEP_S if self._turn is None else 0
+            self._serial = serial.serial_for_url(self.port, 115200, timeout=step_s)
         except (OSError, serial.SerialException, ValueError) as error:
             raise BenchError(f"{self.port}: {error}: is the instrument plugged in?") from None
         try:
@@ -204,6 +210,8 @@ class Instrument:
             raise BenchError(f"{self.port}: {error}: was the cable pulled?") from None
 
     def _read(self) -> bytes:
+        if self._turn is not None:
+            self._turn()
         try:
             return bytes(self._serial.read(max(1, self._serial.in_waiting)))
         except (OSError, serial.SerialException) as error:

@@ -3,7 +3,6 @@
 import json
 import subprocess
 import sys
-import threading
 from collections.abc import Callable, Iterator
 from datetime import date
 from pathlib import Path
@@ -162,12 +161,20 @@ def test_whatever_comes_on_its_line_it_answers_the_next(
 def test_ctrl_c_leads_to_the_repl_and_the_host_starts_it_again(
     bench: VirtualBench, alone: VirtualBoard
 ) -> None:
+    with Instrument(alone.port):
+        pass  # it runs
     alone.type(b"\r\x03")
     alone.wait_console("instrument: stopped")
     alone.type(b"print(6 * 7)\r")
     alone.wait_console(r"\n42\r")
     with Instrument(alone.port) as again:
         assert again.level() in (0, 1)
+
+
+def test_it_is_reached_over_the_network_too(alone: VirtualBoard) -> None:
+    with Instrument(alone.rfc2217) as held:
+        held.play_uart(0, bytes(range(200)), baud=115200)
+        assert held.serial_number == alone.serial_number
 
 
 def test_silence_and_no_port_are_said(bench: VirtualBench, alone: VirtualBoard) -> None:
@@ -186,32 +193,19 @@ def test_silence_and_no_port_are_said(bench: VirtualBench, alone: VirtualBoard) 
 
 def test_dali_frames_are_sent_answered_and_seen() -> None:
     """On the virtual clock, which has the line's edges at their times."""
-    gear = Gear()
-    world = World(street=None, air=None, lines=[DaliBus(gear, 17, 18)])
-    over = threading.Event()
+    world = World(street=None, air=None, lines=[DaliBus(Gear(), 17, 18)])
     try:
         with VirtualBench(clock="virtual") as bench:
             made = rig.board(bench, "dali", {"dali": {"tx": 17, "rx": 18}}, world=world)
-
-            def pass_time() -> None:
-                while not over.is_set():
-                    bench.run_for(0.05)
-
             made.power_on()
-            clock = threading.Thread(target=pass_time)
-            clock.start()
-            try:
-                with Instrument(made.port) as held:
-                    assert held.capabilities == {"dali"}
-                    assert held.dali_send(0xFE80) is None  # to all: level 128
-                    answer = held.dali_send(0xFFA0, answer=True)  # actual level?
-                    assert answer is not None
-                    assert (answer.frame, answer.bits) == (128, 8)
-                    assert held.dali_send(0x05A0, answer=True) is None  # nobody's address
-                    assert held.dali_seen() == []
-            finally:
-                over.set()
-                clock.join()
+            with Instrument(made.port, turn=lambda: bench.run_for(0.01)) as held:
+                assert held.capabilities == {"dali"}
+                assert held.dali_send(0xFE80) is None  # to all: level 128
+                answer = held.dali_send(0xFFA0, answer=True)  # actual level?
+                assert answer is not None
+                assert (answer.frame, answer.bits) == (128, 8)
+                assert held.dali_send(0x05A0, answer=True) is None  # nobody's address
+                assert held.dali_seen() == []
     except NoInterpreterError as error:
         pytest.skip(str(error))
 

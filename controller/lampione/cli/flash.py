@@ -55,7 +55,7 @@ def _chosen(options: argparse.Namespace) -> tuple[dict[str, "Port"], dict[str, s
                 port = ports.choose(connected, name)
                 found[port.shown] = port
             except NoBoardError as error:
-                missing[name] = str(error)
+                missing[name] = str(error).removeprefix(f"{name}: ")
     elif not connected:
         raise CliError(ports.there_is(connected))
     elif len(connected) > 1 and not options.all:
@@ -159,6 +159,7 @@ class _Work:
             image,
             port.rfc2217 or port.port,
             erase=self._options.erase,
+            options=["--no-stub"] if port.virtual else [],  # it has the chip's own loader only
             told=tell,
             check=self._check,
         )
@@ -191,8 +192,8 @@ class _Work:
         text = f"{done} of {done + len(self._failed)} boards done"
         if not self._failed:
             return text
-        again = " ".join(self._failed[:8]) + (" …" if len(self._failed) > 8 else "")
-        return f"{text}. The others run what they ran before; when that is put right: {again}"
+        again = " ".join(f"--port {name}" if "/" in name else name for name in self._failed)
+        return f"{text}. Put the others right, then type: lampione flash {again}"
 
 
 def _runs(done: "Flashed") -> str:

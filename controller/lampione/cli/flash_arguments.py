@@ -13,7 +13,7 @@ def add(commands: Any, common: argparse.ArgumentParser) -> None:
         "lampione.cli.flash:flash",
         "put the firmware on boards, and start it",
         "  lampione flash                      the only board that is connected\n"
-        "  lampione flash 7c9e 0221           by their serial numbers, or how these begin\n"
+        "  lampione flash 7c9e 0221            by their serial numbers, or how these begin\n"
         "  lampione flash --all                every board that is connected\n"
         "  lampione flash --all --micropython ESP32_GENERIC_S3-20260601-v1.29.0.bin\n"
         "  lampione flash --port rfc2217://bench.local:4000\n",

@@ -75,7 +75,7 @@ class Agent:
             told(done, len(pairs))
         self._end()
 
-    def send(self, files: Mapping[str, bytes], told: Told) -> None:
+    def send(self, files: Mapping[str, bytes], told: Told | None = None) -> None:
         """Write files; their folders are there.
 
         The board asks for each block, as it cannot listen while it writes to its flash.
@@ -84,11 +84,11 @@ class Agent:
         data = b"".join(files.values())
         done = 0
         while self.repl.readline(_STEP_S) is not None:
-            told(done, len(data))
+            if told:
+                told(done, len(data))
             self.repl.send(_packed(data[done : done + BLOCK], self.chip.inflates))
             done = min(done + BLOCK, len(data))
         self._end()
-        told(done, len(data))
 
     def rename(self, pairs: Sequence[tuple[str, str]]) -> None:
         """Rename files into place, in this order."""

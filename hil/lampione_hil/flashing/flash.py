@@ -12,7 +12,7 @@ from lampione_hil.flashing.agent import Agent
 from lampione_hil.flashing.chip import Chip
 from lampione_hil.flashing.hello import START_S, Hello, wait_hello
 from lampione_hil.flashing.plan import Plan
-from lampione_hil.flashing.slots import State, Tree
+from lampione_hil.flashing.slots import NEW, SLOT, State, Tree
 from lampione_hil.real.errors import (
     CablePulledError,
     FlashFullError,
@@ -103,7 +103,13 @@ def flash(
     begin = time.monotonic()
     stage = _Stage()
     tell("connecting", 0)
-    with Repl.open(port, check=check) as repl:
+    try:
+        opened = Repl.open(port, check=check)
+    except Stopped:
+        with contextlib.suppress(BenchError), Repl.open(port, timeout_s=_RETURN_S) as repl:
+            repl.reset()
+        raise Stopped(f"{port}: stopped; {stage.left}") from None
+    with opened as repl:
         try:
             return _flash(repl, files, tell, stage, start, dry_run, force, source, begin)
         except CablePulledError:
@@ -176,6 +182,9 @@ def _write(agent: Agent, plan: Plan, tell: Told) -> None:
     """Bring about what the plan expects, and read it back. Raises NotVerifiedError."""
     if not plan.changes:
         return
+    if plan.before:
+        agent.send({SLOT + NEW: plan.before})
+        agent.rename([(SLOT + NEW, SLOT)])
     agent.room(plan.remove, plan.folders)
     if plan.copy:
         agent.copy(plan.copy, lambda n, of: tell(f"copying {n} of {of} on the board", n / of))

@@ -237,7 +237,7 @@ class VirtualBench:
         """Connect pins of two boards, or of one, that are off; `wires` lists the kinds.
 
         about: of "volts": full_uv, the microvolts that a full duty gives; tau_s of the filter.
-        Raises BenchError: it is on, has a part there already, or the clock is virtual.
+        Raises BenchError: one is on, or has a part there already; the kind needs the wall clock.
         """
         self.ask("wire", (one.name, pin), (two.name, other), kind, about)
 

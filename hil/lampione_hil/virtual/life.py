@@ -326,7 +326,7 @@ class Life:
                 self._uart_pipes[number] = _pipe()
                 places[10 + number] = self._uart_pipes[number][0]
         far: socket.socket | None = None
-        if self.wired:
+        if self.wired and not self.home.virtual:
             near, far = socket.socketpair(socket.AF_UNIX, kind)
             self._interrupts = Interrupts(self.home.selector, self.home.after, near)
             places[9] = far.fileno()
@@ -482,6 +482,10 @@ class Life:
             part.pass_time(now_us / 1e6)
         for name, source in self.sources.items():
             source.held = self.world.held(name)
+        self.stir()
+
+    def stir(self) -> None:
+        """With the virtual clock: what the board knows of its world holds no longer."""
         self._moved = True
         self._generation = self._generation + 1 & 0xFFFFFFFF
 
@@ -589,7 +593,7 @@ class Life:
                 self.world.doppler_hz,
             ],
             "uarts": list(self.uarts),
-            "wired": self.wired,
+            "wired": self.wired and not self.home.virtual,
             "i2s_frames": self.world.i2s_frames,
         }
 
