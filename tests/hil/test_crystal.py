@@ -1,5 +1,8 @@
 """A crystal that is off: the board's ticks and its RTC run faster or slower than the world."""
 
+from types import SimpleNamespace
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -62,10 +65,12 @@ def test_on_the_wall_clock(bench: VirtualBench) -> None:
 class Clocked(Life):
     """A board's clock without its board."""
 
+    settings: Any
+
     def __init__(self, ppb: int, boot_us: int) -> None:
         self._ppb = ppb
         self.boot_us = boot_us
-        self.settings = type("", (), {"ticks_base_ms": 7})()  # type: ignore[assignment]
+        self.settings = SimpleNamespace(ticks_base_ms=7)
 
 
 @given(st.integers(-500_000, 500_000), st.integers(0, 10**12), st.integers(0, 10**12))

@@ -48,17 +48,13 @@ def _watch(wait) -> None:
         _bell[1] = wait[0]
 
 
-def _coming(stream):
-    # as asyncio.StreamReader does, which would cost another kilobyte
-    yield asyncio.core._io_queue.queue_read(stream)
-
-
-async def readable(stream, timeout_ms: int) -> bool:
-    """Wait until something can be read; return False where nothing came in time."""
+def readable(stream, timeout_ms):
+    """Wait until something can be read; return False where nothing came in time. To be awaited."""
     wait = [ticks_add(ticks_ms(), timeout_ms), asyncio.current_task()]
     _watch(wait)
     try:
-        await _coming(stream)
+        # as asyncio.StreamReader does, which would cost another kilobyte
+        yield asyncio.core._io_queue.queue_read(stream)
         return wait[0] is not None
     finally:
         _waits.remove(wait)

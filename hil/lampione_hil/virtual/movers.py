@@ -31,7 +31,7 @@ class View:
 
     @cached_property
     def _known(self) -> tuple[float, float, float]:
-        """Metres to where the axis meets the road; dB a square radian, both ways; its end's cosine."""
+        """Metres to where the axis meets the road; dB a radian², both ways; the beam's end."""
         fall_db = -2 * 3 * (2 * math.degrees(1) / self.beam_deg) ** 2
         end = math.cos(math.sqrt(2 * self.side_db / fall_db))
         return math.hypot(self.aim_m, self.aim_lane_m, self.height_m), fall_db, end

@@ -279,12 +279,11 @@ class TrafficStreet:
         if part != self._part:
             self._part = part
             first_s, last_s = part * _PART_S, (part + 1) * _PART_S
-            self._near = [
-                (mover.start_s, mover.end_s, mover)
-                for _, driven, ridden, walked in self._drawn(first_s - 30, last_s + 30)
-                for mover in (*driven, *ridden, *walked)
-                if mover.start_s < last_s and mover.end_s > first_s
-            ]
+            movers: list[Mover] = []
+            for _, driven, ridden, walked in self._drawn(first_s - 30, last_s + 30):
+                movers += [*driven, *ridden, *walked]
+            spans = [(mover.start_s, mover.end_s, mover) for mover in movers]
+            self._near = [span for span in spans if span[0] < last_s and span[1] > first_s]
         return [
             (mover, mover.points if isinstance(mover, Vehicle) else [])
             for start_s, end_s, mover in self._near

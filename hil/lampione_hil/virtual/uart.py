@@ -83,15 +83,16 @@ class _Then:
     _KEPT = ("lost", "_now_us", "_due_us", "_due_s", "_said_us")
 
     def __init__(self, line: "UartLine") -> None:
-        self._part = dict(line.device.__dict__)
+        self._part = dict(vars(line.device))
         self._plain = [getattr(line, name) for name in self._KEPT]
         self._said = deque(line._said)
         self._runs = [(run.start_us, run.span_us, run.data) for run in line._runs]
 
     def restore(self, line: "UartLine") -> None:
         """Make them so again; what the board had read by then is not in the buffer any more."""
-        line.device.__dict__.clear()
-        line.device.__dict__.update(self._part)
+        part = vars(line.device)
+        part.clear()
+        part.update(self._part)
         for name, value in zip(self._KEPT, self._plain, strict=True):
             setattr(line, name, value)
         line._said = self._said

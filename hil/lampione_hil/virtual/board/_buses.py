@@ -11,6 +11,9 @@ from _wire import UART0, ask, info, tell
 _EMPTY = b""
 _ENODEV, _ETIMEDOUT = 19, 110
 _POLL, _FILENO = 3, 10
+# Made once: what the simulation allocates is the program's memory.
+_question = bytearray(256)
+_answer = bytearray(256)
 
 
 class I2C:
@@ -30,10 +33,17 @@ class I2C:
         Raises OSError: ENODEV, not acknowledged; ETIMEDOUT, the bus is held low, which the chip
         waits for as long as it may.
         """
-        head = struct.pack(
-            "<4BHQ", 73, self._id, address, data is not None, length, time.uptime_us()
+        size = 14 + len(data or _EMPTY)
+        if max(size, length + 1) > len(_question):
+            _question.extend(bytes(size + length))
+            _answer.extend(bytes(size + length))
+        struct.pack_into(
+            "<4BHQ", _question, 0, 73, self._id, address, data is not None, length, time.uptime_us()
         )
-        reply = ask(head + (data or _EMPTY), length + 1)
+        if data:
+            _question[14:size] = data
+        reply = memoryview(_answer)[: length + 1]
+        ask(memoryview(_question)[:size], 0, reply)
         if not reply[0]:
             raise OSError(_ENODEV)
         if reply[0] == 2:
@@ -46,7 +56,7 @@ class I2C:
         return [a for a in range(8, 120) if found[a >> 3] >> (a & 7) & 1]
 
     def writeto(self, address, buf, stop=True):
-        self._do(address, bytes(buf), 0)
+        self._do(address, buf, 0)
         return len(buf)
 
     def writevto(self, address, vector, stop=True):

@@ -88,12 +88,11 @@ class _Clocked:
             self._take(over)
             frames = self._ring
         size = frames * self._frame
+        room = len(buf) - len(buf) % self._frame
+        if size > room:
+            size = room
         if size < len(buf):
             buf = memoryview(buf)[:size]
-        else:
-            size = len(buf) - len(buf) % self._frame
-            if size < len(buf):
-                buf = memoryview(buf)[:size]
         level = held[self._source] if self._size else 0
         if level >= 0:
             wave = bytes([level]) if level < 256 else _SQUARE

@@ -15,7 +15,9 @@ _POLL = 3
 
 class UART(Wired):
     def __init__(self, id, baudrate=9600, *args, **settings):
+        self._question = bytearray(12)
         self._reply = bytearray(_HEAD + _PEEK)
+        self._peeked = memoryview(self._reply)[_HEAD:]
         self._forget(True)
         super().__init__(id, baudrate, *args, **settings)
         self.ready_us = self._ready_us
@@ -35,7 +37,8 @@ class UART(Wired):
             self._world = _vtime.clock[3]
             if not self._there:
                 return 0
-            ask(struct.pack("<2BHQ", 81, self._id, self._taken, us), _HEAD + _PEEK, self._reply)
+            struct.pack_into("<2BHQ", self._question, 0, 81, self._id, self._taken, us)
+            ask(self._question, 0, self._reply)
             self._taken = 0
             self._left, at, then = struct.unpack_from("<H2q", self._reply)
             self._at = _FAR if at < 0 else at
@@ -51,13 +54,14 @@ class UART(Wired):
 
     def readinto(self, buf, length=None):
         us = _vtime.uptime_us()
-        view = memoryview(buf)
         length = len(buf) if length is None else min(length, len(buf))
+        view = None
         done = 0
         while done < length and self._look(us):
             n = min(length - done, self._left, _PEEK - self._taken)
-            at = _HEAD + self._taken
-            view[done : done + n] = memoryview(self._reply)[at : at + n]
+            if view is None:
+                view = memoryview(buf)
+            view[done : done + n] = self._peeked[self._taken : self._taken + n]
             done += n
             self._taken += n
             self._left -= n

@@ -280,7 +280,7 @@ class Ops243(UartDevice):
         return sorted(found, key=lambda pair: -pair[1])[: setup.reports]
 
     def _drawn(self) -> float:
-        """Return 0.97 to 1.03: magnitudes never repeat themselves; the same radar gives the same."""
+        """Return 0.97 to 1.03: no magnitude comes twice, and the same radar gives the same."""
         self._draws += 1
         return 0.97 + 0.06 * (zlib.crc32(b"243 %d" % self._draws) / 0xFFFFFFFF)
 
