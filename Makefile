@@ -53,7 +53,7 @@ faults: $(STAMP) ## break every part of a node in every way, print what happened
 	$(BIN)/python -m tools.fault_table
 
 mutants: $(STAMP) ## put faults into the firmware, write which suite caught them (half an hour)
-	$(BIN)/python -m tools.mutant_table --write
+	$(BIN)/python -m tools.mutant_table --whole --write
 
 docs: $(STAMP) ## write the generated parts of docs/ anew
 	$(BIN)/python -m tools.protocol_docs --write

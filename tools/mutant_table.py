@@ -1,8 +1,9 @@
-"""Every fault of the firmware × every suite: `python -m tools.mutant_table [--write] [NAME ...]`.
+"""Every fault of the firmware × the suites: `python -m tools.mutant_table [--whole] [--write]`.
 
 Each of tools/mutants.py is put into a copy of the sources, and `lampione hil run`'s engine runs on
-that copy: the suite that must catch it, whole, and the short (smoke) suite. First all of these run
-on the sources as they are, where nothing may fail. --write puts the table into docs/mutants.md.
+that copy: the test that must catch it; with --whole its whole suite, and the short (smoke) suite.
+First all of these run on the sources as they are, where nothing may fail. --write puts the table
+into docs/mutants.md; what else is given are parts of names of faults.
 """
 
 import argparse
@@ -86,18 +87,21 @@ class Row:
         return any(name.startswith(self.mutant.test) for name in self.outcome.failed)
 
 
-def rows(mutants: Iterable[Mutant]) -> Iterable[Row]:
+def rows(mutants: Iterable[Mutant], whole: bool) -> Iterable[Row]:
     """Run each mutant; yield what came of it."""
     for mutant in mutants:
-        print(f"{mutant.name} ...", file=sys.stderr, flush=True)
         with tempfile.TemporaryDirectory(prefix="lampione-mutant-") as folder:
             sources = mutated(mutant, Path(folder) / "sources")
-            outcome = run(sources, [suite(mutant.test)])
-            short = run(sources, ["."], smoke=True)
-        known = {*outcome.failed, *outcome.passed}
-        outcome.failed += [name for name in short.failed if name not in known]
-        outcome.passed += [name for name in short.passed if name not in known]
-        yield Row(mutant, outcome)
+            outcome = run(sources, [suite(mutant.test) if whole else mutant.test])
+            if whole:
+                short = run(sources, ["."], smoke=True)
+                known = {*outcome.failed, *outcome.passed}
+                outcome.failed += [name for name in short.failed if name not in known]
+                outcome.passed += [name for name in short.passed if name not in known]
+        row = Row(mutant, outcome)
+        said = "caught" if row.caught else "MISSED"
+        print(f"{mutant.name}: {said}", file=sys.stderr, flush=True)
+        yield row
 
 
 def lines(found: Sequence[Row]) -> list[str]:
@@ -127,10 +131,9 @@ HEAD = """\
 # Which suite catches which fault
 
 Made by `make mutants`: each fault of tools/mutants.py is put into a copy of the firmware's sources,
-and the suites run on that copy on virtual boards: the suite that must catch it, whole (but for the
-day of test_memory), and the short (smoke) suite. On the sources as they are none of these tests
-fails. `make test` tries those that are the likeliest to be made, `make soak` all, each with the
-test that must fail.
+and the suites run on that copy on virtual boards: the test that must catch it, and as many others
+as the table says. On the sources as they are none of these tests fails. `make test` tries those
+faults that are the likeliest to be made, `make soak` all, each with the test that must fail.
 """
 
 
@@ -138,6 +141,7 @@ def main() -> int:
     """Print or write the table; 1 when a fault was missed."""
     parser = argparse.ArgumentParser(description="Put every fault into the firmware.")
     parser.add_argument("--write", action="store_true", help="into docs/mutants.md")
+    parser.add_argument("--whole", action="store_true", help="whole suites, and the short one")
     parser.add_argument("names", nargs="*", help="parts of names of faults (default: all)")
     arguments = parser.parse_args()
     mutants = [
@@ -148,11 +152,13 @@ def main() -> int:
     print("the sources as they are ...", file=sys.stderr, flush=True)
     with tempfile.TemporaryDirectory(prefix="lampione-mutant-") as folder:
         sources = copy_sources(Path(folder) / "sources")
-        plain = run(sources, sorted({suite(mutant.test) for mutant in mutants}))
+        plain = run(
+            sources, sorted({suite(m.test) if arguments.whole else m.test for m in mutants})
+        )
     if plain.failed:
         print(f"failed without a fault: {plain.failed}\n{plain.said}", file=sys.stderr)
         return 1
-    found = list(rows(mutants))
+    found = list(rows(mutants, arguments.whole))
     text = "\n".join(lines(found))
     if arguments.write:
         PAGE.write_text(f"{HEAD}\n{text}\n", encoding="utf-8")

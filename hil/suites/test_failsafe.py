@@ -48,7 +48,7 @@ def test_override_ends(made: Any, clock: Clock, uplink: Uplink, measure: Measure
     assert reports(uplink, made)[-1]["lamp_reason"] in (REASONS["design"], REASONS["program"])
 
 
-@pytest.mark.needs("pwm", "uplink")
+@pytest.mark.needs("pwm", "uplink", "broker")
 def test_override_ends_without_the_network(
     made: Any, clock: Clock, uplink: Uplink, measure: Measure
 ) -> None:

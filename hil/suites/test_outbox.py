@@ -28,7 +28,7 @@ def rest(clock: Clock, seconds: float) -> None:
     clock.step_s = step_s
 
 
-@pytest.mark.needs("uplink", "clock")
+@pytest.mark.needs("uplink", "broker", "clock")
 def test_long_outage(node: Nodes, clock: Clock, uplink: Uplink, measure: Measure) -> None:
     """Four hours without a broker: every minute of them arrives afterwards, and the present is
     not kept waiting for the past."""
@@ -72,7 +72,7 @@ def test_not_acknowledged(node: Nodes, clock: Clock, uplink: Uplink, measure: Me
     assert uplink.errors == []
 
 
-@pytest.mark.needs("uplink", "clock")
+@pytest.mark.needs("uplink", "broker", "clock")
 def test_overflow(node: Nodes, clock: Clock, uplink: Uplink, measure: Measure) -> None:
     """When there is no room left the oldest go; how many is counted and told to the last one."""
     made = node(parts={"lamp": LAMP}, report_interval_s=10, outbox_bytes=16384)
