@@ -9,7 +9,7 @@ def _slots():
 
     import machine
 
-    folders = {b"a": "/lib", b"b": "/lib.b"}
+    folders = {b"a": "/lib", b"b": "/lib.b", b"r": "/rom/lib"}
     letters = b""
     try:
         with open("/slot", "rb") as file:

@@ -38,8 +38,4 @@ def _main(slots):
         machine.WDT(timeout=3600000)
 
 
-try:
-    slots
-except NameError:  # there is no boot.py
-    slots = ["/lib"]
-_main(slots)
+_main(globals().get("slots", ["/lib"]))  # boot.py's; it may have been lost

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from mpremote.romfs import VfsRomWriter  # type: ignore[import-untyped]
+from mpremote.romfs import VfsRomWriter
 
 
 def image(files: Mapping[str, bytes], folder: str = "/lib") -> bytes:

@@ -1,9 +1,9 @@
 """Memory over a long time: what a node holds in its first hours is what it holds in its last."""
 
-import statistics
 from typing import Any
 
 import pytest
+from lampione_hil.memory import trend
 from lampione_hil.testing.clock import Clock
 from lampione_hil.testing.measuring import Measure
 from lampione_hil.testing.node import Nodes
@@ -12,8 +12,6 @@ from lampione_hil.testing.uplink import Uplink
 from lampione_protocol import schema
 
 HOUR_S = 3600
-# After a collection, which now and then takes a number on the stack for a pointer and keeps what
-# is garbage until the next.
 NOISE_KIB = 8
 
 
@@ -22,12 +20,16 @@ def check(
 ) -> None:
     """Hold the heap of the first quarter against that of the last."""
     healths = uplink.of(made, schema.HEALTH)
-    free = [health["free_heap"] for health in healths][2:]
-    quarter = -(-len(free) // 4)
-    first, last = statistics.median(free[:quarter]), statistics.median(free[-quarter:])
-    measure("free at first", first, low=28, unit="KiB")
-    measure("lost from the first quarter to the last", first - last, low=-2, high=1, unit="KiB")
-    measure("least free", min(free), low=first - NOISE_KIB, unit="KiB")
+    free = trend([health["free_heap"] for health in healths][2:])
+    measure("free at first", free.first, low=28, unit="KiB")
+    measure(
+        "lost from the first quarter to the last",
+        free.first - free.last,
+        low=-2,
+        high=1,
+        unit="KiB",
+    )
+    measure("least free", free.least, low=free.first - NOISE_KIB, unit="KiB")
     measure("healths", len(healths), low=lasted_s / health_s - 1)
     measure("task restarts", healths[-1]["task_restarts"], low=0, high=0)
     measure("boots", made.boots, low=1, high=1)

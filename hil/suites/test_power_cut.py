@@ -39,6 +39,11 @@ def until(made: Any, clock: Clock, test: Callable[[], Any], within_s: float = 30
     return clock.wait(seen, "the operation's end", within_s)
 
 
+def answered(made: Any, uplink: Uplink, clock: Clock, counter: int) -> None:
+    """Wait for the result of a command. Raises CutError when the power fails first."""
+    until(made, clock, lambda: uplink.results(made, counter))
+
+
 def starts(made: Any, uplink: Uplink, clock: Clock) -> None:
     """It starts and reports for some seconds."""
     count = len(uplink.hellos(made))
@@ -53,16 +58,14 @@ def starts(made: Any, uplink: Uplink, clock: Clock) -> None:
 def locks(made: Any, uplink: Uplink, clock: Clock) -> None:
     """Somebody locks the lamp to work on it, and unlocks it."""
     for seconds in (3600, 0):
-        counter = uplink.send(made, OPS["maintenance"], for_s=seconds)
-        until(made, clock, lambda counter=counter: uplink.results(made, counter))
+        answered(made, uplink, clock, uplink.send(made, OPS["maintenance"], for_s=seconds))
 
 
 def configures(made: Any, uplink: Uplink, clock: Clock) -> None:
     """A config is offered, sent, tried and confirmed."""
 
     def ask(op: str) -> None:
-        counter = uplink.setup(made, OPS[op], 7, CONFIG)
-        until(made, clock, lambda: uplink.results(made, counter))
+        answered(made, uplink, clock, uplink.setup(made, OPS[op], 7, CONFIG))
 
     ask("offer")
     uplink.chunks(made, 7, CONFIG)

@@ -99,6 +99,13 @@ def test_power_reset_cable_and_a_cut(boards: Path) -> None:
     assert mpremote(plugged["port"], "eval", "6*7") == "42\n"
 
 
+def test_a_bare_chip(boards: Path) -> None:
+    (one,) = rows("start", "--detach", "--world", "none", "--bare")
+    with serial.Serial(one["port"], timeout=10) as port:
+        rows("reset", one["name"])
+        assert port.read_until(b"invalid header: 0xffffffff\r\n").endswith(b"0xffffffff\r\n")
+
+
 def test_whatever_happens_to_the_owner_nothing_stays(boards: Path) -> None:
     (one,) = start()
     pid = one["pid"]
@@ -135,6 +142,7 @@ def test_mistakes_in_one_line(boards: Path, tmp_path: Path) -> None:
         (("power", "post-9", "on"), 1, "no virtual board 'post-9' runs: start one with"),
         (("start", "--name", "a/b"), 2, "use letters, digits"),
         (("start", "--flash-bytes", "70000"), 2, "not a multiple of 4096"),
+        (("start", "--blank", "--bare"), 2, "not allowed with"),
         (("start", "--count", "0"), 2, "whole numbers from 1 to"),
         (("start", "--flash-bytes", "32768", "--detach"), 1, "No space left"),
     ):

@@ -143,7 +143,6 @@ def test_compare_says_what_moved(bench: Path, capsys: pytest.CaptureFixture[str]
         (["run", "nowhere"], "nowhere: no such suite"),
         (["run", "--count", "0"], "'0' is not a number from 1 to 1000"),
         (["run", "broken"], "test_it.py: E"),
-        (["list", "broken"], "test_it.py: E"),
         (["verify", "none"], "none: No such file or directory"),
         (["compare", "rig.toml", "rig.toml"], "rig.toml is no record"),
         ([], "the following arguments are required: COMMAND"),
@@ -169,3 +168,20 @@ def test_a_key_that_others_can_read_is_not_used(
     code, _, said = lampione(capsys, "run", "suite", "--rig", "rig.toml")
     assert code == 1
     assert "can be read by others: chmod 600" in said
+
+
+def test_what_a_killed_run_has_left_on_is_switched_off(
+    bench: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (bench / "suite" / "test_it.py").write_text(
+        "import os, signal\ndef test_it():\n    os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    (bench / "real.toml").write_text(
+        'name = "real"\n[[boards]]\nname = "one"\nport = "/dev/null"\n'
+        f'power = {{ kind = "command", on = "touch {bench}/on", off = "touch {bench}/off" }}\n'
+    )
+    code, out, _ = lampione(capsys, "run", "suite", "--rig", "real.toml", "--out", "out")
+    assert code == 5
+    assert "  the run did not come to its end: it was killed" in out.splitlines()
+    assert (bench / "off").exists()
+    assert not (bench / "on").exists()

@@ -23,6 +23,7 @@ SETTINGS: dict[str, Any] = {
     "doppler": {"i2s": 1, "sck": 14, "ws": 15, "sd": 16, "full_scale_mv": 1000},
     "check": {
         "pwm": {"pin": PWM_SPARE, "channel": 0},
+        "voltage": {"pin": PWM_SPARE, "channel": 0, "full_mv": 10_000},
         "drive": {"drive": 0, "level": 0},
         "uart": {"line": 0},
     },

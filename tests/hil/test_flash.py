@@ -4,6 +4,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from lampione_hil.firmware import compile_module, compile_tree, host_march
@@ -39,7 +40,7 @@ def tree() -> dict[str, bytes]:
 def make(bench: VirtualBench) -> Iterator[Callable[..., VirtualBoard]]:
     boards = []
 
-    def made(files: Mapping[str, bytes] | None = None, **more: int) -> VirtualBoard:
+    def made(files: Mapping[str, bytes] | None = None, **more: Any) -> VirtualBoard:
         quiet = World(street=None, air=SteadyAir())
         board = bench.board(f"f{len(bench.boards)}", files, world=quiet, **more)
         boards.append(board)
@@ -171,7 +172,7 @@ def test_a_flash_that_fills_up_meanwhile(
 ) -> None:
     board = make(flash_bytes=128 * 1024)
     with Repl.open(board.port) as repl, pytest.raises(FlashFullError, match="flash is full"):
-        Agent(repl).send({"/big": bytes(200_000)}, lambda done, of: None)
+        Agent(repl).send({"/big": bytes(200_000)})
 
 
 def test_the_wrong_chip(

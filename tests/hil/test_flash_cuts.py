@@ -14,7 +14,7 @@ from tests.hil.test_flash import other
 from tests.node.controller import KEY, node_files
 
 KEPT = ("/settings.json", "/node.key")
-SHORT, LONG = 8, 2000
+SHORT, LONG = 6, 2000
 
 
 def start(board: VirtualBoard) -> str:

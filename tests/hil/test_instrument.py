@@ -1,15 +1,11 @@
 """The instrument board by itself: its firmware on a virtual board, its host at the port."""
 
 import json
-import subprocess
-import sys
-import threading
 from collections.abc import Callable, Iterator
 from datetime import date
 from pathlib import Path
 
 import pytest
-import serial
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from lampione_hil import instrument, interpreter
@@ -60,6 +56,8 @@ def test_it_measures_what_it_plays(held: Instrument) -> None:
     found = held.check("pwm")
     assert (found.verdict, found.played) == ("passed", 25_000)
     assert held.check("drive").verdict == "passed"
+    found = held.check("voltage")
+    assert (found.verdict, found.played) == ("passed", 50_000)  # 0.1 mV
     assert held.check("dali").verdict == "not wired"
     # its UART 0 leads to its UART 1, so that line 0 does not hear itself
     assert held.check("uart").verdict == "failed"
@@ -122,6 +120,7 @@ def test_levels_and_edges_have_times(held: Instrument) -> None:
         (lambda i: i.uart(0, 10), "baud: 300 or more"),
         (lambda i: i.i2c_registers(0, b"x"), r"not open \(no address yet\)"),
         (lambda i: i.drive(1, 0), "channel 1 of 1"),
+        (lambda i: i.press_reset(100), "hold 100000 is not from 1 to 16382"),
     ],
 )
 def test_what_it_cannot_do_is_refused_with_a_reason(
@@ -154,14 +153,15 @@ def test_whatever_comes_on_its_line_it_answers_the_next(
         for frame in stream.Decoder(words.FRAME_MAX).feed(piece):
             if len(frame) > 1 and frame[1] in presses:
                 return
-    with serial.Serial(alone.port, timeout=0) as line:
-        line.write(b"".join(rubbish))
+    alone.type(b"".join(rubbish))
     assert held.level() in (0, 1)
 
 
 def test_ctrl_c_leads_to_the_repl_and_the_host_starts_it_again(
     bench: VirtualBench, alone: VirtualBoard
 ) -> None:
+    with Instrument(alone.port):
+        pass  # it runs
     alone.type(b"\r\x03")
     alone.wait_console("instrument: stopped")
     alone.type(b"print(6 * 7)\r")
@@ -170,8 +170,14 @@ def test_ctrl_c_leads_to_the_repl_and_the_host_starts_it_again(
         assert again.level() in (0, 1)
 
 
+def test_it_is_reached_over_the_network_too(alone: VirtualBoard) -> None:
+    with Instrument(alone.rfc2217) as held:
+        held.play_uart(0, bytes(range(200)), baud=115200)
+        assert held.serial_number == alone.serial_number
+
+
 def test_silence_and_no_port_are_said(bench: VirtualBench, alone: VirtualBoard) -> None:
-    with pytest.raises(BenchError, match="is the instrument plugged in"):
+    with pytest.raises(BenchError, match="no board there"):
         Instrument("/nowhere/at/all").open()
     held = Instrument(alone.port, timeout_s=0.3)
     held.open()
@@ -186,32 +192,19 @@ def test_silence_and_no_port_are_said(bench: VirtualBench, alone: VirtualBoard) 
 
 def test_dali_frames_are_sent_answered_and_seen() -> None:
     """On the virtual clock, which has the line's edges at their times."""
-    gear = Gear()
-    world = World(street=None, air=None, lines=[DaliBus(gear, 17, 18)])
-    over = threading.Event()
+    world = World(street=None, air=None, lines=[DaliBus(Gear(), 17, 18)])
     try:
         with VirtualBench(clock="virtual") as bench:
             made = rig.board(bench, "dali", {"dali": {"tx": 17, "rx": 18}}, world=world)
-
-            def pass_time() -> None:
-                while not over.is_set():
-                    bench.run_for(0.05)
-
             made.power_on()
-            clock = threading.Thread(target=pass_time)
-            clock.start()
-            try:
-                with Instrument(made.port) as held:
-                    assert held.capabilities == {"dali"}
-                    assert held.dali_send(0xFE80) is None  # to all: level 128
-                    answer = held.dali_send(0xFFA0, answer=True)  # actual level?
-                    assert answer is not None
-                    assert (answer.frame, answer.bits) == (128, 8)
-                    assert held.dali_send(0x05A0, answer=True) is None  # nobody's address
-                    assert held.dali_seen() == []
-            finally:
-                over.set()
-                clock.join()
+            with Instrument(made.port, turn=lambda: bench.run_for(0.01)) as held:
+                assert held.capabilities == {"dali"}
+                assert held.dali_send(0xFE80) is None  # to all: level 128
+                answer = held.dali_send(0xFFA0, answer=True)  # actual level?
+                assert answer is not None
+                assert (answer.frame, answer.bits) == (128, 8)
+                assert held.dali_send(0x05A0, answer=True) is None  # nobody's address
+                assert held.dali_seen() == []
     except NoInterpreterError as error:
         pytest.skip(str(error))
 
@@ -254,15 +247,6 @@ def test_what_the_board_lacks_is_listed(bench: VirtualBench) -> None:
             held.i2c_target(0x44)
         assert error.value.reason == "not on this board"
     made.power_off()
-
-
-def test_its_files_can_be_written_for_mpremote(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "lampione_hil.instrument"]
-    subprocess.run([*command, str(tmp_path / "out")], check=True)
-    assert (tmp_path / "out" / "main.py").is_file()
-    assert (tmp_path / "out" / "lib" / "lampione_instrument" / "app.mpy").is_file()
-    done = subprocess.run(command, check=False, capture_output=True, text=True)
-    assert (done.returncode, done.stderr) == (1, "python -m lampione_hil.instrument FOLDER\n")
 
 
 def test_it_compiles_for_the_board_without_the_nodes_software() -> None:

@@ -22,6 +22,8 @@ def wired() -> Iterator[tuple[Instrument, VirtualBoard, VirtualBoard]]:
             peer = bench.board("peer", {"/main.py": b""}, world=rig.QUIET)
             bench.wire(board, rig.LEVEL, peer, PULSE)
             bench.wire(board, rig.DRIVE, peer, SENSED)
+            bench.wire(board, rig.RESET, peer, -1, "reset")
+            bench.wire(board, rig.BOOT, peer, -1, "boot")
             bench.wire(board, 0, peer, 1, "i2c")
             bench.wire(board, 1, peer, -1, "doppler")
             board.power_on()
@@ -141,3 +143,13 @@ def test_a_current_is_what_its_amplifier_says(
     assert instrument.milliamps() == 350.0
     wired[1].world.microvolts(rig.CURRENT, 0)
     assert instrument.milliamps() == 0.0
+
+
+def test_the_boot_pin_leads_to_the_loader(instrument: Instrument, peer: Peer) -> None:
+    board = peer("print('runs')\n")
+    board.wait_console("runs")
+    instrument.press_reset(0.05, boot=True)
+    assert board.state()["loader"]
+    instrument.press_reset(0.05)
+    board.wait_console("runs")
+    assert not board.state()["loader"]

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import serial
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from lampione_hil.virtual import VirtualBench, VirtualBoard, World
@@ -134,12 +135,23 @@ def image(path: Path, size: int) -> bytes:
     return content
 
 
-def test_esptool_resets_it_into_the_loader_and_out_again(bare: VirtualBoard) -> None:
-    said = esptool(bare.rfc2217, "read-mac")
-    mac = ":".join(re.findall("..", bare.serial_number))
-    assert re.search(rf"MAC:\s+{mac}", said)
-    assert not bare.state()["loader"]
-    bare.wait_console("(?s)invalid header.*waiting for download.*invalid header")
+def test_dtr_and_rts_lead_into_the_loader_and_out_again(bare: VirtualBoard) -> None:
+    with serial.serial_for_url(bare.rfc2217, timeout=10) as port:
+        port.dtr = False
+        port.rts = True
+        port.dtr = True  # one after the other, as esptool has to: both are on in between
+        port.rts = False
+        banner = port.read_until(b"waiting for download\r\n")
+        assert banner.endswith(b"boot:0x0 (DOWNLOAD(USB/UART0))\r\nwaiting for download\r\n")
+        assert bare.state()["loader"]
+        port.dtr = False
+        port.write(request(READ_REG, struct.pack("<I", 0x60007044 + 4)))
+        answer = port.read_until(b"\xc0", 1) + port.read_until(b"\xc0")
+        assert answer[5:7] == bytes.fromhex(bare.serial_number)[1::-1]
+        port.rts = True
+        port.rts = False
+        assert port.read_until(b"invalid header: 0xffffffff\r\n")
+        assert not bare.state()["loader"]
 
 
 def test_a_bare_chip_runs_when_esptool_has_written_a_program(
@@ -168,5 +180,7 @@ def test_esptool_writes_a_program_over_rfc2217(bare: VirtualBoard, tmp_path: Pat
     content = image(tmp_path / "image.bin", 20_000)
     said = esptool(bare.rfc2217, "write-flash", "--no-progress", "0x0", str(tmp_path / "image.bin"))
     assert "Hash of data verified." in said
+    mac = ":".join(re.findall("..", bare.serial_number))
+    assert re.search(rf"MAC:\s+{mac}", said)
     assert bare.chip_flash.read_bytes()[:20_000] == content
     bare.wait_console("main runs")  # it was reset, and starts what is there

@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from lampione_hil.board import BenchError
 from lampione_hil.testing import signing
+from lampione_hil.testing.compare import compare
 from lampione_hil.testing.signing import BenchKey, SignatureError, canonical
 
 from tests.hil.records import measured, ran, record
@@ -103,7 +104,8 @@ def test_a_key_is_made_once_and_for_its_owner(tmp_path: Path) -> None:
 
 
 def test_what_is_signed_survives_a_file(key: BenchKey, tmp_path: Path) -> None:
-    signed = key.sign(record(ran("test_ü", "pass", measurements=[[measured("v", 0.1 + 0.2)]])))
+    made = record(ran("test_ü", "pass", measurements=[[measured("v", 0.1 + 0.2)]]))
+    signed = key.sign({**made, "verdict": {"verdict": "pass", "reasons": []}})
     assert signing.verify(signed) == key.fingerprint
     for name, options in (("a", {"indent": 1}), ("b", {"ensure_ascii": False, "sort_keys": True})):
         (tmp_path / name).mkdir()
@@ -178,3 +180,29 @@ def test_what_is_no_record(tmp_path: Path, text: str, said: str) -> None:
 def test_no_file_at_all(tmp_path: Path) -> None:
     with pytest.raises(BenchError, match=r"record.json: No such file"):
         signing.read(tmp_path)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(st.data())
+def test_a_damaged_record_is_refused_or_can_be_compared(
+    tmp_path: Path, data: st.DataObject
+) -> None:
+    made = record(ran("test_a", "pass", "fail", measurements=[[measured("v", 1.5, 1, 2)]] * 2))
+    damaged: Any = {**made, "verdict": {"verdict": "pass", "reasons": []}}
+    whole = copy.deepcopy(damaged)
+    place = data.draw(st.sampled_from(places(damaged)))
+    inside = damaged
+    for step in place[: data.draw(st.integers(1, len(place))) - 1]:
+        inside = inside[step]
+    if data.draw(st.booleans()) and isinstance(inside, dict):
+        inside.pop(data.draw(st.sampled_from(sorted(inside))))
+    else:
+        at = data.draw(st.sampled_from(sorted(inside) if isinstance(inside, dict) else [0]))
+        inside[at] = data.draw(VALUES)
+    (tmp_path / "record.json").write_text(json.dumps(damaged))
+    try:
+        found = signing.read(tmp_path)
+    except BenchError as error:
+        assert "is no record" in str(error) or "not known here" in str(error)  # noqa: PT017
+        return
+    compare(whole, found).as_json()

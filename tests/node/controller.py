@@ -271,14 +271,16 @@ class VirtualController(Desk):
         self.session = b"desk"  # the same in each run
         self._step_s = step_s
         self._seen = 0
+        self.now_s = 0.0
 
     def publish(self, node: str, frame: bytes) -> None:
         self.bench.hub.publish(topics.topic(SHARD, node, topics.DOWN), frame)
 
-    def run_for(self, seconds: float) -> None:
+    def run_for(self, seconds: float, step_s: float = 0.0) -> None:
         """Let time pass, and take what comes."""
-        for _ in range(round(seconds / self._step_s)):
-            self.bench.run_for(self._step_s)
+        step_s = step_s or self._step_s
+        for _ in range(round(seconds / step_s)):
+            self.now_s = self.bench.run_for(step_s)
             found = self.bench.hub.published(self._seen)
             self._seen += len(found)
             for said in found:

@@ -12,6 +12,7 @@ from lampione_protocol import schema, topics
 
 from tests.node.configs import flash
 from tests.node.controller import SHARD, VirtualController, node_files
+from tests.node.test_commands import HELLO
 from tests.node.test_waves import BASE, BOOST, DONE, MIDNIGHT, PIN, TIME, config
 
 KEYS = {"one": bytes(range(32)), "two": bytes(range(1, 33))}
@@ -110,3 +111,38 @@ def test_the_same_again() -> None:
         except NoInterpreterError as error:
             pytest.skip(str(error))
     assert len(hashes) == 1
+
+
+def test_a_clock_that_drifts_is_set_right_again(desk: VirtualController) -> None:
+    """A crystal 100 ppm fast gains 0.36 s an hour; the time of the next command ends that."""
+    node(desk, "one", World(street=None, crystal_ppm=100.0))
+    minute_us = 60_000_000
+
+    def set_now() -> None:
+        known, ever = len(desk.hellos["one"]), 2**31 - 2
+        desk.command("one", HELLO, ask=b"\1\2\3\4", expires=ever)
+        desk.wait_for("a fresh challenge", lambda: len(desk.hellos["one"]) > known)
+        second, us = divmod(round(desk.now_s * 1e6), 1_000_000)
+        about = {"time": MIDNIGHT + second, "time_ms": us // 1000, "expires": ever}
+        desk.outcome("one", desk.command("one", TIME, **about), DONE)
+
+    def late_us() -> int:
+        """Return how long after the minute, or before it, its last Report came to the hub."""
+        seen = len(desk.of("one", schema.REPORT))
+        desk.wait_for("two reports", lambda: len(desk.of("one", schema.REPORT)) > seen + 1, 130)
+        reports = [
+            said
+            for said in desk.bench.hub.published()
+            if said.topic.endswith("one/up") and said.payload[0] & 31 == schema.REPORT
+        ]
+        return (reports[-1].us + minute_us // 2) % minute_us - minute_us // 2
+
+    desk.wait_for("a hello", lambda: desk.hellos["one"])
+    set_now()
+    first_us = late_us()
+    desk.run_for(3600, step_s=10)
+    fast_us = first_us - late_us()
+    set_now()
+    again_us = late_us()
+    assert 350_000 < fast_us < 380_000
+    assert abs(again_us - first_us) < 30_000

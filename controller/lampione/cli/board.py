@@ -61,7 +61,7 @@ def start(options: argparse.Namespace) -> int:
 
     out = printer(options)
     files = None
-    if not options.blank:
+    if not options.blank and not options.bare:
         from lampione_hil.firmware import compile_tree
 
         files = compile_tree()
@@ -77,6 +77,7 @@ def start(options: argparse.Namespace) -> int:
             options.count,
             files=files,
             flash_bytes=options.flash_bytes,
+            bare=options.bare,
             world=_lamppost if options.world == "lamppost" else _nothing,
         )
         _print(out, [_row(board) for board in boards])
@@ -107,7 +108,8 @@ def _detach(options: argparse.Namespace) -> int:
     """Start the owner as a process of its own, and end when its boards run."""
     command = [sys.executable, "-m", "lampione", "board", "start", "--json"]
     command += ["--count", str(options.count), "--name", options.name, "--world", options.world]
-    command += ["--flash-bytes", str(options.flash_bytes), *(["--blank"] if options.blank else [])]
+    command += ["--flash-bytes", str(options.flash_bytes)]
+    command += [f"--{flag}" for flag in ("blank", "bare") if getattr(options, flag)]
     owner = subprocess.Popen(
         command,
         stdin=subprocess.DEVNULL,

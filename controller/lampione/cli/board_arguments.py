@@ -74,6 +74,7 @@ def _start(actions: Any) -> None:
         "  lampione board start                          one, with the firmware on it\n"
         "  lampione board start --count 3 --detach       three, and the shell is free\n"
         "  lampione board start --blank --name new       MicroPython alone: new-1\n"
+        "  lampione board start --bare                   a chip as it comes from the factory\n"
         "  lampione board start --world none             nothing is connected to it\n",
     )
     start.add_argument(
@@ -93,7 +94,13 @@ def _start(actions: Any) -> None:
         metavar="N",
         help="size of the file system (default: 2097152)",
     )
-    start.add_argument("--blank", action="store_true", help="without the firmware")
+    inside = start.add_mutually_exclusive_group()
+    inside.add_argument("--blank", action="store_true", help="without the firmware")
+    inside.add_argument(
+        "--bare",
+        action="store_true",
+        help="without MicroPython too, until esptool has written one over rfc2217",
+    )
     start.add_argument(
         "--world",
         choices=("lamppost", "none"),

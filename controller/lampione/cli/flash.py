@@ -25,6 +25,8 @@ def flash(options: argparse.Namespace) -> int:
     from lampione_hil.flashing import image as images
 
     out = printer(options)
+    if options.instrument and options.dry_run:
+        raise CliError("--instrument writes what differs; it has no dry run", USAGE)
     if options.erase and not options.micropython:
         raise CliError("--erase goes with --micropython IMAGE, which is what comes after it", USAGE)
     wanted, missing = _chosen(options)
@@ -55,7 +57,7 @@ def _chosen(options: argparse.Namespace) -> tuple[dict[str, "Port"], dict[str, s
                 port = ports.choose(connected, name)
                 found[port.shown] = port
             except NoBoardError as error:
-                missing[name] = str(error)
+                missing[name] = str(error).removeprefix(f"{name}: ")
     elif not connected:
         raise CliError(ports.there_is(connected))
     elif len(connected) > 1 and not options.all:
@@ -130,6 +132,9 @@ class _Work:
             self._check()
             if self._image:
                 self._install(self._image, port, tell)
+            if self._options.instrument:
+                self._instrument(progress, name, port, tell)
+                return
             done = flash(
                 port.port,
                 told=tell,
@@ -159,9 +164,26 @@ class _Work:
             image,
             port.rfc2217 or port.port,
             erase=self._options.erase,
+            options=["--no-stub"] if port.virtual else [],  # it has the chip's own loader only
             told=tell,
             check=self._check,
         )
+
+    def _instrument(self, progress: Progress, name: str, port: "Port", tell: Any) -> None:
+        from lampione_hil.instrument_flash import install
+
+        done = install(port.port, force=self._options.force, told=tell, check=self._check)
+        text = (
+            f"an instrument runs firmware {done.firmware}: {', '.join(sorted(done.capabilities))}"
+        )
+        if done.lacking:
+            text += f"; this MicroPython has no {', '.join(sorted(done.lacking))}"
+        progress.end(name, text, True)
+        if self._out.as_json:
+            said: dict[str, Any] = {"port": done.port, "unique_id": done.serial_number}
+            said |= {"firmware": done.firmware, "sent": done.sent, "kept": done.kept}
+            said["bytes"] = done.bytes
+            self._out.json({"board": name, "ok": True, "says": text, **said})
 
     def _check(self) -> None:
         if self._stop.is_set():
@@ -191,8 +213,8 @@ class _Work:
         text = f"{done} of {done + len(self._failed)} boards done"
         if not self._failed:
             return text
-        again = " ".join(self._failed[:8]) + (" …" if len(self._failed) > 8 else "")
-        return f"{text}. The others run what they ran before; when that is put right: {again}"
+        again = " ".join(f"--port {name}" if "/" in name else name for name in self._failed)
+        return f"{text}. Put the others right, then type: lampione flash {again}"
 
 
 def _runs(done: "Flashed") -> str:

@@ -13,7 +13,7 @@ def add(commands: Any, common: argparse.ArgumentParser) -> None:
         "lampione.cli.flash:flash",
         "put the firmware on boards, and start it",
         "  lampione flash                      the only board that is connected\n"
-        "  lampione flash 7c9e 0221           by their serial numbers, or how these begin\n"
+        "  lampione flash 7c9e 0221            by their serial numbers, or how these begin\n"
         "  lampione flash --all                every board that is connected\n"
         "  lampione flash --all --micropython ESP32_GENERIC_S3-20260601-v1.29.0.bin\n"
         "  lampione flash --port rfc2217://bench.local:4000\n",
@@ -39,6 +39,11 @@ def add(commands: Any, common: argparse.ArgumentParser) -> None:
         "--erase",
         action="store_true",
         help="with --micropython: erase the whole chip before, keys and reports too",
+    )
+    flash.add_argument(
+        "--instrument",
+        action="store_true",
+        help="not a node's firmware but that of a bench's instrument board; its settings stay",
     )
     flash.add_argument(
         "--force", action="store_true", help="whatever the chip is, and whatever is there already"

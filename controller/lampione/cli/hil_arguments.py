@@ -105,7 +105,8 @@ def add(commands: Any, common: argparse.ArgumentParser, group: Any) -> None:
         "  lampione hil compare hil-reports/A hil-reports/B\n"
         "  lampione hil compare old.json new.json --json | jq .moved\n\n"
         "Repeated measurements (run --count 3) give the noise; without them a tenth of the\n"
-        "limits' width counts as moved. Exit code 0: nothing moved; 1: something did.\n",
+        "limits' width counts as moved. Exit code 0: nothing moved; 1: something\n"
+        "did; 2: one of them is no record.\n",
     )
     compare.add_argument("before", type=Path, metavar="A", help="a record, or the folder of a run")
     compare.add_argument("after", type=Path, metavar="B", help="the same")

@@ -2,11 +2,12 @@
 
 from typing import Any
 
+from lampione_hil.board import BenchError
 from lampione_hil.real.outside import around
 from lampione_hil.testing import compare, doctor, signing
 from lampione_hil.testing.measuring import limits
 
-from lampione.cli.errors import FAILED, OK, CliError
+from lampione.cli.errors import FAILED, OK, USAGE, CliError
 from lampione.cli.hil import BENCH, PAINT, rig_of
 from lampione.cli.output import Printer, clean
 
@@ -72,7 +73,11 @@ def verify(options: Any) -> int:
 def differ(options: Any) -> int:
     """Say what moved between two records."""
     printer = Printer(as_json=options.json)
-    found = compare.compare(signing.read(options.before), signing.read(options.after))
+    try:
+        both = signing.read(options.before), signing.read(options.after)
+    except BenchError as error:
+        raise CliError(str(error), USAGE) from None
+    found = compare.compare(*both)
     if printer.as_json:
         printer.json(found.as_json())
         return OK if found.same else FAILED

@@ -11,6 +11,7 @@ from lampione.cli import (
     config_parser,
     flash_arguments,
     hil_arguments,
+    provision_arguments,
     values,
 )
 from lampione.cli.errors import EXIT_CODES, USAGE
@@ -106,6 +107,7 @@ def build() -> argparse.ArgumentParser:
     board_arguments.add(commands, common, _Commands)
     hil_arguments.add(commands, common, _Commands)
     flash_arguments.add(commands, common)
+    provision_arguments.add(commands)
     return parser
 
 

@@ -71,6 +71,16 @@ class Progress:
             if self._out.live:
                 self._draw()
 
+    def say(self, text: str) -> None:
+        """Say something that concerns all, above what goes on; JSON has none of it."""
+        with self._lock:
+            if self._out.as_json:
+                return
+            self._wipe()
+            self._out.line(clean(text))
+            if self._out.live:
+                self._draw()
+
     def _wipe(self) -> None:
         if self._drawn:
             self._out.raw(f"\x1b[{self._drawn}A\x1b[J")
@@ -90,6 +100,8 @@ class Progress:
         step, part = self._at[name]
         full, empty = ("█", "░") if self._out.unicode else ("#", ".")
         done = round((part or 0) * _BAR)
-        bar = full * done + empty * (_BAR - done)
-        shown = f"{name.ljust(self._width)}  {bar} {round((part or 0) * 100):3} %  {clean(step)}"
+        bar = f"{full * done + empty * (_BAR - done)} {round((part or 0) * 100):3} %"
+        if part is None:  # a step that cannot be counted
+            bar = " " * len(bar)
+        shown = f"{name.ljust(self._width)}  {bar}  {clean(step)}"
         return shown[: columns() - 1]

@@ -333,10 +333,9 @@ class App:
         name = self._name(capability)
         wires = self._settings.get("check")
         part = wires.get(name) if isinstance(wires, dict) else None
-        parts = dict(self.parts)
-        if "pwm" in self.capable:
-            parts["pwm"] = None
-        found = check(name, part, machine, parts, self.inputs, self.pause)
+        if name not in self.capable:
+            part = None
+        found = check(name, part, machine, self.parts, self.inputs, self.pause)
         return bench.CHECKED, (capability,) + found
 
 

@@ -1,25 +1,28 @@
 """The self check: what is played comes in again, over wires of the instrument's own.
 
-The settings' "check": {"pwm": {"pin", "channel"}, "uart": {"line"}, "drive": {"drive", "level"}}:
-a spare pin at a PWM input, a line's tx at its rx, an output at a digital input.
+The settings' "check": {"pwm": {"pin", "channel"}, "voltage": {"pin", "channel", "full_mv"},
+"uart": {"line"}, "drive": {"drive", "level"}}: a spare pin at a PWM input; another, filtered, at
+a voltage's pin, where 3.3 V are shown as `full_mv`; a line's tx at its rx; an output at a digital
+input.
 """
 
 from micropython import const
 
-from .inputs import LEVEL, PWM
+from .inputs import LEVEL, PWM, VOLTAGE
 
 _PASSED = const(0)
 _FAILED = const(1)
 _NOT_WIRED = const(2)
 _DUTY = const(25000)  # in 0.001 %
 _WITHIN = const(500)
+_SETTLE_MS = const(200)  # of the filter
 _TEXT = b"lampione check\x00\xff\x55"
 _WINDOW_MS = const(100)
 
 
 def check(name, part, machine, parts, inputs, pause):  # type: ignore[no-untyped-def]
     """Return (verdict, played, measured)."""
-    if part is None or name not in parts:
+    if part is None:
         return _NOT_WIRED, None, None
     if name == "pwm":
         output = machine.PWM(machine.Pin(part["pin"]), freq=1000, duty_u16=16384)
@@ -29,6 +32,15 @@ def check(name, part, machine, parts, inputs, pause):  # type: ignore[no-untyped
         finally:
             output.deinit()
         return _verdict(abs(duty - _DUTY) <= _WITHIN, _DUTY, duty)
+    if name == "voltage":
+        output = machine.PWM(machine.Pin(part["pin"]), freq=20000, duty_u16=32768)
+        try:
+            pause(_SETTLE_MS)
+            tenths = inputs.measure(VOLTAGE, part["channel"], _WINDOW_MS)[3]
+        finally:
+            output.deinit()
+        wanted = part["full_mv"] * 5
+        return _verdict(abs(tenths - wanted) <= wanted // 33, wanted, tenths)
     if name == "uart":
         lines = parts[name]
         lines.open(part["line"], 115200)

@@ -14,6 +14,7 @@ from lampione_hil.real.repl import Repl
 
 BLOCK = 4096  # bytes of a block before it is packed
 _WINDOW = 12  # 2^12 bytes: what a node's heap has to spare
+ROM = "rom"  # instead of a path
 _LOOK_S = 60.0
 _STEP_S = 30.0  # of one file or block; an erase of a worn sector takes long
 _FULL = ("ENOSPC", "OSError: 28")
@@ -75,8 +76,8 @@ class Agent:
             told(done, len(pairs))
         self._end()
 
-    def send(self, files: Mapping[str, bytes], told: Told) -> None:
-        """Write files; their folders are there.
+    def send(self, files: Mapping[str, bytes], told: Told | None = None) -> None:
+        """Write files; their folders are there. `ROM` stands for the ROM partition.
 
         The board asks for each block, as it cannot listen while it writes to its flash.
         """
@@ -84,11 +85,15 @@ class Agent:
         data = b"".join(files.values())
         done = 0
         while self.repl.readline(_STEP_S) is not None:
-            told(done, len(data))
+            if told:
+                told(done, len(data))
             self.repl.send(_packed(data[done : done + BLOCK], self.chip.inflates))
             done = min(done + BLOCK, len(data))
         self._end()
-        told(done, len(data))
+
+    def rom(self, size: int) -> str:
+        """Return the SHA-256, in hex, of the first `size` bytes of the ROM partition."""
+        return self._exec(f"rom_hash({size})", _LOOK_S).strip().decode()
 
     def rename(self, pairs: Sequence[tuple[str, str]]) -> None:
         """Rename files into place, in this order."""

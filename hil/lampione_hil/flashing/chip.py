@@ -30,6 +30,7 @@ class Chip:
     block_bytes: int
     blocks_free: int
     inflates: bool
+    rom_bytes: int = 0  # of a partition for ROMFS; 0: none
 
     @property
     def march(self) -> str:
@@ -71,12 +72,12 @@ def ask(repl: Repl) -> Chip:
     """Return what the board says of itself; the agent is there. Raises NotMicroPythonError."""
     said = repl.exec("facts()")
     try:
-        platform, machine, version, mpy, build, paths, unique_id, size, free, packed = (
+        platform, machine, version, mpy, build, paths, unique_id, size, free, packed, rom = (
             ast.literal_eval(said.decode().strip())
         )
         return Chip(
             platform, machine, tuple(version), mpy, build, tuple(paths), unique_id, size, free,
-            packed,
+            packed, rom,
         )  # fmt: skip
     except (ValueError, SyntaxError, TypeError):
         raise NotMicroPythonError(

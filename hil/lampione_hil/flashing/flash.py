@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from lampione_hil import firmware
 from lampione_hil.board import BenchError
 from lampione_hil.flashing import plan as plans
+from lampione_hil.flashing import rom
 from lampione_hil.flashing.agent import Agent
 from lampione_hil.flashing.chip import Chip
 from lampione_hil.flashing.hello import START_S, Hello, wait_hello
 from lampione_hil.flashing.plan import Plan
-from lampione_hil.flashing.slots import State, Tree
+from lampione_hil.flashing.slots import NEW, ROM_FOLDER, SLOT, State, Tree
 from lampione_hil.real.errors import (
     CablePulledError,
     FlashFullError,
@@ -103,7 +104,13 @@ def flash(
     begin = time.monotonic()
     stage = _Stage()
     tell("connecting", 0)
-    with Repl.open(port, check=check) as repl:
+    try:
+        opened = Repl.open(port, check=check)
+    except Stopped:
+        with contextlib.suppress(BenchError), Repl.open(port, timeout_s=_RETURN_S) as repl:
+            repl.reset()
+        raise Stopped(f"{port}: stopped; {stage.left}") from None
+    with opened as repl:
         try:
             return _flash(repl, files, tell, stage, start, dry_run, force, source, begin)
         except CablePulledError:
@@ -142,11 +149,16 @@ def _flash(
     state = agent.state()
     plan = plans.plan(state, tree)
     _has_room(repl.port, state, plan)
+    image = rom.image(tree, chip.rom_bytes)
+    folder = plan.folder if image is None else ROM_FOLDER
+    stale = image is not None and not (state.rom_first and rom.holds(agent, image))
     if not dry_run:
         _write(agent, plan, tell)
         if plan.commit:
             tell("switching over", 0)
             agent.rename(plan.commit)
+        if image is not None and (stale or plan.changes):
+            _write_rom(agent, image, state, plan, tell)
         stage.committed = True
     hello = None
     if start or dry_run:
@@ -155,18 +167,18 @@ def _flash(
         stage.started = True
         hello = wait_hello(repl, START_S)
         if not dry_run:
-            _check_start(repl.port, plan, hello)
+            _check_start(repl.port, folder, hello)
     return Flashed(
         port=repl.port,
         chip=chip,
         ident=tree.ident,
-        slot=plan.folder,
+        slot=folder,
         copied=len(plan.copy),
         sent=len(plan.send),
         kept=plan.kept,
         bytes=sum(map(len, plan.send.values())),
         blocks=plan.blocks,
-        written=plan.changes and not dry_run,
+        written=(plan.changes or stale) and not dry_run,
         seconds=time.monotonic() - begin,
         hello=hello,
     )
@@ -176,6 +188,9 @@ def _write(agent: Agent, plan: Plan, tell: Told) -> None:
     """Bring about what the plan expects, and read it back. Raises NotVerifiedError."""
     if not plan.changes:
         return
+    if plan.before:
+        agent.send({SLOT + NEW: plan.before})
+        agent.rename([(SLOT + NEW, SLOT)])
     agent.room(plan.remove, plan.folders)
     if plan.copy:
         agent.copy(plan.copy, lambda n, of: tell(f"copying {n} of {of} on the board", n / of))
@@ -200,6 +215,16 @@ def _write(agent: Agent, plan: Plan, tell: Told) -> None:
     )
 
 
+def _write_rom(agent: Agent, image: bytes, state: State, plan: Plan, tell: Told) -> None:
+    """Bring the ROM partition to the same tree, and let the start come from there."""
+    if not rom.holds(agent, image):
+        if state.rom_first and not any(path == SLOT for _, path in plan.commit):
+            rom.choose(agent, plan.slot, rom=False)
+        tell(f"writing ROM, {_kb(len(image))}", 0)
+        agent = rom.write(agent, image, lambda n, of: tell(f"writing ROM, {_kb(of)}", n / of))
+    rom.choose(agent, plan.slot, rom=True)
+
+
 def _has_room(port: str, state: State, plan: Plan) -> None:
     if plan.blocks > state.blocks_free:
         lacking = (plan.blocks - state.blocks_free) * state.block_bytes
@@ -209,14 +234,14 @@ def _has_room(port: str, state: State, plan: Plan) -> None:
         )
 
 
-def _check_start(port: str, plan: Plan, hello: Hello | None) -> None:
+def _check_start(port: str, folder: str, hello: Hello | None) -> None:
     """Raise NoStartError unless what was written has said hello."""
     if hello is None:
         raise NoStartError(
             f"{port}: the firmware is on the board, but it says no hello within {START_S:g} s: "
             f"look at what it prints with `mpremote connect {port} repl`"
         )
-    if hello.folder != plan.folder:
+    if hello.folder != folder:
         raise NoStartError(
             f"{port}: the firmware is on the board, but does not start there; the one before it "
             f"runs, from {hello.folder}. `mpremote connect {port} repl` and Ctrl-D show why"

@@ -7,7 +7,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -91,10 +91,19 @@ def install(
     port: str,
     *,
     erase: bool = False,
+    options: Sequence[str] = (),
     told: Told | None = None,
     check: Callable[[], None] | None = None,
 ) -> None:
     """Write an image to the board at `port`; its files stay, unless all is erased.
+
+    Args:
+        image: what `read` returned.
+        port: with reset lines, which bring the chip into its boot loader.
+        erase: the whole chip before.
+        options: of esptool, beside ours.
+        told: of how far it is.
+        check: called all the while; what it raises ends the work.
 
     Raises BenchError: esptool is not there, or what it says.
     """
@@ -103,7 +112,7 @@ def install(
             "esptool is not installed: type `pip install 'lampione[esp]'` and run this again"
         )
     command = [sys.executable, "-m", "esptool", "--chip", image.chip, "--port", port]
-    command += ["--baud", str(BAUD), "write-flash"]
+    command += ["--baud", str(BAUD), *options, "write-flash"]
     command += ["--erase-all"] if erase else []
     command += [hex(image.offset), str(image.path)]
     if told:
@@ -174,7 +183,7 @@ def _error(port: str, image: Image, said: list[str]) -> BenchError:
     text = " ".join(said)
     low = text.lower()
     why = next((line for line in reversed(said) if "error" in line.lower()), (said or [""])[-1])
-    why = re.sub(r"^A fatal error occurred: ", "", why)
+    why = re.sub(r"^(ERROR: )?A fatal error occurred: ", "", why)
     if "wrong chip argument" in low or "not for this chip" in low or "unexpected chip id" in low:
         return WrongChipError(f"{port}: {image.path.name} is for {image.chip}: {why}")
     if "permission denied" in low:

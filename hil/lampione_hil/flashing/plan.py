@@ -21,9 +21,10 @@ _FOLDER_BLOCKS = 2
 
 @dataclass(frozen=True)
 class Plan:
-    """The steps, in their order. All but `commit` leave alone what runs."""
+    """The steps, in their order. All between `before` and `commit` leave alone what runs."""
 
     slot: str  # the letter that runs at the end
+    before: bytes | None = None  # /slot, where what is written to would be started first
     remove: list[str] = field(default_factory=list)
     folders: list[str] = field(default_factory=list)
     copy: list[tuple[str, str]] = field(default_factory=list)  # (there, here), on the board
@@ -65,16 +66,19 @@ def plan(state: State, tree: Tree) -> Plan:
             send[here] = tree.modules[path]
     commit = []
     roots = dict(tree.scripts)
-    if state.letters()[0] != slot:
-        roots[SLOT] = "".join([slot, *(letter for letter in FOLDERS if letter != slot)]).encode()
+    first = state.letters()[0]
+    before = _order(keep) if keep and slot == first != keep and missing else None
+    if before or first != slot:
+        roots[SLOT] = _order(slot)
     for path, data in roots.items():
-        if state.files.get(path, (0, ""))[1] != digest(data):
+        if state.files.get(path, (0, ""))[1] != digest(data) or (path == SLOT and before):
             send[path + NEW] = data
             expected[path + NEW] = digest(data)
             commit.append((path + NEW, path))
     folders = _folders([*send, *(here for _, here in copy)])
     return Plan(
         slot=slot,
+        before=before,
         remove=sorted(remove),
         folders=folders,
         copy=copy,
@@ -99,6 +103,11 @@ def _slot(state: State, wanted: dict[str, str], keep: str | None) -> str:
         if "/main.py" in state.files and found == modules:
             return letter
     return letters[1] if keep else letters[0]
+
+
+def _order(letter: str) -> bytes:
+    """Return the content of /slot that puts one first."""
+    return "".join([letter, *(other for other in FOLDERS if other != letter)]).encode()
 
 
 def _paths(state: State, letter: str) -> Iterable[tuple[str, str]]:

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 FOLDERS = {"a": "/lib", "b": "/lib.b"}
+ROM_LETTER, ROM_FOLDER = "r", "/rom/lib"  # a ROM partition, in front of a slot with the same
 SLOT = "/slot"
 SCRIPTS = ("/boot.py", "/main.py")
 MANIFEST = "lampione.json"  # in a slot: what it holds when it is whole
@@ -67,6 +68,11 @@ class State:
         """Return the slots' letters, best first, as boot.py reads them."""
         named = (self.order or b"").decode("latin-1") + "".join(FOLDERS)
         return list(dict.fromkeys(letter for letter in named if letter in FOLDERS))
+
+    @property
+    def rom_first(self) -> bool:
+        """Whether the next start would come from the ROM partition."""
+        return (self.order or b"").startswith(ROM_LETTER.encode())
 
     def modules(self, letter: str) -> dict[str, str]:
         """Return {path inside the slot: SHA-256} of what is ours in it."""

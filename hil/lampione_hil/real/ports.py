@@ -2,7 +2,7 @@
 
 import contextlib
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,6 +23,7 @@ _VENDORS = {
 }
 
 
+_SHOWN = 6
 _MASTERS = {"/dev/ptmx", "/dev/pts/ptmx"}
 
 
@@ -102,10 +103,13 @@ def there_is(ports: Sequence[Port]) -> str:
     )
 
 
-def _listed(ports: Iterable[Port]) -> str:
-    return ", ".join(
-        f"{port.name} ({port.serial_number})" if port.name else port.serial_number for port in ports
-    )
+def _listed(ports: Sequence[Port]) -> str:
+    shown = [
+        f"{port.name} ({port.serial_number})" if port.name else port.serial_number
+        for port in ports[:_SHOWN]
+    ]
+    more = [f"{len(ports) - _SHOWN} more"] if len(ports) > _SHOWN else []
+    return ", ".join(shown + more)
 
 
 def holders(port: str) -> list[tuple[int, str]]:

@@ -45,7 +45,8 @@ class Clock:
             left = end - self.now_s()
             if left <= 1e-9:
                 return self.now_s()
-            self._pass(min(left, self.step_s) if self.pumps else left)
+            step = self.step_s if self.virtual else LOOK_S
+            self._pass(min(left, step) if self.pumps else left)
 
     def wait(self, test: Callable[[], T], what: str, within_s: float = 10.0) -> T:
         """Wait until `test()` is true; return what it returned.

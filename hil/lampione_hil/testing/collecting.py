@@ -30,6 +30,11 @@ def needed(item: pytest.Item) -> list[str]:
     return sorted({str(name) for mark in marks for name in mark.args})
 
 
+def boards_of(item: pytest.Item) -> int:
+    """Return how many boards a test needs."""
+    return max((int(m.kwargs.get("boards", 1)) for m in item.iter_markers("needs")), default=1)
+
+
 def about(item: pytest.Item, rig: RigFile) -> dict[str, Any]:
     """Return what a list of tests says of one."""
     clock = item.get_closest_marker("clock")
@@ -43,6 +48,12 @@ def about(item: pytest.Item, rig: RigFile) -> dict[str, Any]:
         "flaky": flaky_reason(item, rig),
         "lacks": lacks(rig, needed(item)),
     }
+
+
+def place_in(item: pytest.Item, error: pytest.ExceptionInfo[BaseException]) -> str:
+    """Return the line of the test's file that an error came through; "" for none."""
+    lines = [entry.lineno + 1 for entry in error.traceback if entry.path == item.path]
+    return f"\n\nat {item.path.name}:{lines[-1]}" if lines else ""
 
 
 def flaky_reason(item: pytest.Item, rig: RigFile) -> str:

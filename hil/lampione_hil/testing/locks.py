@@ -11,13 +11,20 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
+from lampione_hil.board import BenchError
+
 LOOK_S = 0.05
 
 
 def folder() -> Path:
-    """Return where this user's locks of real boards lie, for every run of this computer."""
+    """Return where this user's locks of real boards lie, for every run of this computer.
+
+    Raises BenchError.
+    """
     made = Path(tempfile.gettempdir()) / f"lampione-locks-{os.getuid()}"
     made.mkdir(mode=0o700, exist_ok=True)
+    if made.is_symlink() or made.stat().st_uid != os.getuid():
+        raise BenchError(f"{made} is somebody else's: remove it, or set TMPDIR")
     return made
 
 
@@ -47,10 +54,19 @@ class Lock:
         self._told.write_text(json.dumps({"pid": os.getpid(), "since": time.time(), "why": why}))
         return True
 
+    def wait(self, why: str, patience_s: float) -> None:
+        """Take it as soon as it is free. Raises BenchError."""
+        end = time.monotonic() + patience_s
+        while not self.take(why):
+            if time.monotonic() > end:
+                raise BenchError(f"{self.what} not free within {patience_s:g} s: {self.holder}")
+            time.sleep(LOOK_S)
+
     def release(self) -> None:
-        """Give it back."""
-        self._told.unlink(missing_ok=True)
-        self._lock.release()
+        """Give it back, if it is held."""
+        if self._lock.is_locked:
+            self._told.unlink(missing_ok=True)
+            self._lock.release()
 
     @property
     def holder(self) -> str:

@@ -24,7 +24,9 @@ _SERIES = 4  # values from which on a chart says more than rows
 def page(record: dict[str, Any]) -> str:
     """Return the page."""
     verdict = record["verdict"]["verdict"]
-    style = importlib.resources.files(__package__).joinpath("page.css").read_text("utf-8")
+    style = (
+        importlib.resources.files("lampione_hil.testing").joinpath("page.css").read_text("utf-8")
+    )
     title = escape(f"{verdict}: {record['rig']['name']}, {record['made'][:10]}")
     body = "\n".join(
         [
@@ -110,10 +112,10 @@ def _coverage(record: dict[str, Any]) -> str:
     if not by:
         return _section("Coverage", "<p>Every test ran.</p>")
     rows = [
-        [escape(why), str(len(tests)), "<br>".join(map(_name, tests))]
+        [f"{escape(why)}{_below(_count(len(tests)))}", "<br>".join(map(_name, tests))]
         for why, tests in sorted(by.items())
     ]
-    return _section("Coverage that is missing", _table(("Why", "Tests", "Which"), rows))
+    return _section("Coverage that is missing", _table(("Why", "Which tests"), rows))
 
 
 def _measurements(record: dict[str, Any]) -> str:
@@ -166,13 +168,12 @@ def _tests(record: dict[str, Any]) -> str:
         runs = test["runs"]
         every = " ".join(run["outcome"] for run in runs) if len(runs) > 1 else ""
         why = next((run["why"] for run in runs if run["why"]), "")
-        boards = sorted({f"{b[0]}" for run in runs for b in run["boards"]})
+        boards = sorted({str(b[0]) for run in runs for b in run["boards"]})
         kind = of_test(test)
         rows.append(
             [
-                _badge(kind) + (f'<br><span class="dim">{every}</span>' if every else ""),
-                _name(test["test"])
-                + (f'<br><span class="dim">{escape(why)}</span>' if why else ""),
+                _badge(kind) + _below(every),
+                _name(test["test"]) + _below(why),
                 escape(", ".join(boards)) or "–",
                 _time(sum(run["seconds"] for run in runs)),
             ]
@@ -240,6 +241,14 @@ def _table(heads: Sequence[str], rows: Iterable[Sequence[str]], head: bool = Tru
 def _list(lines: Sequence[str], kind: str) -> str:
     items = "".join(f"<li>{escape(line)}</li>" for line in lines)
     return f'<ul class="{kind}">{items}</ul>\n' if lines else ""
+
+
+def _count(tests: int) -> str:
+    return "1 test" if tests == 1 else f"{tests} tests"
+
+
+def _below(text: str) -> str:
+    return f'<br><span class="dim">{escape(text)}</span>' if text else ""
 
 
 def _badge(kind: str, word: str = "") -> str:

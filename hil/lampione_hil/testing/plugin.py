@@ -15,10 +15,18 @@ from typing import Any
 
 import pytest
 
-from lampione_hil.board import BenchError, BoardTimeoutError
+from lampione_hil.board import BenchError
+from lampione_hil.firmware import ESP32
 from lampione_hil.testing import rig as rigs
 from lampione_hil.testing.clock import Clock
-from lampione_hil.testing.collecting import about, base_name, flaky_reason, needed
+from lampione_hil.testing.collecting import (
+    about,
+    base_name,
+    boards_of,
+    flaky_reason,
+    needed,
+    place_in,
+)
 from lampione_hil.testing.links import HubLink, MqttLink, loopback
 from lampione_hil.testing.measuring import Measure
 from lampione_hil.testing.node import Nodes, compiled, firmware_id
@@ -36,6 +44,7 @@ _MARKS = (
     "needs(*capabilities, boards=1): what a board must be able to do; skipped with the reason",
     'clock("virtual"|"wall"): of virtual boards; virtual when not said',
     "smoke: of the short suite that any real board passes in three minutes",
+    "long: comes first, so that no worker waits for it at the end",
     "flaky_known(reason): known to fail now and then; shown, and never a pass",
 )
 
@@ -117,7 +126,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Keep the smoke tests alone, where that is asked for."""
+    """Begin with the long ones; keep the smoke tests alone, where that is asked for."""
+    items.sort(key=lambda item: item.get_closest_marker("long") is None)
     if config.getoption("--smoke"):
         short = [item for item in items if item.get_closest_marker("smoke")]
         config.hook.pytest_deselected(items=[item for item in items if item not in short])
@@ -155,8 +165,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Skip what the rig has not, with the reason."""
     rig = item.config.stash[_RIG]
-    mark = item.get_closest_marker("needs")
-    needs, count = needed(item), int(mark.kwargs.get("boards", 1)) if mark else 1
+    needs, count = needed(item), boards_of(item)
     takes_board = "_stand" in getattr(item, "fixturenames", ())
     why = rig.lacks(needs, count) if needs or takes_board else ""
     item.stash[_NOTES] = {"broken": why.startswith("the bench is broken")}
@@ -185,8 +194,9 @@ def pytest_runtest_makereport(
     stand = item.stash.get(_STAND, None)
     if isinstance(error, BrokenBenchError) or (stand is not None and stand.blame(error)):
         notes["broken"] = True
-    if isinstance(error, BoardTimeoutError | BenchError | pytest.fail.Exception):
-        report.longrepr = str(error) if not notes.get("broken") else f"the bench: {error}"
+    if call.excinfo is not None and isinstance(error, BenchError | pytest.fail.Exception):
+        whose = "the bench: " if notes.get("broken") else ""
+        report.longrepr = f"{whose}{error}{place_in(item, call.excinfo)}"
     if report.failed:  # as text that any process can be sent: no half of a surrogate pair
         report.longrepr = str(report.longrepr).encode("utf-8", "replace").decode()
         report.sections = []
@@ -209,7 +219,7 @@ def pytest_sessionstart(session: pytest.Session) -> None:
         return
     rig = session.config.stash[_RIG]
     try:
-        tree = compiled(rig.firmware)
+        tree = compiled(rig.firmware, ESP32)  # whatever computer tests it, one id
     except (OSError, RuntimeError) as error:
         raise pytest.UsageError(f"the firmware under test: {error}") from None
     results.begin(rig.file, firmware_id(tree), rig.firmware, session.config)
@@ -262,7 +272,8 @@ def _stand(request: pytest.FixtureRequest, rig: Rig, virtual_world: World) -> It
     kind = mark.args[0] if mark else "virtual"
     if kind not in ("virtual", "wall"):
         raise pytest.UsageError(f"{request.node.nodeid}: clock {kind!r}: virtual or wall")
-    stand = Stand(rig, base_name(request.node.nodeid), needed(request.node), kind)
+    node = request.node
+    stand = Stand(rig, base_name(node.nodeid), needed(node), kind, boards_of(node))
     stand.world = lambda: virtual_world
     request.node.stash[_STAND] = stand
     notes = request.node.stash[_NOTES]
@@ -271,6 +282,7 @@ def _stand(request: pytest.FixtureRequest, rig: Rig, virtual_world: World) -> It
     finally:
         notes["boards"] = [[table.name, table.shown, table.kind] for table, _ in stand.taken]
         notes["clock"] = stand.clock.kind if stand.taken else ""
+        notes["micropython"] = rig.micropython
         try:
             if stand.taken:
                 notes["board_s"] = round(stand.clock.now_s(), 3)
@@ -325,10 +337,14 @@ def uplink(_stand: Stand, clock: Clock, node: Nodes) -> Iterator[Uplink]:
 
 
 @pytest.fixture
-def measure(request: pytest.FixtureRequest, clock: Clock) -> Measure:
+def measure(request: pytest.FixtureRequest) -> Measure:
     """Records a value with its limits; see Measure."""
-    made = Measure(clock.now_s)
-    request.node.stash[_MEASURE] = made
+    stash = request.node.stash
+
+    def now_s() -> float:  # of a test without boards, none
+        return stash[_STAND].clock.now_s() if _STAND in stash else 0.0
+
+    made = stash[_MEASURE] = Measure(now_s)
     return made
 
 

@@ -83,7 +83,10 @@ def build(
             ],
         },
         "firmware": {"id": begin["firmware_id"], "revision": begin["revision"]},
-        "versions": {key: begin[key] for key in ("lampione", "micropython", "python", "system")},
+        "versions": {
+            **{key: begin[key] for key in ("lampione", "python", "system")},
+            "micropython": _micropython(by.get("test", [])) or begin["micropython"],
+        },
         "asked": {
             "suites": suites,
             "part": part,
@@ -103,6 +106,11 @@ def build(
     record["verdict"] = verdict.as_json()
     record["signed_by"] = None
     return record if key is None else key.sign(record)
+
+
+def _micropython(results: list[dict[str, Any]]) -> str:
+    """Return what real boards say that they run; "" for virtual ones."""
+    return ", ".join(sorted({v for line in results for v in line["micropython"].values()}))
 
 
 def _tests(results: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:

@@ -13,9 +13,11 @@ from typing import Any
 
 import pytest
 
+from lampione_hil.firmware import sources
 from lampione_hil.testing.collecting import base_name, turn_of
 from lampione_hil.testing.rig import RigFile
 
+_TOLD = ("boards", "clock", "board_s", "micropython", "measurements", "flaky", "needs")
 _WORKER = re.compile(r"^\[gw\d+\] .*\n?", re.MULTILINE)  # pytest-xdist says who it was
 
 
@@ -54,7 +56,7 @@ class Results:
             rig_digest=rig.digest,
             firmware_id=firmware,
             firmware_folder=None if folder is None else str(folder.resolve()),
-            revision=revision(folder or Path(__file__).parent),
+            revision=revision(folder or sources()[0]),
             lampione=_version(),
             micropython=micropython(),
             python=platform.python_version(),
@@ -99,13 +101,14 @@ class Results:
                 "boards": [],
                 "clock": "",
                 "board_s": None,
+                "micropython": {},
                 "measurements": [],
                 "flaky": "",
                 "needs": [],
             },
         )
         test["seconds"] = round(test["seconds"] + report.duration, 3)
-        for key in ("boards", "clock", "board_s", "measurements", "flaky", "needs"):
+        for key in _TOLD:
             if told.get(key):
                 test[key] = told[key]
         died = report.when not in ("setup", "call", "teardown")  # pytest-xdist's word for it
@@ -123,9 +126,10 @@ class Results:
 
 
 def revision(folder: Path) -> str:
-    """Return the git revision of a folder, with "+" when files differ from it; "" without git."""
-    if not folder.is_dir():
-        return ""
+    """Return the git revision of a folder, with "+" when files differ from it; "" without git.
+
+    A folder that only lies inside somebody's repository, as an installed package may, has none.
+    """
     environment = {k: v for k, v in os.environ.items() if not k.startswith("GIT_")}
 
     def git(*arguments: str) -> str:
@@ -139,9 +143,9 @@ def revision(folder: Path) -> str:
         return done.stdout.strip() if done.returncode == 0 else ""
 
     try:
-        found = git("rev-parse", "--short=12", "HEAD")
+        found = git("rev-parse", "--short=12", "HEAD") if git("ls-files", "--", ".") else ""
         changed = git("status", "--porcelain", "--untracked-files=no") if found else ""
-    except OSError:  # no git
+    except OSError:  # no git, or no such folder
         return ""
     return found + ("+" if changed else "")
 

@@ -21,7 +21,9 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from lampione_hil.board import BenchError
+from lampione_hil.testing.shape import wrong
 
+FORMAT, VERSION = "lampione-hil-record", 1
 BYTES_MAX = 64 << 20  # of a record that is read
 _FILE = "bench.key"
 _SIGNATURE = "signature"
@@ -181,10 +183,9 @@ def read(path: Path) -> dict[str, Any]:
         raise BenchError(f"{path} is no record: it does not say {FORMAT!r}")
     if found.get("version") != VERSION:
         raise BenchError(f"{path} is a record of version {found.get('version')}: not known here")
+    if why := wrong(found):
+        raise BenchError(f"{path} is no record: {why}")
     return found
-
-
-FORMAT, VERSION = "lampione-hil-record", 1
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -31,11 +31,13 @@ class Rig:
     """The fixture `rig`: a bench as this run has it.
 
     place: of this run: locks of virtual boards, and what is known to be broken.
+    firmware: the folder of the firmware under test; None: ours.
     """
 
     file: RigFile
     place: Path
     firmware: Path | None = None
+    micropython: dict[str, str] = field(default_factory=dict)  # of real boards, as they say
     _locks: dict[str, Lock] = field(default_factory=dict)
 
     @property
@@ -101,7 +103,9 @@ class Rig:
 class Stand:
     """The boards of one test. Closing it switches everything off."""
 
-    def __init__(self, rig: Rig, test: str, needs: Iterable[str], kind: str) -> None:
+    def __init__(
+        self, rig: Rig, test: str, needs: Iterable[str], kind: str, count: int = 1
+    ) -> None:
         self.rig = rig
         self.test = test
         self.needs = frozenset(needs)
@@ -110,6 +114,8 @@ class Stand:
         self.taken: list[tuple[BoardTable, Any]] = []
         self.world: Callable[[], World] = World
         self._clock: Clock | None = None
+        # Two tests that each hold a board and wait for another's would wait for ever.
+        self._several = Lock(rig.place / "locks", "several boards") if count > 1 else None
 
     @property
     def clock(self) -> Clock:
@@ -137,7 +143,13 @@ class Stand:
 
         `world`, `more`: of a virtual board, see VirtualBench.board.
         """
-        table = self.rig.hold(self.needs, f"{self.test}, rig {self.rig.name}")
+        why = f"{self.test}, rig {self.rig.name}"
+        if self._several is not None and not self.taken:
+            try:
+                self._several.wait(why, PATIENCE_S)
+            except BenchError as error:
+                raise BrokenBenchError(str(error)) from None
+        table = self.rig.hold(self.needs, why)
         try:
             if table.kind == "virtual":
                 world = world or self.world()
@@ -157,7 +169,16 @@ class Stand:
     def _real(self, table: BoardTable) -> Any:
         from lampione_hil.testing.hardware import blank_board
 
-        return blank_board(table, self.rig.file)
+        board = blank_board(table, self.rig.file)
+        try:
+            if table.name not in self.rig.micropython:
+                found = str(board.evaluate("__import__('sys').version"))
+                self.rig.micropython[table.name] = found.rpartition("; ")[2]
+        except BaseException:
+            with contextlib.suppress(BenchError, OSError):
+                self._release(table, board)
+            raise
+        return board
 
     def _release(self, table: BoardTable, board: Any) -> None:
         try:
@@ -197,12 +218,14 @@ class Stand:
         for table, board in reversed(self.taken):
             try:
                 self._release(table, board)
-            except BenchError as error:
+            except (BenchError, OSError) as error:
                 self.rig.mark_broken(table.name, f"{table.name}: {error}")
                 wrong.append(f"{table.name}: {error}")
             finally:
                 self.rig.lock(table).release()
         self.taken = []
+        if self._several is not None:
+            self._several.release()
         if self.bench is not None:
             self.bench.close()
             self.bench = None

@@ -14,6 +14,8 @@ from lampione_hil.virtual.running import ask_part
 
 _EDGES = 96  # see board/esp32.py
 _RTC_BYTES = 2048  # see board/machine.py
+_PEEK = 128  # see board/_vuart.py
+_TRACED = b"IPSTalpu"  # what a program does to its world, with the times
 _TIMED_OUT = 2  # instead of whether it was acknowledged
 
 
@@ -22,6 +24,8 @@ def answer(life: Life, message: bytes) -> None:
     found = _OPERATIONS.get(message[:1])
     if found is None:
         return
+    if message[0] in _TRACED:
+        life.digest.update(message)
     try:
         found(life, message[1:])
     except (ValueError, LookupError, struct.error):
@@ -63,7 +67,8 @@ def _exit(life: Life, body: bytes) -> None:
 def _deepsleep(life: Life, body: bytes) -> None:
     sleep_ms, ticks_us = _numbers(body)
     at_us = life.world_us(ticks_us) if life.home.virtual else life.now_us()
-    life.deep_sleep(at_us, at_us + sleep_ms * 1000 if sleep_ms else None)
+    wakes_us = life.world_us(ticks_us + sleep_ms * 1000) - life.world_us(ticks_us) + at_us
+    life.deep_sleep(at_us, wakes_us if sleep_ms else None)
 
 
 def _torn(life: Life, _: bytes) -> None:
@@ -87,6 +92,8 @@ def _rtc_kept(life: Life, _: bytes) -> None:
 def _pwm(life: Life, body: bytes) -> None:
     pin, hz, duty, ticks_us = _numbers(body)
     life.pwm[pin] = (hz, duty)
+    for line in life.uarts.values():
+        line.settle(life.world_us(ticks_us))
     life.world.dim(duty / 65535)
     life.note(life.world_us(ticks_us), "pwm", pin, duty)
     life.home.changed(life)
@@ -239,10 +246,21 @@ def _uart_read(life: Life, body: bytes) -> None:
     line.advance(_at_us(life, ticks_us))
     data = line.read(length)
     life.uart_moved(number)
-    next_us = line.next_us()
-    at = -1 if next_us is None else life.ticks_us(next_us)
-    head = struct.pack("<2Hq", len(data), min(line.waiting, 65535), at)
+    head = struct.pack("<2H", len(data), min(line.waiting, 65535))
     life.reply(head + data.ljust(length, b"\0"))
+
+
+def _uart_look(life: Life, body: bytes) -> None:
+    number, taken, ticks_us = struct.unpack("<BHQ", body)
+    line = life.uarts[number]
+    line.read(taken)
+    now_us = life.world_us(ticks_us)
+    line.advance(now_us)
+    at_us = line.foresee(max(now_us, life.granted_us))
+    then_us = line.next_us()
+    times = [-1 if us is None else life.ticks_us(us) for us in (at_us, then_us)]
+    head = struct.pack("<H2q", min(line.waiting, 65535), *times)
+    life.reply(head + line.peek(_PEEK).ljust(_PEEK, b"\0"))
 
 
 def _i2s_open(life: Life, body: bytes) -> None:
@@ -365,6 +383,7 @@ _OPERATIONS: dict[bytes, Callable[[Life, bytes], None]] = {
     b"U": _uart_set,
     b"u": _uart_write,
     b"q": _uart_read,
+    b"Q": _uart_look,
     b"A": _i2s_open,
     b"c": _i2s_close,
     b"x": _i2s_send,

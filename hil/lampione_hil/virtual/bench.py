@@ -237,7 +237,7 @@ class VirtualBench:
         """Connect pins of two boards, or of one, that are off; `wires` lists the kinds.
 
         about: of "volts": full_uv, the microvolts that a full duty gives; tau_s of the filter.
-        Raises BenchError: it is on, has a part there already, or the clock is virtual.
+        Raises BenchError: one is on, or has a part there already; the kind needs the wall clock.
         """
         self.ask("wire", (one.name, pin), (two.name, other), kind, about)
 
@@ -258,7 +258,7 @@ class VirtualBench:
         return self._hub
 
     def trace_hash(self) -> str:
-        """Return a hash of all that the boards' pins did and that was published, with its times."""
+        """Return a hash of all that boards did on pins and buses or published, with its times."""
         return str(self.ask("trace_hash"))
 
     def ask(self, name: str, *arguments: object, timeout_s: float = ANSWER_S) -> Any:

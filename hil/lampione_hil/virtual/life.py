@@ -35,6 +35,9 @@ BOOT = Path(__file__).parent / "board" / "_boot.py"
 MODULES_BYTES = 49_600
 VIRTUAL_EPOCH_UNIX_S = 1_767_225_600  # 2026-01-01, where the virtual clock begins
 _TRACE = 100_000
+_BILLION = 1_000_000_000
+_EAR = 256  # messages that are heard before all others have their turn
+_PATIENCE = struct.pack("@ll", 0, 5000)  # 5 ms, as struct timeval has it
 
 
 class Life:
@@ -61,7 +64,7 @@ class Life:
         self.cause = PWRON_RESET
         self.exits: list[str] = []  # why each boot ended
         self.trace: deque[tuple[int, str, int, int]] = deque(maxlen=_TRACE)
-        self.digest = hashlib.sha256()  # of all that was ever in it
+        self.digest = hashlib.sha256()  # of it, and of all that was done on buses, from the start
         self.pwm: dict[int, tuple[int, int]] = {}
         self.pins: dict[int, int] = {}
         self.wired = False  # to another board, or to itself
@@ -77,12 +80,14 @@ class Life:
         self._rtc_at_us = 0
         self.rtc_memory = b""
         self.boot_us = 0
+        self._ppb = settings.world.crystal_ppb
         self.last_us = 0  # when the program said that it is about to reset
         self.bites_s = 0.0  # watchdog
         self.bite_after_s = 0.0
         self.raw_boot = False  # stay in the raw REPL after this boot, do not run main.py
         self.wait: Wait | None = None  # virtual clock
         self._news_us: int | None = None  # when the first comes that it does not know of
+        self.granted_us = 0  # the world is as it is until then
         self._moved = False  # the world has changed, and it does not know
         self._generation = 0  # of the world: what it said of its parts holds for this one
         self.sockets: dict[int, HubLink] = {}
@@ -105,11 +110,23 @@ class Life:
 
     def world_us(self, ticks_us: int) -> int:
         """The world's clock when the board's tick counter showed `ticks_us`."""
-        return self.boot_us + ticks_us - self.settings.ticks_base_ms * 1000
+        run_us = ticks_us - self.settings.ticks_base_ms * 1000
+        if self._ppb:
+            run_us = -(-run_us * _BILLION // (_BILLION + self._ppb))  # not before it is over
+        return self.boot_us + run_us
 
-    def ticks_us(self, world_us: int) -> int:
-        """The inverse of `world_us`."""
-        return world_us - self.boot_us + self.settings.ticks_base_ms * 1000
+    def ticks_us(self, world_us: int, by: bool = False) -> int:
+        """The inverse of `world_us`: the first tick that is no earlier; `by`: the last no later."""
+        run_us = world_us - self.boot_us
+        if by:
+            run_us = self.aged_us(run_us)
+        elif self._ppb:
+            run_us = -self.aged_us(-run_us)
+        return run_us + self.settings.ticks_base_ms * 1000
+
+    def aged_us(self, span_us: int) -> int:
+        """How much older the board's crystal makes it in a time of the world's."""
+        return span_us * (_BILLION + self._ppb) // _BILLION if self._ppb else span_us
 
     def _lose_rtc(self) -> None:
         """Its domain had no power: the clock begins anew, its memory is empty."""
@@ -309,7 +326,7 @@ class Life:
                 self._uart_pipes[number] = _pipe()
                 places[10 + number] = self._uart_pipes[number][0]
         far: socket.socket | None = None
-        if self.wired:
+        if self.wired and not self.home.virtual:
             near, far = socket.socketpair(socket.AF_UNIX, kind)
             self._interrupts = Interrupts(self.home.selector, self.home.after, near)
             places[9] = far.fileno()
@@ -319,6 +336,7 @@ class Life:
         for file in files:
             os.close(file)
         wire.close()
+        self._wire.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, _PATIENCE)
         if far is not None:
             far.close()
         self.home.selector.register(self._wire, selectors.EVENT_READ, self._from_wire)
@@ -395,18 +413,24 @@ class Life:
     # The wire and the lines of the parts
 
     def _from_wire(self, _: int) -> None:
-        if self._wire is None:
-            return
-        try:
-            message = self._wire.recv(65536)
-        except OSError:
-            message = b""
-        if message:
+        # On the virtual clock the one board that runs has our ear until it waits.
+        for _ in range(_EAR if self.home.virtual else 1):
+            if self._wire is None:
+                return
+            try:
+                message = self._wire.recv(65536)
+            except BlockingIOError:
+                return
+            except OSError:
+                message = b""
+            if not message:
+                self.home.selector.unregister(self._wire)
+                self._wire.close()
+                self._wire = None
+                return
             self._answer(self, message)
-        elif self._wire is not None:
-            self.home.selector.unregister(self._wire)
-            self._wire.close()
-            self._wire = None
+            if self.wait is not None:
+                return
 
     def reply(self, data: bytes) -> None:
         """Answer on the wire."""
@@ -458,6 +482,10 @@ class Life:
             part.pass_time(now_us / 1e6)
         for name, source in self.sources.items():
             source.held = self.world.held(name)
+        self.stir()
+
+    def stir(self) -> None:
+        """With the virtual clock: what the board knows of its world holds no longer."""
         self._moved = True
         self._generation = self._generation + 1 & 0xFFFFFFFF
 
@@ -512,11 +540,12 @@ class Life:
         since_us = self.home.virtual_us if self.wait is None else self.wait.now_us
         self.wait = self._news_us = None
         self._moved = False
+        self.granted_us = until_us
         times = [link.next_us(since_us) for link in self.sockets.values()]
         coming_us = min((us for us in times if us is not None), default=None)
         coming = -1 if coming_us is None else self.ticks_us(coming_us)
         held = [self.world.held(name) for name in STREAMS]
-        at = self.ticks_us(until_us)
+        at = self.ticks_us(until_us, by=True)
         self.reply(struct.pack("<2qI2h", at, coming, self._generation, *held))
 
     def i2s_open(self, number: int, rate_hz: int, ring_frames: int, channels: int) -> int:
@@ -554,7 +583,8 @@ class Life:
             "boots": self.boots,
             "raw": self.raw_boot,
             "ticks_us": settings.ticks_base_ms * 1000,
-            "rtc_us": self._rtc_us + self.boot_us - self._rtc_at_us,
+            "rtc_us": self._rtc_us + self.aged_us(self.boot_us - self._rtc_at_us),
+            "ppb": self._ppb,
             "relay_port": self.home.relay.port,
             "relay_key": self.station.key.hex(),
             "latency_us": LATENCY_US,
@@ -563,7 +593,7 @@ class Life:
                 self.world.doppler_hz,
             ],
             "uarts": list(self.uarts),
-            "wired": self.wired,
+            "wired": self.wired and not self.home.virtual,
             "i2s_frames": self.world.i2s_frames,
         }
 

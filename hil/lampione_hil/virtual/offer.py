@@ -80,6 +80,7 @@ class Offer:
         *,
         files: Mapping[str, bytes] | None = None,
         flash_bytes: int = 2 << 20,
+        bare: bool = False,
         world: Callable[[int], World],
     ) -> list[Offered]:
         """Make `count` boards called PREFIX-1, ... (numbers that are taken are left out), and
@@ -87,6 +88,7 @@ class Offer:
 
         Args:
             files: on their flash.
+            bare: without MicroPython, see VirtualBench.board.
             world: makes the world of the board with that number.
 
         Raises BenchError, OSError.
@@ -110,6 +112,7 @@ class Offer:
                         None if made else files,
                         flash_bytes=flash_bytes,
                         unique_id=serial,
+                        bare=bare,
                         world=world(number),
                     )
                     if not made:

@@ -79,9 +79,12 @@ def interrupt(pid: int, now: bool) -> bool | None:
 
 
 def _waits(pid: int) -> bool:
-    """Say whether a process waits for input, a descriptor or a time."""
-    with open(f"/proc/{pid}/syscall", encoding="ascii") as file:
-        words = file.read().split()
+    """Say whether a process waits for input, a descriptor or a time, or cannot be looked at."""
+    try:
+        with open(f"/proc/{pid}/syscall", encoding="ascii") as file:
+            words = file.read().split()
+    except OSError:  # not every computer lets its users see that
+        return True
     if words[0] == _READ:
         return int(words[1], 16) == 0
     return words[0] in _WAITS

@@ -32,7 +32,7 @@ from lampione_hil.virtual.microphone import SLACK_S, TICK_S, Loop
 from lampione_hil.virtual.packets import Message, check_topic
 from lampione_hil.virtual.radio import Relay, Station
 from lampione_hil.virtual.timeline import Timeline
-from lampione_hil.virtual.wires import Wire, Wires
+from lampione_hil.virtual.wires import WINDOW_US, Wire, Wires
 
 JOB = Path(__file__).parent / "board" / "_job.py"
 JOB_HEAP_BYTES = 16 << 20
@@ -217,7 +217,8 @@ class Supervisor:
     ) -> None:
         """Connect pins of two boards that are off."""
         ends = [(self.lives[name], number) for name, number in (one, two)]
-        self.wires.add(Wire(kind, (ends[0], ends[1]), **about), SLACK_S)
+        self.wires.add(Wire(kind, (ends[0], ends[1]), **about), 0.0 if self.virtual else SLACK_S)
+        self.timeline.window_us = min(self.timeline.window_us, WINDOW_US)
 
     def do_power(self, _: int, name: str, on: bool) -> None:
         """Switch."""
@@ -385,7 +386,7 @@ class Supervisor:
         return NotImplemented
 
     def do_trace_hash(self, _: int) -> str:
-        """Return a hash of all that pins did and that was published."""
+        """Return a hash of all that was done and published."""
         parts = [life.digest.digest() for _, life in sorted(self.lives.items())]
         return hashlib.sha256(b"".join([*parts, self.net.hub.digest.digest()])).hexdigest()
 

@@ -1,14 +1,18 @@
-"""Wires between pins of boards on one bench, with the wall clock.
+"""Wires between pins of boards on one bench.
 
 kinds, and what the two ends are:
 
     level    two pins: digital levels both ways; a PWM is seen as pulses, without their edges
     volts    a PWM pin, then an ADC pin: its mean behind a filter and a divider
     reset    a pin, then nothing (-1): low holds the other board in reset
+    boot     the same, at GPIO0: low when the reset ends, the ROM's loader runs
     uart     two UARTs, crossed: each hears what the other says, at its rate or as noise
     i2c      an I2CTarget, then an I2C bus
     sound    an I2S transmitter, then nothing (-1): the other board's microphone hears its words
     doppler  the same, to the other board's STEREO receiver, on both channels
+
+On the virtual clock there are the first five, without edges (interrupts at a wired pin), and what
+one board does comes to another up to WINDOW_US late.
 
 What they cannot show: rise times, noise, reflections, two drivers against each other, the shape of
 a filter's ripple, the edges of a PWM, the air between a loudspeaker and a microphone.
@@ -27,7 +31,9 @@ from lampione_hil.virtual.uart import BITS, UartLine, noise, same_rate
 if TYPE_CHECKING:
     from lampione_hil.virtual.life import Life
 
-KINDS = ("level", "volts", "reset", "uart", "i2c", "sound", "doppler")
+KINDS = ("level", "volts", "reset", "boot", "uart", "i2c", "sound", "doppler")
+_BOTH_CLOCKS = KINDS[:5]
+WINDOW_US = 1000
 FULL_UV = 2_500_000  # of an ADC that a divider of 4 shows 10 V
 TAU_S = 0.01  # of the filter before it
 _HELD_S = 0.5  # of sound that was played and not yet heard
@@ -54,6 +60,13 @@ class WiredLine(UartLine):
         self._number = number
         self.peer: WiredLine | None = None
 
+    def write(self, data: bytes, now_us: int) -> None:
+        """See UartLine. With the virtual clock nobody else looks when it is through."""
+        super().write(data, now_us)
+        home = self._life.home
+        if home.virtual and self._to_part:
+            home.at(self._to_part[-1][0], lambda: self.advance(self._life.now_us()))
+
     def _deliver(self, _: int, data: bytes, rate: int) -> None:
         if self.peer is not None:
             self.peer.take(data, rate)
@@ -68,6 +81,7 @@ class WiredLine(UartLine):
         if self._baud and data:
             self._hear(now_us - len(data) * BITS * 1_000_000 // rate, data, self._baud)
             self._life.uart_moved(self._number)
+            self._life.stir()
 
 
 class Played:
@@ -143,8 +157,8 @@ class Wires:
         if wire.kind not in KINDS:
             raise BenchError(f"no wire is of kind {wire.kind!r}: {', '.join(KINDS)}")
         for life in (one, two):
-            if life.home.virtual:
-                raise BenchError("wires are for a bench with the wall clock")
+            if life.home.virtual and wire.kind not in _BOTH_CLOCKS:
+                raise BenchError(f"a wire of kind {wire.kind!r} needs the wall clock")
             if life.powered:
                 raise BenchError(f"{life.settings.name} is on: switch it off, then wire it")
             life.wired = True
@@ -220,32 +234,38 @@ class Wires:
     def moved(self, life: "Life") -> None:
         """A board's pins may have moved."""
         for wire in self._wires:
-            if wire.kind in ("level", "reset", "volts"):
-                self._look(wire, life)
+            if wire.kind == "level":
+                self._level_moved(wire, life)
+            elif wire.ends[0][0] is life and wire.kind == "reset":
+                self._reset_moved(wire)
+            elif wire.ends[0][0] is life and wire.kind == "volts":
+                self._volts_moved(wire)
 
     @staticmethod
-    def _look(wire: Wire, life: "Life") -> None:
-        (one, a), (two, _) = wire.ends
-        if wire.kind == "level":
-            for (here, pin), (there, other) in (wire.ends, wire.ends[::-1]):
-                if here is life and pin not in here.pwm:
-                    level = driven(here, pin)
-                    if level is not None and there.edges.get(other, level) != level:
-                        there.edge(other, level)
+    def _level_moved(wire: Wire, life: "Life") -> None:
+        for (here, pin), (there, other) in (wire.ends, wire.ends[::-1]):
+            if here is life and pin not in here.pwm:
+                level = driven(here, pin)
+                if level is not None and there.edges.get(other, level) != level:
+                    there.edge(other, level)
+
+    def _reset_moved(self, wire: Wire) -> None:
+        low = driven(*wire.ends[0]) == 0
+        if low == bool(wire.seen):
             return
-        if one is not life:
-            return
-        if wire.kind == "reset":
-            low = driven(one, a) == 0
-            if low != bool(wire.seen):
-                wire.seen = low
-                if low:
-                    two.hold()
-                else:
-                    two.release()
-            return
-        duty = one.pwm.get(a, (0, 0))[1] if one.pid else 0
+        wire.seen = low
+        node = wire.ends[1][0]
+        if low:
+            node.hold()
+        else:
+            boot = (w.ends[0] for w in self._wires if w.kind == "boot" and w.ends[1][0] is node)
+            node.release(loader=any(driven(*end) == 0 for end in boot))
+
+    @staticmethod
+    def _volts_moved(wire: Wire) -> None:
+        life, pin = wire.ends[0]
+        duty = life.pwm.get(pin, (0, 0))[1] if life.pid else 0
         if duty != wire.seen:
-            now_s = one.now_us() / 1e6
+            now_s = life.now_us() / 1e6
             wire.volts = [wire.microvolts(now_s), duty * wire.full_uv / 65535, now_s]
             wire.seen = duty

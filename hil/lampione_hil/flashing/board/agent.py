@@ -35,9 +35,17 @@ def facts():
         packed = bool(__import__("deflate"))
     except ImportError:
         packed = False
+    rom = 0
+    try:
+        import vfs
+
+        rom = len(vfs.rom_ioctl(2, 0)) if vfs.rom_ioctl(1) > 0 else 0
+    except (ImportError, AttributeError, TypeError):
+        pass  # an image of MicroPython without such a partition
     disk = os.statvfs("/")
     about = (sys.platform, name, tuple(about.version[:3]), getattr(about, "_mpy", 0))
     about += (sys.version, sys.path, machine.unique_id().hex(), disk[0], disk[3], packed)
+    about += (rom,)
     print(repr(about))
 
 
@@ -68,6 +76,38 @@ def look(paths):
                 paths.append(path + "/" + one[0])
         else:
             print(stat[6], _hash(path), path)
+
+
+def rom_hash(size):
+    import hashlib
+
+    import vfs
+
+    print(hashlib.sha256(vfs.rom_ioctl(2, 0)[:size]).digest().hex())
+
+
+class _Rom:
+    # The ROM partition as a file that is written once, from its beginning.
+    def __init__(self, size):
+        import vfs
+
+        try:
+            vfs.umount("/rom")
+        except OSError:
+            pass
+        _files.append(self)
+        self.ioctl = vfs.rom_ioctl
+        self.at = 0
+        if self.ioctl(3, 0, size) < 0:
+            raise OSError("the ROM partition cannot be erased")
+
+    def write(self, data):
+        if self.ioctl(4, 0, self.at, data) < 0:
+            raise OSError("the ROM partition cannot be written")
+        self.at += len(data)
+
+    def close(self):
+        self.ioctl(5, 0)
 
 
 def room(gone, folders):
@@ -107,7 +147,7 @@ def take(files):
     # A block: five characters, its kind and how long it is, then its bytes without any 3.
     view = b""
     for path, left in files:
-        file = _open(path, "wb")
+        file = _open(path, "wb") if path[0] == "/" else _Rom(left)
         while left:
             if not view:
                 view = _block()

@@ -8,9 +8,6 @@ import time
 from _pins import number
 from _wire import UART0, ask, info, tell
 
-if info["virtual"]:
-    import _vtime
-
 _EMPTY = b""
 _ENODEV, _ETIMEDOUT = 19, 110
 _POLL, _FILENO = 3, 10
@@ -95,12 +92,9 @@ class UART(io.IOBase):
         self._baud = 115200
         self._rxbuf = 256
         self._sent_us = 0  # when all is through that was written
-        self._known = (-1, 0)  # at which horizon it was looked, until when nothing can come
         if not info["virtual"] and self._there:
             self._file = open(UART0 + id, "rb")
         self._setup(True, baudrate, *args, **settings)
-        if info["virtual"]:
-            self.ready_us = self._ready_us
 
     def _setup(
         self,
@@ -137,44 +131,29 @@ class UART(io.IOBase):
         self._tell(True, 0)
 
     def _tell(self, fresh, baud):
-        self._known = (-1, 0)
+        self._forget(fresh)
         if self._there:
             head = struct.pack("<3B2I", 85, self._id, fresh, baud, self._rxbuf)
             tell(head + struct.pack("<Q", time.uptime_us()))
 
     def _ask(self, length, us):
-        """Return (bytes read, bytes left, reply with the bytes at 12); remembers what comes."""
+        """Return (bytes read, bytes left, reply with the bytes at 4)."""
         if not self._there:
-            self._known = (_vtime.clock[3] if info["virtual"] else 0, None)
             return 0, 0, _EMPTY
-        reply = ask(struct.pack("<2BHQ", 113, self._id, length, us), length + 12)
-        got, left, at = struct.unpack_from("<2Hq", reply)
-        if info["virtual"]:
-            self._known = (_vtime.clock[3], us if left else None if at < 0 else at)
+        reply = ask(struct.pack("<2BHQ", 113, self._id, length, us), length + 4)
+        got, left = struct.unpack_from("<2H", reply)
         return got, left, reply
 
-    def _nothing(self, us):
-        """Whether it is known that nothing has come by now."""
-        generation, until = self._known
-        return info["virtual"] and generation == _vtime.clock[3] and (until is None or us < until)
-
-    def _ready_us(self):
-        us = _vtime.look_us()
-        if not self._nothing(us):
-            self._ask(0, us)
-        return self._known[1]
+    def _forget(self, fresh=False):
+        pass
 
     def any(self):
-        us = time.uptime_us()
-        return 0 if self._nothing(us) else self._ask(0, us)[1]
+        return self._ask(0, time.uptime_us())[1]
 
     def readinto(self, buf, length=None):
-        us = time.uptime_us()
-        if self._nothing(us):
-            return None
         length = min(len(buf), 4096, len(buf) if length is None else length)
-        got, _, reply = self._ask(length, us)
-        memoryview(buf)[:got] = memoryview(reply)[12 : 12 + got]
+        got, _, reply = self._ask(length, time.uptime_us())
+        memoryview(buf)[:got] = memoryview(reply)[4 : 4 + got]
         return got or None
 
     def read(self, length=-1):
@@ -197,7 +176,7 @@ class UART(io.IOBase):
         for at in range(0, len(view), 4096) if self._there else ():
             tell(struct.pack("<2BQ", 117, self._id, us) + view[at : at + 4096])
         self._sent_us = max(self._sent_us, us) + -(-len(view) * 10000000 // self._baud)
-        self._known = (-1, 0)
+        self._forget()
         return len(view)
 
     def flush(self):

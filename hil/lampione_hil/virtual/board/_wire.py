@@ -19,9 +19,9 @@ def tell(message):
     _wire.write(message)
 
 
-def ask(message, length):
+def ask(message, length, reply=None):
     """Send `message` and return its reply of `length` bytes."""
-    reply = bytearray(length)
+    reply = reply or bytearray(length)
     _wire.write(message)
     _wire.readinto(reply)
     return reply

@@ -13,6 +13,7 @@ from _wire import die, info, tell
 
 if info["virtual"]:
     from _vtime import watch
+    from _vuart import UART  # noqa: F811
 if info["wired"]:
     from _irq import I2CTarget  # noqa: F401
 
