@@ -5,7 +5,7 @@ from typing import Protocol
 
 FULL = 65535
 _WINDOW_S = 0.05
-_LOOKS = 3  # then it is a ramp
+_LOOKS = 5  # then it is a ramp
 _AGREE = 33  # 0.05 %
 
 
