@@ -60,7 +60,8 @@ def test_what_is_foreseen_comes_then() -> None:
         one.advance(100_000)
         one.read(1000)  # what it has answered
     at_us = it.foresee(60_000_000)
-    assert at_us is not None and it.waiting
+    assert at_us is not None
+    assert it.waiting
     other.advance(at_us - 1)
     assert not other.waiting
     other.advance(at_us)
