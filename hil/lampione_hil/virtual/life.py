@@ -32,7 +32,8 @@ from lampione_hil.virtual.uart import UartLine
 PWRON_RESET, HARD_RESET, WDT_RESET, DEEPSLEEP_RESET, SOFT_RESET = range(1, 6)
 BOOT = Path(__file__).parent / "board" / "_boot.py"
 # The simulated modules live in the board's own heap; a real board has them in flash.
-MODULES_BYTES = 49_600
+MODULES_BYTES = 50_600
+CLOCK_BYTES = 11_800  # what those of the virtual clock have more
 VIRTUAL_EPOCH_UNIX_S = 1_767_225_600  # 2026-01-01, where the virtual clock begins
 _TRACE = 100_000
 _BILLION = 1_000_000_000
@@ -331,6 +332,8 @@ class Life:
             self._interrupts = Interrupts(self.home.selector, self.home.after, near)
             places[9] = far.fileno()
         heap = settings.heap_bytes + settings.rom_bytes + MODULES_BYTES
+        if self.home.virtual:
+            heap += CLOCK_BYTES
         self.pid = spawn.spawn(["-X", f"heapsize={heap}", "-i", str(BOOT)], places, slave)
         os.close(slave)
         for file in files:

@@ -11,9 +11,6 @@ from _wire import UART0, ask, info, tell
 _EMPTY = b""
 _ENODEV, _ETIMEDOUT = 19, 110
 _POLL, _FILENO = 3, 10
-# Made once: what the simulation allocates is the program's memory.
-_question = bytearray(256)
-_answer = bytearray(256)
 
 
 class I2C:
@@ -21,6 +18,9 @@ class I2C:
         self._id = id if isinstance(id, int) and id >= 0 else 0
         self._pins = (number(scl), number(sda))
         self._timeout = timeout
+        # Made once: what the simulation allocates is the program's memory.
+        self._question = bytearray(32)
+        self._answer = bytearray(32)
 
     init = __init__
 
@@ -34,16 +34,17 @@ class I2C:
         waits for as long as it may.
         """
         size = 14 + len(data or _EMPTY)
-        if max(size, length + 1) > len(_question):
-            _question.extend(bytes(size + length))
-            _answer.extend(bytes(size + length))
+        question = self._question
+        if max(size, length + 1) > len(question):
+            question.extend(bytes(size + length))
+            self._answer.extend(bytes(size + length))
         struct.pack_into(
-            "<4BHQ", _question, 0, 73, self._id, address, data is not None, length, time.uptime_us()
+            "<4BHQ", question, 0, 73, self._id, address, data is not None, length, time.uptime_us()
         )
         if data:
-            _question[14:size] = data
-        reply = memoryview(_answer)[: length + 1]
-        ask(memoryview(_question)[:size], 0, reply)
+            question[14:size] = data
+        reply = memoryview(self._answer)[: length + 1]
+        ask(memoryview(question)[:size], 0, reply)
         if not reply[0]:
             raise OSError(_ENODEV)
         if reply[0] == 2:

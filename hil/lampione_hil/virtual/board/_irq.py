@@ -16,9 +16,9 @@ _lock = _thread.allocate_lock()
 _ask = _wire.ask
 
 
-def _one_at_a_time(message, length):
+def _one_at_a_time(message, length, reply=None):
     with _lock:  # a handler may ask while the program does
-        return _ask(message, length)
+        return _ask(message, length, reply)
 
 
 _wire.ask = _one_at_a_time  # before any other module takes it
