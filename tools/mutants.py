@@ -211,10 +211,10 @@ MUTANTS = (
         "test_outbox.py::test_overflow",
     ),
     Mutant(
-        "a network joined once and never again",
-        _NODE + "wifi.py",
-        "            if not self.joined():\n                await ensure",
-        "            if not self.joined() and not self.joins:\n                await ensure",
+        "an hour's wait after a lost connection",
+        _NODE + "uplink.py",
+        "wait_ms = backoff_ms(self._failures)",
+        "wait_ms = 3600000",
         "test_radio.py::test_lost_and_back",
     ),
     Mutant(
