@@ -3,6 +3,7 @@
 import contextlib
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -10,9 +11,12 @@ from dataclasses import dataclass
 
 import pytest
 from lampione_hil.board import BenchError, Board, BoardTimeoutError
+from lampione_hil.interpreter import NoInterpreterError
 from lampione_hil.real.board import RealBoard
 from lampione_hil.real.errors import BoardSilentError, CablePulledError, NoBoardError, PortBusyError
-from lampione_hil.virtual import SteadyAir, VirtualBench, VirtualBoard, World
+from lampione_hil.real.usb import finder
+from lampione_hil.virtual import SteadyAir, VirtualBench, VirtualBoard, World, offered
+from lampione_hil.virtual.offer import Offer
 
 from tests.brokers import wait_until
 
@@ -295,3 +299,27 @@ def test_a_board_that_says_nothing(bench: VirtualBench) -> None:
     with pytest.raises(BoardSilentError, match="does not answer: press its reset button"):
         pair.real.write_files({"/x": b""})
     pair.real.close()
+
+
+def test_a_board_is_found_again_by_its_serial_number(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Plugged in again it has another port; it is the same board."""
+    with tempfile.TemporaryDirectory() as folder:
+        monkeypatch.setenv(offered.VARIABLE, folder)
+        try:
+            with Offer() as offer:
+                (made,) = offer.start("again", 1, world=lambda _: World(street=None, air=None))
+                board = RealBoard(finder(made.serial_number, None), name="post", power=None)
+                board.power_off()
+                before = board.port
+                assert before == made.rfc2217
+                offered.ask(made.pid, "unplug", made.name)
+                assert board.wait_gone(10)
+                with pytest.raises(NoBoardError, match="not connected"):
+                    _ = board.port
+                offered.ask(made.pid, "plug", made.name)
+                board.wait_port()
+                assert board.port != before
+                assert board.evaluate("6 * 7") == 42
+                board.close()
+        except NoInterpreterError as error:
+            pytest.skip(str(error))
