@@ -182,6 +182,6 @@ def test_what_a_killed_run_has_left_on_is_switched_off(
     )
     code, out, _ = lampione(capsys, "run", "suite", "--rig", "real.toml", "--out", "out")
     assert code == 5
-    assert "  the run did not come to its end: it was killed" in out.splitlines()
+    assert "  the run did not come to its end: it was killed; 1 of its tests did not run\n" in out
     assert (bench / "off").exists()
     assert not (bench / "on").exists()
