@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 TYPINGS := $(VENV)/typings/.installed
 ORACLES := $(patsubst tests/oracles/%.txt,$(VENV)/oracles/%/.installed,$(wildcard tests/oracles/*.txt))
 
-.PHONY: help demo test check soak bench faults docs screens setup clean
+.PHONY: help demo test check soak bench faults mutants docs screens setup clean
 .DEFAULT_GOAL := help
 
 help: ## say what can be made
@@ -39,9 +39,10 @@ check: $(STAMP) $(TYPINGS) ## lint, types, walls, schema, firmware compiled
 	$(BIN)/python -m tools.check
 
 # What needs the machine for itself comes first (pytest's 5: there is none), the summary of the rest last.
+# Three at a time on two cores: most of what a test does is wait for a board.
 test: check $(ORACLES) ## everything that must be green
 	$(BIN)/python -m pytest -m 'serial and not soak' || [ $$? -eq 5 ]
-	$(BIN)/python -m pytest -n 2 -m 'not soak and not serial'
+	$(BIN)/python -m pytest -n 3 -m 'not soak and not serial'
 
 soak: $(STAMP) $(ORACLES) ## the long forms (hours)
 	$(BIN)/python -m pytest -m soak --timeout 0
@@ -51,6 +52,9 @@ bench: $(STAMP) ## what is fast, as ratios in one run
 
 faults: $(STAMP) ## break every part of a node in every way, print what happened
 	$(BIN)/python -m tools.fault_table
+
+mutants: $(STAMP) ## put faults into the firmware, write which suite caught them (half an hour)
+	$(BIN)/python -m tools.mutant_table --whole --write
 
 docs: $(STAMP) ## write the generated parts of docs/ anew
 	$(BIN)/python -m tools.protocol_docs --write

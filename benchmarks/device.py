@@ -40,7 +40,7 @@ def _street() -> dict[str, dict[str, int | str]]:
 def rows() -> Rows:
     """Bytes allocated for one report, the code, memory free and its growth, the code a module.
 
-    Four minutes: two virtual hours, and 120 reports over TLS at one a second.
+    Five minutes: two virtual hours, and 240 reports over TLS at one a second.
     """
     script = ALLOCATIONS.format(values=sample.steps(1))
     encode, seal = map(int, interpreter.run(["-c", script], path=PATH).split())
@@ -55,5 +55,12 @@ def rows() -> Rows:
     start, settled, later, code = memory.over_tls(120)
     yield Row("node_free_kb", memory.free_kb(start, later, code), "kB", goal=">= 40")
     yield Row("node_tls_growth_bytes", later - settled, "B", "120 reports over TLS", goal="0")
+    for name, what, parts in (
+        ("node_rom", "sound, climate, lamp", memory.SMALL),
+        ("node_rom_street", "all parts", _street()),
+    ):
+        start, _, later, code = memory.over_tls(60, parts, rom=True)
+        yield Row(f"{name}_code_kb", code / 1000, "kB", f"{what}, code in a ROM partition")
+        yield Row(f"{name}_free_kb", memory.free_kb(start, later, code), "kB", what, goal=">= 40")
     for name, size in street.items():
         yield Row(f"mpy {name}", size, "B")

@@ -20,6 +20,10 @@ TLS connection 26 kB of the system's heap beside MicroPython's. On the unix port
 buffers outside the MicroPython heap too (a connection is seen in it with 5 kB, on both: the
 objects of `ssl`), so nothing counts twice.
 
+A node whose code lies in a ROM partition (`rom=True`) runs its bytecode where it is: names and
+constants stay in flash, too. Native code does not, so for `code` stand the whole .mpy files of
+those modules that have any.
+
 Not in the count: the I2S driver's 20 kB of DMA buffers, which come from the system's heap and
 which nobody has measured on a chip beside Wi-Fi and TLS.
 """
@@ -29,6 +33,7 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
+from lampione_hil import romfs
 from lampione_hil.firmware import ESP32, compile_tree
 from lampione_hil.virtual import VirtualBench, VirtualBoard
 
@@ -38,6 +43,8 @@ TLS_KB = 26
 # The sound's 3600, its bins 1024, classes and hour 384, sums 108; MQTT 2 * 576; the outbox and its
 # three readers 4 * 56; the Hello's 51; the ciphers' blocks 64 and AES keys 2 * 280; headers 45.
 BUFFER_BYTES = 7_212
+
+ROM_BYTES = 128 * 1024  # as in MicroPython's own table of partitions for 4 MiB with ROMFS
 
 SMALL = {
     "sound": {"i2s": 0, "sck": 14, "ws": 15, "sd": 16},
@@ -88,6 +95,17 @@ def files(look_s: int, settings: Mapping[str, object]) -> dict[str, bytes]:
     }
 
 
+def _made(bench: VirtualBench, flash: dict[str, bytes], rom: bool) -> VirtualBoard:
+    """Return a board with this flash; its code is in the ROM partition instead where `rom`."""
+    if not rom:
+        return bench.board("heap", flash)
+    left = {path: data for path, data in flash.items() if not path.startswith("/lib/")}
+    left["/slot"] = b"r"
+    board = bench.board("heap", left, rom_bytes=ROM_BYTES)
+    board.write_rom(romfs.image(flash))
+    return board
+
+
 def told(board: VirtualBoard) -> list[int]:
     """Return the bytes allocated that a board has told, the first at its start."""
     found = [line.split() for line in board.console().splitlines() if line.startswith("heap ")]
@@ -96,8 +114,11 @@ def told(board: VirtualBoard) -> list[int]:
     return [int(words[1]) for words in found]
 
 
-def code_bytes(board: VirtualBoard) -> dict[str, int]:
-    """Return the .mpy bytes of each of our modules that a board has told to hold."""
+def code_bytes(board: VirtualBoard, native: bool = False) -> dict[str, int]:
+    """Return the .mpy bytes of each of our modules that a board has told to hold.
+
+    native: of those only that have native code, whose .mpy names an architecture.
+    """
     lines = [line.split()[1:] for line in board.console().splitlines() if line[:8] == "modules "]
     assert lines, board.console()
     compiled = compile_tree(march=ESP32)
@@ -105,7 +126,7 @@ def code_bytes(board: VirtualBoard) -> dict[str, int]:
     for name in sorted(set(lines[-1])):
         for path in (name, name + ".__init__"):
             data = compiled.get(f"/lib/{path.replace('.', '/')}.mpy")
-            if data is not None:
+            if data is not None and (not native or data[2] >> 2):
                 found[name] = len(data)
     return found
 
@@ -136,10 +157,16 @@ def growth_bytes(minutes: int, settle: int = 10) -> tuple[int, int]:
     return heap[settle], heap[minutes]
 
 
-def over_tls(reports: int) -> tuple[int, int, int, int]:
+def over_tls(
+    reports: int, parts: Mapping[str, object] = SMALL, rom: bool = False
+) -> tuple[int, int, int, int]:
     """Send reports, one a second, over TLS; return bytes allocated: start, after a tenth, end.
 
-    The fourth is the code it holds.
+    The fourth is the code it holds in memory.
+
+    Args:
+        parts: of the node.
+        rom: its code lies in a ROM partition.
 
     Raises AssertionError unless every one of them has been acknowledged.
     """
@@ -153,8 +180,8 @@ def over_tls(reports: int) -> tuple[int, int, int, int]:
         with Broker("nats", folder, tls=Tls(city.pem, *city.issue("127.0.0.1"))) as broker:
             controller = Controller(broker)
             place = {"host": "127.0.0.1", "port": broker.port, "tls": True, "ca": "/ca.der"}
-            flash = files(1, {"broker": place, "report_interval_s": 1})
-            board = bench.board("heap", {**flash, "/ca.der": city.der.read_bytes()})
+            flash = files(1, {"broker": place, "report_interval_s": 1, "parts": parts})
+            board = _made(bench, {**flash, "/ca.der": city.der.read_bytes()}, rom)
             controller.keys["heap"] = flash["/node.key"]
             board.power_on()
 
@@ -163,6 +190,6 @@ def over_tls(reports: int) -> tuple[int, int, int, int]:
 
             controller.wait_for("reports", all_there, reports * 1.5 + 30)
             heap = told(board)
-            code = sum(code_bytes(board).values())
+            code = sum(code_bytes(board, native=rom).values())
             controller.close()
     return heap[0], min(heap[3 : 4 + reports // 10]), min(heap[-3:]), code

@@ -49,7 +49,7 @@ STEPS = (
     Step("format", _tool("ruff", "format", "--check", "--quiet", ".")),
     Step("mypy", _tool("mypy")),
     Step("basedpyright", _tool("basedpyright")),
-    Step("walls", _tool("lint-imports", "--no-cache"), {"PYTHONPATH": "firmware"}),
+    Step("walls", _tool("lint-imports", "--no-cache"), {"PYTHONPATH": "firmware:hil/instrument"}),
     Step("schema", _module("tools.schema_lock", "--check")),
     Step("docs", _module("tools.protocol_docs", "--check")),
     Step("config docs", _module("tools.config_docs", "--check")),

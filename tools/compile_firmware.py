@@ -15,8 +15,9 @@ ROOT = Path(__file__).parents[1]
 
 
 def sources() -> list[Path]:
-    """Return the modules of the firmware and of the protocol."""
-    found = [*(ROOT / "firmware").rglob("*.py"), *(ROOT / "protocol").rglob("*.py")]
+    """Return the modules of the firmware, of the instrument and of the protocol."""
+    folders = (ROOT / "firmware", ROOT / "hil" / "instrument", ROOT / "protocol")
+    found = [path for folder in folders for path in folder.rglob("*.py")]
     return sorted(p for p in found if "__pycache__" not in p.parts)
 
 

@@ -10,6 +10,7 @@ import hashlib
 import hmac
 
 from cryptography.hazmat.primitives.ciphers.aead import AESCCM
+from lampione_protocol.bench import MESSAGES as BENCH_MESSAGES
 from lampione_protocol.names import ALL_MESSAGES
 
 from tools.reference_codec import Value, bits_of, encode
@@ -153,6 +154,65 @@ TYPICAL: dict[str, dict[str, Value]] = {
     "Log": {"time": 205_070_414, "clock": 3, "level": 2, "text": "SHT45 silent, 21 °C".encode()},
 }
 
+TYPICAL_BENCH: dict[str, dict[str, Value]] = {
+    "Identify": {"revision": 1},
+    "Uart": {"line": 1, "baud": 9600},
+    "Play": {"line": 1, "first": 0, "every": 1000, "times": 0, "data": b"V+043.2\r\n"},
+    "Answer": {"line": 0, "after": 20, "asked": 3, "data": b"OJ\r{}\r\n"},
+    "Read": {"source": 0, "line": 1},
+    "Target": {"address": 0x44, "register_bits": 0},
+    "Registers": {"offset": 15, "data": bytes([0x33])},
+    "Script": {"after": 8, "asked": 1, "data": bytes.fromhex("fd6666938000a2")},
+    "Tone": {"frequency": 100_000, "level": 940},
+    "Doppler": {"frequency": 223_000, "amplitude": 250},
+    "Measure": {"quantity": 0, "channel": 0, "window": 100},
+    "Drive": {"channel": 2, "drive": 1},
+    "Press": {"hold": 200, "boot": 0},
+    "Dali": {"frame": 0xFE80, "bits": 16, "answer": 0},
+    "Trigger": {"channel": 2, "edge": 0, "count": 1, "within": 1000},
+    "Stop": {"capability": None},
+    "Check": {"capability": 4},
+    "Instrument": {
+        "revision": 1,
+        "firmware": 0x0040,
+        "hardware": 2,
+        "capabilities": 0b1_1111_1111_1101,
+        "lacking": 0b10,
+        "serial": bytes.fromhex("7cdfa1b2c3d4"),
+        "calibrated_pwm": 2312,
+        "calibrated_voltage": 2312,
+        "calibrated_current": None,
+        "calibrated_tone": 2313,
+        "calibrated_doppler": None,
+    },
+    "Done": {"at": 123_456, "at_us": 789},
+    "Refused": {"reason": 3, "text": b"no pin for current in /instrument.json"},
+    "Heard": {
+        "at": 123_456,
+        "at_us": 0,
+        "source": 0,
+        "line": 1,
+        "more": 0,
+        "lost": 0,
+        "data": b"OJ\r",
+    },
+    "Measured": {
+        "at": 123_456,
+        "at_us": 12,
+        "quantity": 0,
+        "channel": 0,
+        "count": 64,
+        "frequency": 100_000,
+        "duty": 50_120,
+        "voltage": None,
+        "current": None,
+        "level": None,
+    },
+    "Stamp": {"at": 123_456, "at_us": 999, "channel": 2, "count": 1},
+    "Seen": {"at": 123_456, "at_us": 1, "frame": 0xFE80, "bits": 16, "garbled": 0, "more": 1},
+    "Checked": {"capability": 4, "verdict": 0, "played": 25_000, "measured": 25_010},
+}
+
 KEY = bytes(range(32))
 NODE = "porta-romana-1"
 EPOCH = bytes.fromhex("a1b2c3d4")
@@ -170,13 +230,13 @@ def _show(value: Value) -> str:
 
 
 def _case(name: str, case: str) -> list[Value]:
-    fields = next(f for _, known, f in ALL_MESSAGES if known == name)
+    fields = next(f for _, known, f in (*ALL_MESSAGES, *BENCH_MESSAGES) if known == name)
     values: list[Value] = []
     for field_name, kind, bits, low, high, *_ in fields:
         if kind == "x":
             value: Value = None
         elif case == "typical":
-            value = TYPICAL[name][field_name]
+            value = {**TYPICAL, **TYPICAL_BENCH}[name][field_name]
         elif kind == "y":
             value = (b"\xff" if case == "high" else b"\0") * (bits // 8)
         elif kind == "t":
@@ -191,7 +251,8 @@ def _case(name: str, case: str) -> list[Value]:
 
 def messages(name: str) -> list[str]:
     """Return the lines of a message's file."""
-    number, fields = next((n, f) for n, known, f in ALL_MESSAGES if known == name)
+    every = (*ALL_MESSAGES, *BENCH_MESSAGES)
+    number, fields = next((n, f) for n, known, f in every if known == name)
     lines = [
         f"# {name}, type {number}. Values in steps; - is unknown; behind # the bits on the wire."
     ]
@@ -245,7 +306,7 @@ def sealed() -> list[str]:
 def main() -> None:
     """Print what was asked for."""
     parser = argparse.ArgumentParser(description="Propose golden vectors, for review.")
-    parser.add_argument("what", choices=[*TYPICAL, "sealed"])
+    parser.add_argument("what", choices=[*TYPICAL, *TYPICAL_BENCH, "sealed"])
     what: str = parser.parse_args().what
     print("\n".join(sealed() if what == "sealed" else messages(what)))
 

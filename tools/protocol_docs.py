@@ -7,8 +7,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from lampione_protocol import codec, hour, names, schema, seal, stream
+from lampione_protocol import bench, codec, hour, names, schema, seal, stream
 
+from tools import bench_words
 from tools import protocol_words as words
 from tools.generated_page import command, keep
 
@@ -150,6 +151,21 @@ sent; a frame longer than the reader's limit is counted and skipped.
 """
 
 
+BENCH = """\
+## Bench messages
+
+Between a host and the instrument board of a bench, over a serial line as above, in a schema of
+their own (revision now: {revision}) that no node loads: `protocol/lampione_protocol/bench.py`. A
+frame is three bytes, then the message: version and type {bench} (`{head:02x}`), kind, ask. The host
+numbers its requests by `ask`, 1 to {ask_max}; the answer carries the request's. Nothing is sealed:
+no frame leaves the bench. The host has one request under way at a time. `at` counts from the
+instrument's start.
+
+| kind | message | from | bytes |
+|---:|---|---|---:|
+"""
+
+
 def _number(value: float) -> str:
     return f"{value:,.10g}".replace(",", " ")
 
@@ -212,8 +228,14 @@ def _sizes() -> list[str]:
     return lines
 
 
-def _message(number: int, name: str, fields: tuple[Field, ...]) -> list[str]:
-    lines = ["", f"### {name}", "", f"Type {number}. {words.MESSAGES[name]}", ""]
+def _message(
+    number: int,
+    name: str,
+    fields: tuple[Field, ...],
+    said: dict[str, str],
+    about: dict[str, dict[str, str]],
+) -> list[str]:
+    lines = ["", f"### {name}", "", f"Type {number}. {said[name]}", ""]
     lines += [
         "| bit | bits | field | what | unit | range | step | unknown | kind | since |",
         "|---:|---:|---|---|---|---|---|---|---|---:|",
@@ -230,7 +252,7 @@ def _message(number: int, name: str, fields: tuple[Field, ...]) -> list[str]:
             str(bit),
             width,
             f"`{field[0]}`",
-            words.FIELDS[name][field[0]],
+            about[name][field[0]],
             field[6],
             _range(field),
             _resolution(field),
@@ -258,6 +280,30 @@ def _bins() -> list[str]:
     ]
 
 
+def _bench() -> list[str]:
+    text = BENCH.format(
+        revision=bench.REVISION,
+        bench=schema.BENCH,
+        head=bench.head(1, 1)[0],
+        ask_max=bench.ASK_MAX,
+    )
+    rows = []
+    for number, name, fields in bench.MESSAGES:
+        most = bench.HEAD_BYTES + codec.width_bytes(fields)
+        least = most - (fields[-1][2] // 8 if fields[-1][1] == "t" else 0)
+        size = str(most) if most == least else f"{least} to {most}"
+        way = "host" if number < bench.INSTRUMENT else "instrument"
+        rows.append(f"| {number} | [{name}](#{name.lower()}) | {way} | {size} |")
+    lines = [text + "\n".join(rows)]
+    for number, name, fields in bench.MESSAGES:
+        lines += _message(number, name, fields, bench_words.MESSAGES, bench_words.FIELDS)
+    lines += ["", "### Codes of the bench", "", "| field | | codes |", "|---|---|---|"]
+    for key, listed in {**bench.CODES, **bench.FLAGS}.items():
+        numbered = ", ".join(f"{n} {one}" for n, one in enumerate(listed))
+        lines.append(f"| `{key}` | {bench_words.CODES[key]} | {numbered} |")
+    return lines
+
+
 def _codes() -> list[str]:
     lines = ["", "## Codes", "", "Numbered from 0, in this order; flags by bit, lowest first."]
     lines += ["", "| field | | codes |", "|---|---|---|"]
@@ -283,6 +329,13 @@ def missing_words() -> list[str]:
         ("event ", set(names.EVENTS), set(words.EVENT_ARGUMENTS)),
     ]
     pairs += [(f"field {m}.", fields[m], set(words.FIELDS.get(m, ()))) for m in fields]
+    fields = {m: {f[0] for f in fs} for _, m, fs in bench.MESSAGES}
+    pairs += [
+        ("message ", set(fields), set(bench_words.MESSAGES)),
+        ("message ", set(fields), set(bench_words.FIELDS)),
+        ("bench list ", {*bench.CODES, *bench.FLAGS}, set(bench_words.CODES)),
+    ]
+    pairs += [(f"field {m}.", fields[m], set(bench_words.FIELDS.get(m, ()))) for m in fields]
     for what, have, described in pairs:
         wrong += [f"{what}{name}: no description" for name in sorted(have - described)]
         wrong += [f"{what}{name}: described but gone" for name in sorted(described - have)]
@@ -311,7 +364,7 @@ def page() -> str:
     )
     lines = [HEAD, rules + "\n".join(_sizes())]
     for number, name, fields in names.ALL_MESSAGES:
-        lines += _message(number, name, fields)
+        lines += _message(number, name, fields, words.MESSAGES, words.FIELDS)
     lines += _codes()
     report = seal.UP_HEADER + codec.width_bytes(schema.REPORT_FIELDS) + seal.TAG_BYTES
     lines += [
@@ -325,6 +378,7 @@ def page() -> str:
             counter_max=_number(seal.COUNTER_MAX),
             line=len(stream.wrap(bytes(report))),
         ),
+        *_bench(),
     ]
     return "\n".join(lines).rstrip("\n") + "\n"
 

@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from lampione_protocol import hour, names, schema, seal, stream, topics
+from lampione_protocol import bench, hour, names, schema, seal, stream, topics
 
 LOCK = Path(__file__).parents[1] / "protocol" / "schema.lock"
 COLUMNS = ("name", "kind", "bits", "low", "high", "steps", "unit", "since")
@@ -62,11 +62,22 @@ def current() -> Lock:
             name: {"number": number, "fields": [list(f) for f in fields]}
             for number, name, fields in names.ALL_MESSAGES
         },
+        "bench": {
+            "revision": bench.REVISION,
+            "constants": {"head": bench.head(1, 1).hex(), "frame_max": bench.FRAME_MAX},
+            "reserved": {},
+            "names": {key: list(v) for key, v in {**bench.CODES, **bench.FLAGS}.items()},
+            "messages": {
+                name: {"number": number, "fields": [list(f) for f in fields]}
+                for number, name, fields in bench.MESSAGES
+            },
+        },
     }
 
 
 def to_text(lock: Lock) -> str:
     """Return the file's text: JSON, one field a line, so that a difference reads well."""
+    inner = f',\n"bench": {to_text(lock["bench"]).rstrip()}' if "bench" in lock else ""
     lines = ["{", f'"revision": {lock["revision"]},']
     for part in ("constants", "reserved", "names"):
         entries = ",\n".join(
@@ -79,7 +90,7 @@ def to_text(lock: Lock) -> str:
         messages.append(
             f'  "{name}": {{"number": {message["number"]}, "fields": [\n{fields}\n  ]}}'
         )
-    lines.append('"messages": {\n' + ",\n".join(messages) + "\n}")
+    lines.append('"messages": {\n' + ",\n".join(messages) + "\n}" + inner)
     return "\n".join(lines) + "\n}\n"
 
 
@@ -156,8 +167,12 @@ def _difference(
 
 
 def compare(old: Lock, new: Lock) -> list[str]:
-    """Return every change that an older node or controller would misread."""
+    """Return every change that an older node, controller or instrument would misread."""
     wrong = []
+    if "bench" in old:
+        if "bench" not in new:
+            return ["bench: the schema of its messages is gone"]
+        wrong += [f"bench: {problem}" for problem in compare(old["bench"], new["bench"])]
     if new["revision"] < old["revision"]:
         wrong.append(f"REVISION went back from {old['revision']} to {new['revision']}")
     for key, value in old["constants"].items():

@@ -1,8 +1,5 @@
 """Puts a node together from its settings. Needed once a boot, and forgotten then: 3 kB."""
 
-import os
-import sys
-
 import machine
 from micropython import const
 
@@ -30,16 +27,8 @@ from .supervisor import Supervisor
 _WATCHDOG_MS = const(45000)  # longer than the longest period of a task
 _FAULT_SETTINGS = const(1)
 _FAULT_LAMP = const(4)
-_RESETS = const(5)
 _GROUP_KEY = const(18)  # bytes before a group's name
 _DAMAGED = const(2)  # a config's state
-
-
-def hardware() -> int:
-    """Return the wire's number of what this runs on."""
-    if sys.platform != "esp32":
-        return 0
-    return 2 if "S3" in os.uname().machine else 1
 
 
 def assemble(node, settings: dict, faults: list, lamp, key: bytes, version: tuple) -> None:  # type: ignore[no-untyped-def]
@@ -79,17 +68,17 @@ def assemble(node, settings: dict, faults: list, lamp, key: bytes, version: tupl
     commands.on_clean = node.on_clean
     commands.on_reboot = node.on_reboot
     supervisor.add("commands", node.run_commands, 20)
-    cause = min(max(0, machine.reset_cause() - 1), _RESETS)
+    profile = 0
+    for sensor in in_order:
+        for i in range(len(sensor.states)):
+            profile |= 1 << sensor.sensor + i
+    from .hello import facts, say
+
+    known = facts(version, profile, config)
     if settings["broker"]:
-        profile = 0
-        for sensor in in_order:
-            for i in range(len(sensor.states)):
-                profile |= 1 << sensor.sensor + i
-        major, minor, patch = version
-        facts = major << 12 | minor << 6 | patch, hardware(), profile, cause, config
-        _add_uplink(node, settings, identity, facts)
+        _add_uplink(node, settings, identity, known)
     node.about = (settings["node"], state.boot, identity.epoch.hex()) + version
-    post.event(BOOT, INFO, cause)
+    post.event(BOOT, INFO, known[3])
     if faults:
         post.event(SETTINGS_DAMAGED, WARNING, len(faults))
     if config["state"] == _DAMAGED:
@@ -97,6 +86,8 @@ def assemble(node, settings: dict, faults: list, lamp, key: bytes, version: tupl
     if "reverted" in config:
         post.event(CONFIG_REVERTED, WARNING, config["reverted"])
     config["blob"] = None  # the lighting has it
+    start = identity.epoch, state.boot, outbox.first_seq, outbox.oldest_held, state.counter
+    say(settings["node"], known, start, node.clock.quality())
 
 
 def _add_lighting(node, settings: dict) -> None:  # type: ignore[no-untyped-def]

@@ -149,14 +149,22 @@ class Node:
         machine.reset()
 
 
+def _say_hello(name: str) -> None:
+    from .hello import facts, say
+
+    say(name, facts(VERSION, 0, None))
+
+
 def run(settings: dict, faults: list, lamp) -> None:  # type: ignore[no-untyped-def]
     """Run until Ctrl-C; return at once when this node has no name or no key."""
     if not settings["node"]:
+        _say_hello("")
         print("lampione: no name in /settings.json: the lamp burns, nothing else runs")
         return
     try:
         key = read_key("/node.key")
     except (OSError, ValueError):
+        _say_hello(settings["node"])
         print("lampione: no key of 32 bytes in /node.key: the lamp burns, nothing else runs")
         return
     node = Node()
@@ -164,7 +172,7 @@ def run(settings: dict, faults: list, lamp) -> None:  # type: ignore[no-untyped-
 
     assemble(node, settings, faults, lamp, key, VERSION)
     del assemble, settings, key
-    for name in ("assemble",):
+    for name in ("assemble", "hello"):
         del sys.modules["lampione_node." + name]
         delattr(sys.modules["lampione_node"], name)
     asyncio.run(node.run())

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from lampione_hil import interpreter
 from lampione_hil.board import BenchError, Board, BoardTimeoutError
 from lampione_hil.virtual import SteadyAir, VirtualBench, VirtualBoard, World
 from littlefs import LittleFS
@@ -33,6 +34,39 @@ def test_boots_as_an_esp32_does(bench: VirtualBench) -> None:
     assert "time 0 (2000, 1, 1) (2000, 1, 1)" in text
     assert one.running
     assert one.boots == 1
+
+
+def test_tools_see_an_esp32_s3_that_says_it_is_virtual(bench: VirtualBench) -> None:
+    one = board(
+        bench,
+        "identity",
+        b"""
+import os, sys
+from machine import unique_id
+print(os.uname().sysname, os.uname().machine, sys.platform, sys.implementation._machine)
+print("mpy", sys.implementation._mpy, sys.implementation.version[:2], unique_id().hex())
+print("strangers", hasattr(os, "getenv"), hasattr(os, "system"), hasattr(os, "VfsPosix"))
+sys.path = ["/there"]  # reaches the interpreter, not a copy
+with open("there.py", "w") as f:
+    f.write("")
+os.mkdir("/there")
+os.rename("there.py", "/there/there.py")
+import there
+from sys import *
+print(path, "exit" in globals())
+print("done")
+""",
+    )
+    one.power_on()
+    one.wait_console("done")
+    text = one.console()
+    name = "Virtual ESP32S3 board with ESP32S3"
+    assert f"esp32 {name} esp32 {name}\r\n" in text
+    asked = "import sys; print('mpy', sys.implementation._mpy, sys.implementation.version[:2])"
+    truth = interpreter.run(["-c", asked]).decode().strip()
+    assert f"{truth} {one.serial_number}\r\n" in text
+    assert "strangers False False False" in text
+    assert "['/there'] True" in text
 
 
 def test_boot_py_runs_first_and_a_traceback_leads_to_the_prompt(bench: VirtualBench) -> None:
@@ -144,7 +178,7 @@ print("end")
     causes = [line for line in text.splitlines() if line.startswith("boot")]
     assert causes == [
         "boot 1 False True",
-        "boot 5 True True",
+        "boot 2 True True",
         "boot 5 True True",
         "boot 3 True True",
         "boot 4 True True",
@@ -155,6 +189,48 @@ print("end")
     one.reset()
     one.wait_boots(6)
     one.wait_console("boot 1 False True")
+
+
+def test_rtc_memory_lives_as_long_as_its_supply(bench: VirtualBench) -> None:
+    one = board(
+        bench,
+        "rtc",
+        b"""
+import machine
+rtc = machine.RTC()
+kept = rtc.memory()
+print("kept", kept, machine.reset_cause())
+if len(kept) < 5:
+    rtc.memory(kept + b"\\x00" + bytes([machine.reset_cause()]) if kept else b"!")
+if not kept:
+    machine.reset()
+elif len(kept) == 1:
+    machine.deepsleep(20)
+elif len(kept) == 3:
+    machine.WDT(timeout=50)
+    while True:
+        pass
+try:
+    rtc.memory(bytes(2049))
+except ValueError as error:
+    print(error)
+rtc.memory(bytes(2048))
+print(rtc.memory() == bytes(2048))
+print("end")
+""",
+    )
+    for _ in range(2):
+        one.power_on()
+        one.wait_console("end")
+        kept = [line[5:] for line in one.console().splitlines() if line.startswith("kept")]
+        assert kept == [
+            r"b'' 1",
+            r"b'!' 2",
+            r"b'!\x00\x02' 4",
+            r"b'!\x00\x02\x00\x04' 3",
+        ]
+        assert "buffer too long\r\nTrue" in one.console()
+        one.power_off()
 
 
 def test_a_fed_watchdog_does_not_bite(bench: VirtualBench) -> None:

@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import serial
 from lampione_hil.virtual import SteadyAir, VirtualBench, VirtualBoard, World
 
 MAIN = b"""
@@ -83,6 +84,27 @@ def test_keys_at_the_repl(board: VirtualBoard) -> None:
     board.type(b"\x04")
     board.wait_console("soft reboot\r\n")
     board.wait_console(r"(?s)main runs.*main runs")
+
+
+def test_ctrl_c_reaches_what_another_tool_left_running(board: VirtualBoard) -> None:
+    with serial.Serial(board.port, timeout=10) as port:  # a tool that is killed in the raw REPL
+        port.write(b"\x03\x03\x01")
+        port.read_until(b"raw REPL; CTRL-B to exit\r\n>")
+        port.write(b"print('begun')\nwhile True: pass\n\x04")
+        assert port.read_until(b"begun\n") == b"OKbegun\n"
+    assert mpremote(board, "eval", "6*7") == "42\n"
+    assert "soft reset" in board.exits
+    # A program that has switched it off gets the byte.
+    text = (
+        "import micropython, sys; micropython.kbd_intr(-1); print('off'); print(sys.stdin.read(2))"
+    )
+    with serial.Serial(board.port, timeout=10) as port:
+        port.write(b"\x03\x03\x01")
+        port.read_until(b"raw REPL; CTRL-B to exit\r\n>")
+        port.write(text.encode() + b"\x04")
+        port.read_until(b"off\n")
+        port.write(b"\x03!")
+        assert port.read_until(b"\x04") == b"\x03!\n\x04"
 
 
 def test_a_long_output_comes_whole(board: VirtualBoard) -> None:

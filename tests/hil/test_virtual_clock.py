@@ -127,6 +127,13 @@ def test_boards_keep_in_step() -> None:
         assert 28 <= len(boards[0].trace()) <= 31
 
 
+def test_the_heap_is_what_was_asked_for() -> None:
+    with VirtualBench(clock="virtual") as bench:
+        one = board(bench, b"import gc\ngc.collect()\nprint('free', gc.mem_free())\n")
+        free = int(one.wait_console(r"free \d+").split()[1])
+        assert 310_000 < free <= 320 * 1024, "the simulated modules must not eat the program's heap"
+
+
 def test_no_dump_with_the_virtual_clock(tmp_path: Path) -> None:
     with (
         VirtualBench(clock="virtual") as bench,

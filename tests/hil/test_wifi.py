@@ -209,11 +209,3 @@ s.close()
                 got += piece
     assert got == sent
     one.wait_console("total 300000")
-
-
-def test_virtual_time_has_no_network() -> None:
-    with VirtualBench(clock="virtual") as bench:
-        one = board(bench, 1, b"")
-        bench.run_for(30)
-        assert "before" in one.console()
-        assert "joined" not in one.console()

@@ -49,10 +49,15 @@ def node_files(node: str, key: bytes, port: int, **settings: Any) -> dict[str, b
     return {**files, "/settings.json": json.dumps(text).encode(), "/node.key": key}
 
 
-class Controller:
-    """Opens and keeps what nodes send; acknowledges while `answers`; sends what a test wants."""
+class Desk:
+    """Opens and keeps what nodes send; acknowledges while `answers`; sends what a test wants.
 
-    def __init__(self, broker: Broker) -> None:
+    How frames come (`take`), go and are waited for is the business of its kinds.
+    """
+
+    port = 1883
+
+    def __init__(self) -> None:
         self.keys: dict[str, bytes] = {}
         self.answers = True
         self.counter = 0
@@ -66,38 +71,22 @@ class Controller:
         self.marks: dict[str, int] = defaultdict(int)
         self.errors: list[str] = []
         self._lock = threading.Lock()
-        self.client = mqtt.Client(CallbackAPIVersion.VERSION2, client_id="test-controller")
-        self.client.on_message = self._on_message
-        ready = threading.Event()
-        self.client.on_subscribe = lambda *_: ready.set()
-        self.client.on_connect = lambda c, *_: c.subscribe(
-            [(f"lampione/v1/{SHARD}/+/{leaf}", 1) for leaf in ("up", "state")]
-        )
-        self.port = broker.port
-        if broker.tls is not None:
-            self.client.tls_set(ca_certs=str(broker.tls.ca))
-        self.client.connect(broker.host, broker.port)
-        self.client.loop_start()
-        assert ready.wait(20)
-
-    def close(self) -> None:
-        self.client.disconnect()
-        self.client.loop_stop()
 
     # Up
 
-    def _on_message(self, _client: Any, _data: Any, message: mqtt.MQTTMessage) -> None:
-        parsed = topics.parse(message.topic)
+    def take(self, topic: str, payload: bytes) -> None:
+        """Take what was published."""
+        parsed = topics.parse(topic)
         assert parsed
         _, node, leaf = parsed
         if leaf == topics.STATE:
-            self.states[node] = bytes(message.payload)
+            self.states[node] = payload
             return
         try:
             with self._lock:
-                self._take(node, bytes(message.payload))
+                self._take(node, payload)
         except (AssertionError, InvalidTag, ProtocolError) as error:
-            self.errors.append(f"{error!r} {message.payload.hex()}")
+            self.errors.append(f"{error!r} {payload.hex()}")
 
     def _open(self, node: str, key: bytes, frame: bytes) -> dict[str, Any]:
         header = frame[: seal.UP_HEADER]
@@ -149,7 +138,7 @@ class Controller:
         return header + AESCCM(key, 8).encrypt(header, text, header + name)
 
     def publish(self, node: str, frame: bytes) -> None:
-        self.client.publish(topics.topic(SHARD, node, topics.DOWN), frame, qos=1)
+        raise NotImplementedError
 
     def send(self, node: str, kind: int, values: list[Any], **other: Any) -> bytes:
         frame = self.seal(node, kind, values, **other)
@@ -223,12 +212,11 @@ class Controller:
             found[:] = [r for r in self.results(node, counter) if r["outcome"] == outcome]
             return bool(found)
 
-        wait_until(f"result {outcome} of command {counter}", there, timeout_s)
+        self.wait_for(f"result {outcome} of command {counter}", there, timeout_s)
         return found[0]
 
     def wait_for(self, what: str, condition: Callable[[], object], timeout_s: float = 20) -> None:
-        wait_until(what, condition, timeout_s)
-        assert not self.errors, self.errors
+        raise NotImplementedError
 
     def events(self, node: str, code: int) -> list[dict[str, Any]]:
         return [e for e in self.of(node, schema.EVENT) if e["code"] == code]
@@ -239,3 +227,71 @@ class Controller:
         """Make a node with a key of its own, known here, its power off."""
         key = self.keys[node] = os.urandom(32)
         return bench.board(node, node_files(node, key, self.port, **settings), world=world)
+
+
+class Controller(Desk):
+    """At a real broker."""
+
+    def __init__(self, broker: Broker) -> None:
+        super().__init__()
+        self.client = mqtt.Client(CallbackAPIVersion.VERSION2, client_id="test-controller")
+        self.client.on_message = lambda _client, _data, message: self.take(
+            message.topic, bytes(message.payload)
+        )
+        ready = threading.Event()
+        self.client.on_subscribe = lambda *_: ready.set()
+        self.client.on_connect = lambda c, *_: c.subscribe(
+            [(f"lampione/v1/{SHARD}/+/{leaf}", 1) for leaf in ("up", "state")]
+        )
+        self.port = broker.port
+        if broker.tls is not None:
+            self.client.tls_set(ca_certs=str(broker.tls.ca))
+        self.client.connect(broker.host, broker.port)
+        self.client.loop_start()
+        assert ready.wait(20)
+
+    def close(self) -> None:
+        self.client.disconnect()
+        self.client.loop_stop()
+
+    def publish(self, node: str, frame: bytes) -> None:
+        self.client.publish(topics.topic(SHARD, node, topics.DOWN), frame, qos=1)
+
+    def wait_for(self, what: str, condition: Callable[[], object], timeout_s: float = 20) -> None:
+        wait_until(what, condition, timeout_s)
+        assert not self.errors, self.errors
+
+
+class VirtualController(Desk):
+    """Beside the hub of a bench on the virtual clock: it answers once a `step_s`."""
+
+    def __init__(self, bench: VirtualBench, step_s: float = 0.25) -> None:
+        super().__init__()
+        self.bench = bench
+        self.session = b"desk"  # the same in each run
+        self._step_s = step_s
+        self._seen = 0
+        self.now_s = 0.0
+
+    def publish(self, node: str, frame: bytes) -> None:
+        self.bench.hub.publish(topics.topic(SHARD, node, topics.DOWN), frame)
+
+    def run_for(self, seconds: float, step_s: float = 0.0) -> None:
+        """Let time pass, and take what comes."""
+        step_s = step_s or self._step_s
+        for _ in range(round(seconds / step_s)):
+            self.now_s = self.bench.run_for(step_s)
+            found = self.bench.hub.published(self._seen)
+            self._seen += len(found)
+            for said in found:
+                if said.topic.endswith(("/up", "/state")):
+                    self.take(said.topic, said.payload)
+        assert not self.errors, self.errors
+
+    def wait_for(self, what: str, condition: Callable[[], object], timeout_s: float = 20) -> None:
+        """Wait in virtual time."""
+        for _ in range(round(timeout_s / self._step_s)):
+            if condition():
+                return
+            self.run_for(self._step_s)
+        assert condition(), f"waited {timeout_s:g} virtual seconds in vain: {what}"

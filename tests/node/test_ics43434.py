@@ -1,6 +1,7 @@
 """The microphone's stream under MicroPython's asyncio: short reads, silence, and coming back."""
 
 import json
+import re
 import types
 from pathlib import Path
 from typing import Any
@@ -102,10 +103,10 @@ asyncio.run(main())
 
 def test_receiver_is_opened_as_the_microphone_wants_it() -> None:
     source = (FIRMWARE / "lampione_node" / "drivers" / "ics43434.py").read_text()
-    line = "from micropython import const\n"
-    assert line in source
+    for line in ("from time import", "from micropython import", "from .line import"):
+        source = re.sub(f"^{line}.*$", "", source, flags=re.M)
     names: dict[str, Any] = {"const": lambda value: value}
-    exec(compile(source.replace(line, ""), "ics43434", "exec"), names)
+    exec(compile(source, "ics43434", "exec"), names)
     made: list[Any] = []
 
     class I2S:

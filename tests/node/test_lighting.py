@@ -1,5 +1,6 @@
 """A whole node lights its street in virtual time: nights, power cuts, photocell, traffic."""
 
+import math
 from collections.abc import Iterator
 from struct import pack
 from typing import Any
@@ -129,9 +130,9 @@ class Rush(TrafficStreet):
 
     ends_s = 0.0
 
-    def targets(self, now_s: float) -> Any:
+    def targets(self, now_s: float, least_db: float = -math.inf) -> Any:
         """See TrafficStreet."""
-        return super().targets(now_s) if now_s < self.ends_s else []
+        return super().targets(now_s, least_db) if now_s < self.ends_s else []
 
 
 def test_the_level_follows_the_traffic_and_a_silent_radar_restores_it(bench: VirtualBench) -> None:

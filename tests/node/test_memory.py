@@ -1,12 +1,14 @@
 """What a node with all its parts leaves free on a board: the benchmark's count, in a short form."""
 
 import pytest
+from lampione import seeds
 from lampione_hil.firmware import CompileError, host_march
 from lampione_hil.interpreter import NoInterpreterError, command
 
 from benchmarks import memory
 
 FREE_KB = 28
+ROM_FREE_KB = 40
 NOISE_BYTES = 128  # which of the tasks waits for what at that instant
 
 
@@ -31,6 +33,14 @@ def test_enough_is_free_with_tls_up() -> None:
     assert later - start > 80_000, "the node was not there"
     assert code > 25_000, "its modules were not told"
     assert memory.free_kb(start, later, code) >= FREE_KB
+
+
+def test_a_whole_profile_fits_beside_tls_when_its_code_is_in_rom() -> None:
+    parts = seeds.load().profiles["street"].parts.settings()
+    start, _, later, code = memory.over_tls(40, parts, rom=True)
+    assert later - start > 100_000, "the node was not there"
+    assert 5_000 < code < 15_000, "native code alone is in memory"
+    assert memory.free_kb(start, later, code) >= ROM_FREE_KB
 
 
 def test_the_count_knows_what_is_used() -> None:

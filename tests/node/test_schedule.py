@@ -11,7 +11,7 @@ from lampione_hil.virtual.devices.base import I2CDevice
 from lampione_hil.virtual.devices.pzem import Pzem
 from lampione_hil.virtual.lamppost import ENERGY_UART, lamppost
 
-from tests.node.test_day import PARTS
+from tests.node.days import PARTS
 
 MINUTES = 5
 # Transactions a minute that hold a write, and how they come about.

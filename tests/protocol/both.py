@@ -6,7 +6,7 @@ prints an answer a line; `test_cross.py` puts the same questions to both.
 
 import sys
 
-from lampione_protocol import ccm, codec, seal, stream
+from lampione_protocol import bench, ccm, codec, seal, stream
 from lampione_protocol.errors import ProtocolError
 from lampione_protocol.names import ALL_MESSAGES
 
@@ -31,7 +31,7 @@ def aes_ecb(key: bytes):  # type: ignore[no-untyped-def]
 
 def fields_of(name: str) -> tuple:
     """Return the fields of a message."""
-    for _, known, fields in ALL_MESSAGES:
+    for _, known, fields in ALL_MESSAGES + bench.MESSAGES:
         if known == name:
             return fields
     raise KeyError(name)

@@ -47,7 +47,7 @@ def test_what_does_not_compile_is_named(tmp_path: Path) -> None:
     assert "bad.py" in wrong
     assert "SyntaxError" in wrong
     names = {p.name for p in compile_firmware.sources()}
-    assert {"schema.py", "main.py", "uplink.py"} <= names
+    assert {"schema.py", "main.py", "uplink.py", "tones.py"} <= names
 
 
 def test_firmware_types_know_micropython(tmp_path: Path) -> None:

@@ -143,6 +143,15 @@ INCOMPATIBLE: dict[str, tuple[Change, str]] = {
         "wire_version: changed",
     ),
     "tag": (lambda lock: lock["constants"].__setitem__("tag_bytes", 4), "tag_bytes: changed"),
+    "bench messages gone": (lambda lock: lock.pop("bench"), "bench: the schema"),
+    "bench message removed": (
+        lambda lock: lock["bench"]["messages"].pop("Tone"),
+        "bench: Tone: removed",
+    ),
+    "bench name inserted": (
+        lambda lock: lock["bench"]["names"]["reason"].insert(0, "tired"),
+        "bench: names of reason: only additions",
+    ),
     "key label": (lambda lock: lock["constants"]["keys"].__setitem__(0, ""), "keys: changed"),
 }
 
@@ -159,6 +168,7 @@ COMPATIBLE: dict[str, Change] = {
         lambda lock: fields(lock, "Report").pop(),
     ),
     "name at the end": lambda lock: lock["names"]["code"].append("rain"),
+    "bench name at the end": lambda lock: lock["bench"]["names"]["quantity"].append("frost"),
     "new list": lambda lock: lock["names"].update(weather=["dry", "wet"]),
     "new message": lambda lock: lock["messages"].update(New={"number": 20, "fields": [NEW]}),
     "message at its kept number": chain(

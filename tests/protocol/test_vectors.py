@@ -4,13 +4,14 @@ from pathlib import Path
 
 import pytest
 from lampione_hil import interpreter
+from lampione_protocol import bench
 from lampione_protocol.errors import ProtocolError
 from lampione_protocol.names import ALL_MESSAGES
 
 from tests.protocol import both
 
 ROOT = Path(__file__).parents[2]
-FILES = sorted((ROOT / "protocol" / "vectors").glob("*.txt"))
+FILES = sorted((ROOT / "protocol" / "vectors").rglob("*.txt"))
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda p: p.stem)
@@ -31,8 +32,11 @@ def test_on_micropython() -> None:
 
 
 def test_every_message_has_vectors() -> None:
-    for _, name, _ in ALL_MESSAGES:
-        text = (ROOT / "protocol" / "vectors" / f"{name.lower()}.txt").read_text()
+    folder = ROOT / "protocol" / "vectors"
+    places = [(name, folder) for _, name, _ in ALL_MESSAGES]
+    places += [(name, folder / "bench") for _, name, _ in bench.MESSAGES]
+    for name, place in places:
+        text = (place / f"{name.lower()}.txt").read_text()
         names = [dict(block)["name"] for block in both.blocks(text)]
         assert {"unknown", "low", "high", "typical"} <= set(names)
         assert all(dict(block)["message"] == name for block in both.blocks(text))

@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
-from lampione import keys, seeds, wanted
+from lampione import calibration, keys, seeds, wanted
 from lampione.cli.config_follow import State, follow
 from lampione.cli.errors import OK, UNKNOWN_NODE, USAGE, CliError
 from lampione.cli.fleet import core, printer
@@ -27,7 +27,8 @@ class Fleet:
     """The fleet's file and the secrets of its groups."""
 
     def __init__(self, options: argparse.Namespace) -> None:
-        self.seed = seeds.load(fleet_file(options))
+        seed = seeds.load(fleet_file(options))
+        self.seed = calibration.applied(seed, calibration.load(options.state))
         self._folder = options.state
         path = options.state / keys.FILE
         self._groups = keys.load(path).groups if path.exists() else {}

@@ -63,6 +63,16 @@ class Printer:
         # Elsewhere what the stream cannot show becomes a `?`; data stays what it is.
         self.unicode = (getattr(self._out, "encoding", None) or "").lower() == "utf-8"
 
+    @property
+    def live(self) -> bool:
+        """Whether lines can be drawn over."""
+        return not self.as_json and os.environ.get("TERM") != "dumb" and self._out.isatty()
+
+    def raw(self, text: str) -> None:
+        """Print text as it is, with whatever it does to a terminal."""
+        self._out.write(text)
+        self._out.flush()
+
     def paint(self, text: str, *styles: str) -> str:
         """Return `text` in the styles, where there is colour."""
         if not self._colours or not styles:
@@ -112,3 +122,8 @@ def _plain(value: object) -> object:
 def columns() -> int:
     """Return the terminal's width."""
     return shutil.get_terminal_size().columns
+
+
+def rows() -> int:
+    """Return the terminal's height."""
+    return shutil.get_terminal_size().lines

@@ -6,7 +6,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
-from lampione.cli import config_parser, values
+from lampione.cli import (
+    board_arguments,
+    config_parser,
+    flash_arguments,
+    hil_arguments,
+    provision_arguments,
+    values,
+)
 from lampione.cli.errors import EXIT_CODES, USAGE
 
 HANDLER = "handler"  # "module:function", imported when the command runs
@@ -97,6 +104,10 @@ def build() -> argparse.ArgumentParser:
     _reading(commands)
     _sending(commands, common)
     _lighting(commands, common)
+    board_arguments.add(commands, common, _Commands)
+    hil_arguments.add(commands, common, _Commands)
+    flash_arguments.add(commands, common)
+    provision_arguments.add(commands)
     return parser
 
 

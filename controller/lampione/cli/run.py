@@ -44,12 +44,15 @@ def _expected(error: Exception) -> tuple[str, int] | None:
         ("lampione.serve", "ServeError"),
         ("lampione.core.folder", "FolderError"),
         ("lampione.store", "StoreError"),
+        ("lampione.provision.errors", "ProvisionError"),
+        ("lampione.provision.rows", "ListError"),
         ("lampione_hil.interpreter", "NoInterpreterError"),
         ("lampione_hil.board", "BenchError"),
+        ("lampione_hil.firmware", "CompileError"),
     ):
         loaded = sys.modules.get(module)
         if loaded is not None and isinstance(error, getattr(loaded, name)):
-            if name == "BrokerUrlError":
+            if name in ("BrokerUrlError", "ListError"):
                 return str(error), USAGE
             return str(error), _CORE_CODES.get(getattr(error, "kind", ""), FAILED)
     if isinstance(error, TimeoutError):

@@ -43,6 +43,13 @@ def interval_s(text: str) -> int:
     return int(value)
 
 
+def whole(text: str, least: int, most: int) -> int:
+    """Read a whole number within limits. Raises argparse.ArgumentTypeError."""
+    if not (text.isascii() and text.isdigit() and least <= int(text) <= most):
+        raise argparse.ArgumentTypeError(f"{text!r}: whole numbers from {least} to {most} go")
+    return int(text)
+
+
 def percent(text: str) -> int:
     """Read a level: 0 to 100, with or without `%`. Raises argparse.ArgumentTypeError."""
     digits = text.removesuffix("%")

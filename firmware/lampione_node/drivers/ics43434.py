@@ -4,8 +4,11 @@ The INMP441 answers alike.
 """
 
 import asyncio
+from time import ticks_diff, ticks_ms
 
 from micropython import const
+
+from .line import readable
 
 # 19 ms, whole blocks of the sound meter: one wake-up for three blocks, 3.6 kB
 BUFFER_BYTES = const(3600)
@@ -32,11 +35,6 @@ def open_i2s(machine, part):
     )
 
 
-def _readable(stream):
-    # as asyncio.StreamReader does, which would cost another kilobyte
-    yield asyncio.core._io_queue.queue_read(stream)
-
-
 class Ics43434:
     """A stream of samples from a ready-made I2S receiver.
 
@@ -58,19 +56,18 @@ class Ics43434:
         Raises OSError(ETIMEDOUT) when it is not full in time; what came is thrown away, and the
         next call starts on a word again.
         """
-        try:
-            await asyncio.wait_for_ms(self._fill(buf), self._timeout_ms)
-        except asyncio.TimeoutError:
-            self.timeouts += 1
-            raise OSError(_ETIMEDOUT)
-
-    async def _fill(self, buf):
         got = 0
         size = len(buf)
-        while got < size:
-            await _readable(self._i2s)
+        left_ms = self._timeout_ms
+        began_ms = ticks_ms()
+        while left_ms > 0 and await readable(self._i2s, left_ms):
             n = self._i2s.readinto(buf[got:] if got else buf)
             if n:
                 got += n
+                if got == size:
+                    return
             else:
                 await asyncio.sleep_ms(2)  # woken for nothing
+            left_ms = self._timeout_ms - ticks_diff(ticks_ms(), began_ms)
+        self.timeouts += 1
+        raise OSError(_ETIMEDOUT)

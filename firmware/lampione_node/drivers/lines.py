@@ -4,7 +4,7 @@ from time import ticks_diff, ticks_ms
 
 from .line import read_some
 
-_END = 10
+_END = b"\n"
 
 
 def tenths(word):
@@ -39,14 +39,13 @@ class Lines:
         began_ms = ticks_ms()
         while True:
             count = self._count
-            for i in range(self._looked, count):
-                if buf[i] == _END:
-                    line = bytes(self._view[:i]).strip()
-                    rest = count - i - 1
-                    buf[:rest] = buf[i + 1 : count]
-                    self._count = rest
-                    self._looked = 0
-                    break
+            i = buf.find(_END, self._looked, count)
+            if i >= 0:
+                line = bytes(self._view[:i]).strip()
+                rest = count - i - 1
+                buf[:rest] = buf[i + 1 : count]
+                self._count = rest
+                self._looked = 0
             else:
                 if count == len(buf):
                     self._skip = True

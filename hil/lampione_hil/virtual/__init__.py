@@ -20,13 +20,17 @@ if TYPE_CHECKING:
     from lampione_hil.virtual.air import Air, PlausibleDay, SteadyAir
     from lampione_hil.virtual.bench import VirtualBench
     from lampione_hil.virtual.boards import Change, VirtualBoard, WorldControl
+    from lampione_hil.virtual.control import HubControl
+    from lampione_hil.virtual.hub import Publication
     from lampione_hil.virtual.sound import Recording, Street, SyntheticStreet, Tone
     from lampione_hil.virtual.world import World
 
 __all__ = [
     "Air",
     "Change",
+    "HubControl",
     "PlausibleDay",
+    "Publication",
     "Recording",
     "SteadyAir",
     "Street",
@@ -38,7 +42,7 @@ __all__ = [
     "WorldControl",
 ]
 
-_MODULES = ("air", "bench", "boards", "sound", "world")
+_MODULES = ("air", "bench", "boards", "control", "hub", "sound", "world")
 
 
 def __getattr__(name: str) -> Any:

@@ -4,14 +4,18 @@ import json
 import struct
 from collections.abc import Callable
 
+from lampione_hil.virtual.home import Wait
+from lampione_hil.virtual.interrupts import QUESTION
 from lampione_hil.virtual.life import (
-    DEEPSLEEP_RESET,
     VIRTUAL_EPOCH_UNIX_S,
     Life,
 )
 from lampione_hil.virtual.running import ask_part
 
 _EDGES = 96  # see board/esp32.py
+_RTC_BYTES = 2048  # see board/machine.py
+_PEEK = 128  # see board/_vuart.py
+_TRACED = b"IPSTalpu"  # what a program does to its world, with the times
 _TIMED_OUT = 2  # instead of whether it was acknowledged
 
 
@@ -20,6 +24,8 @@ def answer(life: Life, message: bytes) -> None:
     found = _OPERATIONS.get(message[:1])
     if found is None:
         return
+    if message[0] in _TRACED:
+        life.digest.update(message)
     try:
         found(life, message[1:])
     except (ValueError, LookupError, struct.error):
@@ -33,7 +39,7 @@ def _numbers(body: bytes) -> list[int]:
 def _boot(life: Life, _: bytes) -> None:
     if not life.home.virtual:
         life.boot_us = life.now_us()  # its ticks begin now, not when its process was asked for
-    life.reply(json.dumps(life.boot_info()).encode().ljust(512))
+    life.reply(json.dumps(life.boot_info()).encode().ljust(1024))
 
 
 def _ready(life: Life, _: bytes) -> None:
@@ -60,18 +66,9 @@ def _exit(life: Life, body: bytes) -> None:
 
 def _deepsleep(life: Life, body: bytes) -> None:
     sleep_ms, ticks_us = _numbers(body)
-    if life.home.virtual:
-        at_us = life.world_us(ticks_us) + sleep_ms * 1000
-        life.restart(DEEPSLEEP_RESET, "deep sleep", at_us)
-        return
-    boots = life.boots
-
-    def wake() -> None:
-        if life.powered and life.boots == boots:
-            life.restart(DEEPSLEEP_RESET, "deep sleep")
-
-    if sleep_ms:
-        life.home.after(sleep_ms / 1000, wake)
+    at_us = life.world_us(ticks_us) if life.home.virtual else life.now_us()
+    wakes_us = life.world_us(ticks_us + sleep_ms * 1000) - life.world_us(ticks_us) + at_us
+    life.deep_sleep(at_us, wakes_us if sleep_ms else None)
 
 
 def _torn(life: Life, _: bytes) -> None:
@@ -83,11 +80,22 @@ def _rtc(life: Life, body: bytes) -> None:
     life.set_rtc(value_us, life.world_us(ticks_us))
 
 
+def _rtc_keep(life: Life, body: bytes) -> None:
+    life.rtc_memory = body[:_RTC_BYTES]
+    life.reply(b"\x01")
+
+
+def _rtc_kept(life: Life, _: bytes) -> None:
+    life.reply(struct.pack("<H", len(life.rtc_memory)) + life.rtc_memory.ljust(_RTC_BYTES, b"\0"))
+
+
 def _pwm(life: Life, body: bytes) -> None:
     pin, hz, duty, ticks_us = _numbers(body)
     life.pwm[pin] = (hz, duty)
+    for line in life.uarts.values():
+        line.settle(life.world_us(ticks_us))
     life.world.dim(duty / 65535)
-    life.trace.append((life.world_us(ticks_us), "pwm", pin, duty))
+    life.note(life.world_us(ticks_us), "pwm", pin, duty)
     life.home.changed(life)
 
 
@@ -97,17 +105,18 @@ def _pin(life: Life, body: bytes) -> None:
     line = life.line(tx=pin)
     if line is not None:
         ask_part(line, line.drive, level, life.world_us(ticks_us) / 1e6)
-    life.trace.append((life.world_us(ticks_us), "pin", pin, level))
+    life.note(life.world_us(ticks_us), "pin", pin, level)
     life.home.changed(life)
 
 
 def _level(life: Life, body: bytes) -> None:
-    pin = int(body)
+    pin, ticks_us = _numbers(body)
     line = life.line(rx=pin)
     if line is None:
-        level = life.pins.get(pin, life.world.levels.get(pin, 0))
+        wired = life.home.wires.level(life, pin)
+        level = life.pins.get(pin, life.world.levels.get(pin, 0) if wired is None else wired)
     else:
-        level = ask_part(line, line.level, life.now_us() / 1e6)
+        level = ask_part(line, line.level, _at_us(life, ticks_us) / 1e6)
     life.reply(bytes([level]))
 
 
@@ -127,14 +136,69 @@ def _pulses(life: Life, body: bytes) -> None:
 
 
 def _analogue(life: Life, body: bytes) -> None:
-    life.reply(b"%8d" % life.world.microvolts.get(int(body), 0))
+    pin = int(body)
+    wired = life.home.wires.microvolts(life, pin)
+    life.reply(b"%8d" % (life.world.microvolts.get(pin, 0) if wired is None else wired))
+
+
+def _float(life: Life, body: bytes) -> None:
+    life.pins.pop(int(body), None)
+    life.home.changed(life)
+
+
+def _pulse(life: Life, body: bytes) -> None:
+    life.reply(life.home.wires.pulses(life, int(body)))
+
+
+def _edges(life: Life, body: bytes) -> None:
+    pin, on = _numbers(body)
+    if on:
+        life.edges[pin] = life.home.wires.level(life, pin) or 0
+    else:
+        life.edges.pop(pin, None)
+
+
+def _keys(life: Life, body: bytes) -> None:
+    life.serial.interrupts(body == b"3")
+
+
+def _target(life: Life, body: bytes) -> None:
+    number, address = _numbers(body)
+    if address:
+        life.targets[number] = address
+    else:
+        life.targets.pop(number, None)
+
+
+def _foreign(life: Life, bus: int, address: int) -> tuple[Life, int] | None:
+    """Return the other board, and its I2CTarget, that answers at this address."""
+    for other, number in life.home.wires.targets(life, bus):
+        if other.pid and other.targets.get(number) == address:
+            return other, number
+    return None
+
+
+def _i2s_send(life: Life, body: bytes) -> None:
+    life.home.wires.heard(life, body[0], body[1:])
 
 
 def _i2c(life: Life, body: bytes) -> None:
-    _bus, address, writes, length, ticks_us = struct.unpack_from("<BBBHQ", body)
+    bus, address, writes, length, ticks_us = struct.unpack_from("<BBBHQ", body)
     data = body[13:]
     if life.world.bus_held:
         life.reply(bytes([_TIMED_OUT]).ljust(length + 1, b"\xff"))
+        return
+    foreign = _foreign(life, bus, address)
+    if foreign is not None:
+        other, number = foreign
+        head = struct.pack("<2B2H", number, writes, length, len(data))
+        if len(data) + 1 + len(head) > QUESTION:
+            life.reply(bytes([_TIMED_OUT]).ljust(length + 1, b"\xff"))
+            return
+        other.interrupt(
+            b"I" + head + data,
+            lambda got: life.reply((got or bytes([_TIMED_OUT])).ljust(length + 1, b"\xff")),
+        )
         return
     now_us = life.world_us(ticks_us)
     if life.home.virtual and life.world.air is not None:
@@ -149,40 +213,54 @@ def _i2c(life: Life, body: bytes) -> None:
     life.reply(bytes([good]) + read.ljust(length, b"\xff"))
 
 
-def _scan(life: Life, _: bytes) -> None:
+def _scan(life: Life, body: bytes) -> None:
     found = bytearray(16)
-    for address in () if life.world.bus_held else life.world.i2c:
-        if life.world.device(address) is not None:
-            found[address >> 3] |= 1 << (address & 7)
+    there = [a for a in life.world.i2c if life.world.device(a) is not None]
+    for other, number in life.home.wires.targets(life, body[0]):
+        if other.pid and number in other.targets:
+            there.append(other.targets[number])
+    for address in () if life.world.bus_held else there:
+        found[address >> 3] |= 1 << (address & 7)
     life.reply(bytes(found))
 
 
-def _uart_us(life: Life, ticks_us: int) -> int:
+def _at_us(life: Life, ticks_us: int) -> int:
     return life.world_us(ticks_us) if life.home.virtual else life.now_us()
 
 
 def _uart_set(life: Life, body: bytes) -> None:
     number, fresh, baud, room, ticks_us = struct.unpack("<2B2IQ", body)
-    life.uarts[number].set(baud, room, bool(fresh), _uart_us(life, ticks_us))
+    life.uarts[number].set(baud, room, bool(fresh), _at_us(life, ticks_us))
     life.uart_moved(number)
 
 
 def _uart_write(life: Life, body: bytes) -> None:
     number, ticks_us = struct.unpack_from("<BQ", body)
-    life.uarts[number].write(body[9:], _uart_us(life, ticks_us))
+    life.uarts[number].write(body[9:], _at_us(life, ticks_us))
     life.uart_moved(number)
 
 
 def _uart_read(life: Life, body: bytes) -> None:
     number, length, ticks_us = struct.unpack("<BHQ", body)
     line = life.uarts[number]
-    line.advance(_uart_us(life, ticks_us))
+    line.advance(_at_us(life, ticks_us))
     data = line.read(length)
     life.uart_moved(number)
-    next_us = line.next_us()
-    at = -1 if next_us is None else life.ticks_us(next_us)
-    head = struct.pack("<2Hq", len(data), min(line.waiting, 65535), at)
+    head = struct.pack("<2H", len(data), min(line.waiting, 65535))
     life.reply(head + data.ljust(length, b"\0"))
+
+
+def _uart_look(life: Life, body: bytes) -> None:
+    number, taken, ticks_us = struct.unpack("<BHQ", body)
+    line = life.uarts[number]
+    line.read(taken)
+    now_us = life.world_us(ticks_us)
+    line.advance(now_us)
+    at_us = line.foresee(max(now_us, life.granted_us))
+    then_us = line.next_us()
+    times = [-1 if us is None else life.ticks_us(us) for us in (at_us, then_us)]
+    head = struct.pack("<H2q", min(line.waiting, 65535), *times)
+    life.reply(head + line.peek(_PEEK).ljust(_PEEK, b"\0"))
 
 
 def _i2s_open(life: Life, body: bytes) -> None:
@@ -217,25 +295,27 @@ def _guard(life: Life, boot: int) -> None:
         life.home.after(left_s, lambda: _guard(life, boot))
 
 
-def _air(life: Life, _: bytes) -> None:
+def _air(life: Life, body: bytes) -> None:
     station = life.station
+    station.joined_at(_at_us(life, int(body)))
     rssi = life.world.rssi_dbm if station.up else -127
     life.reply(bytes([station.state, station.active, rssi & 0xFF, 0]))
 
 
 def _interface(life: Life, body: bytes) -> None:
-    life.station.set_active(body == b"\x01")
+    flag, ticks_us = _numbers(body)
+    life.station.set_active(bool(flag), _at_us(life, ticks_us))
     life.reply(b"\x01")
 
 
 def _join(life: Life, body: bytes) -> None:
-    name, _, password = body.decode("utf-8", "replace").partition("\0")
-    life.station.connect(name, password)
+    ticks, name, password = body.decode("utf-8", "replace").split("\0")
+    life.station.connect(name, password, _at_us(life, int(ticks)))
     life.reply(b"\x01")
 
 
-def _leave(life: Life, _: bytes) -> None:
-    life.station.disconnect()
+def _leave(life: Life, body: bytes) -> None:
+    life.station.disconnect(_at_us(life, int(body)))
     life.reply(b"\x01")
 
 
@@ -244,14 +324,41 @@ def _chip(life: Life, _: bytes) -> None:
 
 
 def _wait(life: Life, body: bytes) -> None:
-    life.waiting_us = int(body)
+    until_us, now_us, once = _numbers(body)
+    life.wait = Wait(life.world_us(until_us), life.world_us(now_us), bool(once))
     life.home.changed(life)
 
 
 def _give_up(life: Life, _: bytes) -> None:
-    if life.waiting_us is not None:
-        life.waiting_us = None
+    if life.wait is not None:
         life.grant(life.home.virtual_us)
+
+
+def _socket(life: Life, body: bytes) -> None:
+    what, number, length, ticks_us = struct.unpack_from("<2BHQ", body)
+    now_us, net = life.world_us(ticks_us), life.home.net
+    if what == b"c"[0]:
+        life.sockets[number] = net.connect(life.station, life.news, now_us)
+        return
+    link = life.sockets[number]
+    if what == b"x"[0]:
+        life.sockets.pop(number).close(now_us)
+        return
+    count, data = 0, b""
+    if what == b"s"[0]:
+        count = link.send(body[12:], now_us)
+    elif what == b"r"[0]:
+        try:
+            found = link.receive(length, now_us)
+        except ConnectionError:
+            found, count = b"", -2
+        else:
+            count = -1 if found is None else len(found)
+        data = (found or b"").ljust(length, b"\0")
+    status = link.status(now_us)
+    next_us = link.next_us(now_us)
+    at = -1 if next_us is None else life.ticks_us(next_us)
+    life.reply(struct.pack("<2hq", status, count, at) + data)
 
 
 _OPERATIONS: dict[bytes, Callable[[Life, bytes], None]] = {
@@ -264,6 +371,8 @@ _OPERATIONS: dict[bytes, Callable[[Life, bytes], None]] = {
     b"Z": _deepsleep,
     b"K": _torn,
     b"T": _rtc,
+    b"m": _rtc_keep,
+    b"r": _rtc_kept,
     b"P": _pwm,
     b"p": _pin,
     b"g": _level,
@@ -274,8 +383,15 @@ _OPERATIONS: dict[bytes, Callable[[Life, bytes], None]] = {
     b"U": _uart_set,
     b"u": _uart_write,
     b"q": _uart_read,
+    b"Q": _uart_look,
     b"A": _i2s_open,
     b"c": _i2s_close,
+    b"x": _i2s_send,
+    b"f": _float,
+    b"j": _pulse,
+    b"e": _edges,
+    b"h": _keys,
+    b"i": _target,
     b"D": _watch,
     b"F": _feed,
     b"n": _air,
@@ -285,4 +401,5 @@ _OPERATIONS: dict[bytes, Callable[[Life, bytes], None]] = {
     b"k": _chip,
     b"W": _wait,
     b"w": _give_up,
+    b"o": _socket,
 }

@@ -18,8 +18,9 @@ from lampione_hil.board import BenchError
 from lampione_hil.interpreter import NoInterpreterError
 from lampione_hil.virtual import world as worlds
 from lampione_hil.virtual.boards import VirtualBoard
+from lampione_hil.virtual.control import HubControl
 from lampione_hil.virtual.flash import Flash
-from lampione_hil.virtual.life import Settings
+from lampione_hil.virtual.home import Settings
 from lampione_hil.virtual.world import World
 
 START_S = 20.0
@@ -34,7 +35,8 @@ class VirtualBench:
 
     Args:
         clock: "wall": boards run in real time. "virtual": time passes in `run_for` only, as fast
-            as the boards compute, and the same program always does the same; without network.
+            as the boards compute, and the same program always does the same; whatever address
+            boards connect to, they reach the bench's own MQTT broker, `hub`.
         folder: where flash images and computed sound are kept; None: a temporary folder, deleted
             at the end.
     """
@@ -52,6 +54,7 @@ class VirtualBench:
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder.resolve()
         self.boards: dict[str, VirtualBoard] = {}
+        self._hub = HubControl(self)
         self._process: subprocess.Popen[bytes] | None = None
         self._connection: Connection | None = None
         self._lock = threading.Lock()
@@ -154,10 +157,13 @@ class VirtualBench:
         files: Mapping[str, bytes] | None = None,
         *,
         flash_bytes: int = 2 << 20,
+        flash_endurance: int = 0,
+        rom_bytes: int = 0,
         unique_id: bytes | None = None,
         world: World | None = None,
         heap_bytes: int = 320 * 1024,
         autorestart: bool = True,
+        bare: bool = False,
         ticks_base_ms: int = 0,
     ) -> VirtualBoard:
         """Make a board, with the power off.
@@ -166,12 +172,18 @@ class VirtualBench:
             name: names its flash image too; one that is there already is taken up again.
             files: written to its flash.
             flash_bytes: of the file system; a multiple of 4096.
+            flash_endurance: a block that was erased more often fails: some of its bits stay low, as
+                a program finds when it reads back what it wrote; 0: none ever does.
+            rom_bytes: of a partition for ROMFS, as some images of MicroPython have; a multiple of
+                4096.
             unique_id: 6 bytes, the chip's MAC address; None: made from the name.
             world: what it senses; None: World(), a street and a day.
             heap_bytes: for the program, the simulated modules not counted. 320 KiB are as many
                 words of 64 bits as 160 KiB are of 32.
             autorestart: boot again after machine.reset(), a soft reset or the watchdog, as a
                 board does; False: stay off then.
+            bare: a chip as it comes from the factory: nothing runs until esptool has written a
+                program to it, over `rfc2217`; then MicroPython does, whatever was written.
             ticks_base_ms: where `ticks_ms` starts at each boot; 2**30 - n wraps after n ms.
         """
         if not name or "/" in name or name.startswith("."):
@@ -182,12 +194,16 @@ class VirtualBench:
             unique_id = b"\x02" + (name.encode() * 5)[:3] + _sum(name)
         if len(unique_id) != 6:
             raise ValueError("a unique id has 6 bytes")
-        flash = Flash(self.folder / f"{name}.flash", flash_bytes)
+        flash = Flash(self.folder / f"{name}.flash", flash_bytes, rom_bytes)
         settings = Settings(
             name=name,
             flash=flash.path,
+            chip_flash=flash.path.with_suffix(".chip"),
+            bare=bare,
             control=flash.control,
             flash_bytes=flash_bytes,
+            flash_endurance=flash_endurance,
+            rom_bytes=rom_bytes,
             unique_id=unique_id,
             heap_bytes=heap_bytes,
             autorestart=autorestart,
@@ -195,11 +211,35 @@ class VirtualBench:
             world=worlds.start(world or World(), self.folder, name),
         )
         port = self.ask("board", settings)
-        board = VirtualBoard(self, name, flash, port)
+        board = VirtualBoard(self, name, unique_id.hex(), flash, port)
         self.boards[name] = board
         if files:
             board.write_files(files)
         return board
+
+    def remove(self, board: VirtualBoard) -> None:
+        """End a board; its flash image goes too."""
+        self.ask("remove", board.name)
+        del self.boards[board.name]
+        board.flash.unlink(missing_ok=True)
+        for path in (board.flash.with_suffix(".control"), board.chip_flash):
+            path.unlink(missing_ok=True)
+
+    def wire(
+        self,
+        one: VirtualBoard,
+        pin: int,
+        two: VirtualBoard,
+        other: int,
+        kind: str = "level",
+        **about: float,
+    ) -> None:
+        """Connect pins of two boards, or of one, that are off; `wires` lists the kinds.
+
+        about: of "volts": full_uv, the microvolts that a full duty gives; tau_s of the filter.
+        Raises BenchError: one is on, or has a part there already; the kind needs the wall clock.
+        """
+        self.ask("wire", (one.name, pin), (two.name, other), kind, about)
 
     def run_for(self, seconds: float, *, timeout_s: float = 3600.0) -> float:
         """Let virtual time pass; return the time since the bench began, in seconds.
@@ -209,6 +249,17 @@ class VirtualBench:
         if self.clock != "virtual":
             raise ValueError('run_for is for VirtualBench(clock="virtual")')
         return float(self.ask("run_for", seconds, timeout_s=timeout_s))
+
+    @property
+    def hub(self) -> HubControl:
+        """The broker between the boards. Raises ValueError on a bench with the wall clock."""
+        if self.clock != "virtual":
+            raise ValueError('there is a hub in VirtualBench(clock="virtual") only')
+        return self._hub
+
+    def trace_hash(self) -> str:
+        """Return a hash of all that boards did on pins and buses or published, with its times."""
+        return str(self.ask("trace_hash"))
 
     def ask(self, name: str, *arguments: object, timeout_s: float = ANSWER_S) -> Any:
         """Ask the supervisor. Raises BenchError with what it says, or that it is gone."""

@@ -112,8 +112,11 @@ class VirtualBoard:
 
     capabilities = frozenset({"power", "reset", "serial", "files", "flash", "pwm", "world"})
 
-    def __init__(self, bench: Bench, name: str, flash: Flash, port: str) -> None:
+    def __init__(
+        self, bench: Bench, name: str, serial_number: str, flash: Flash, port: str
+    ) -> None:
         self.name = name
+        self.serial_number = serial_number
         self.world = WorldControl(bench, name)
         self.port = port
         self._flash = flash
@@ -130,9 +133,39 @@ class VirtualBoard:
         """Switch the power off, at once; peers are not told."""
         self._bench.ask("power", self.name, False)
 
-    def reset(self) -> None:
-        """Pulse the reset line: as on the chip, the cause reads as power-on."""
-        self._bench.ask("reset", self.name)
+    def reset(self, loader: bool = False) -> None:
+        """Pulse the reset line: as on the chip, the cause reads as power-on.
+
+        loader: with GPIO0 low, so that the ROM boot loader waits for esptool.
+        """
+        self._bench.ask("reset", self.name, loader)
+
+    def brown_out(self) -> None:
+        """Let the supply sag: the chip resets itself, the parts keep their power.
+
+        As on the chip, the cause reads as power-on.
+        """
+        self._bench.ask("brown_out", self.name)
+
+    # The cable
+
+    def unplug(self) -> None:
+        """Pull the cable: power and serial line are gone, and whoever has the port open sees it."""
+        self.port = self._bench.ask("cable", self.name, False)
+
+    def plug(self) -> None:
+        """Put the cable in again: there is a new port, and the power is on."""
+        self.port = self._bench.ask("cable", self.name, True)
+
+    @property
+    def rfc2217(self) -> str:
+        """The URL of its serial line with reset lines, made when first asked for.
+
+        RTS holds the chip in reset, DTR lets the next reset end in the ROM boot loader, as the
+        two transistors of a development board have it. One client at a time. Empty while the
+        cable is out.
+        """
+        return str(self._bench.ask("rfc2217", self.name))
 
     def state(self) -> dict[str, Any]:
         """Return all that can be seen from outside at this instant."""
@@ -203,6 +236,10 @@ class VirtualBoard:
         """Wait until it is off (a torn write, or autorestart=False). Raises BoardTimeoutError."""
         self._wait("off", None, timeout_s, "off")
 
+    def wait_asleep(self, timeout_s: float = 10.0) -> None:
+        """Wait until it sleeps deeply. Raises BoardTimeoutError."""
+        self._wait("asleep", None, timeout_s, "deep sleep")
+
     def wait_boots(self, count: int, timeout_s: float = 10.0) -> None:
         """Wait until it has booted `count` times. Raises BoardTimeoutError."""
         self._wait("boots", count, timeout_s, f"{count} boots")
@@ -241,6 +278,11 @@ class VirtualBoard:
         """The image of its flash."""
         return self._flash.path
 
+    @property
+    def chip_flash(self) -> Path:
+        """What esptool has written to the chip; not there before that."""
+        return self._flash.path.with_suffix(".chip")
+
     def snapshot(self, path: Path) -> None:
         """Copy the flash image to `path`. Raises BenchError when the power is on."""
         self._need_off()
@@ -255,6 +297,14 @@ class VirtualBoard:
         """Erase the flash. Raises BenchError when the power is on."""
         self._need_off()
         self._flash.wipe()
+
+    def write_rom(self, image: bytes) -> None:
+        """Put a ROMFS image into its ROM partition; the power must be off.
+
+        Raises BenchError when it is on, ValueError when the image is too long.
+        """
+        self._need_off()
+        self._flash.write_rom(image)
 
     def flash_stats(self) -> FlashStats:
         """Return how often each block was written and erased."""
@@ -309,7 +359,7 @@ class VirtualBoard:
         log = asked.with_suffix(".log")
         try:
             with asked.open("wb") as file:
-                file.write(json.dumps({"flash_bytes": self._flash.size_bytes}).encode() + b"\n")
+                file.write(json.dumps({"flash_bytes": self._flash.fs_bytes}).encode() + b"\n")
                 for request, data in requests:
                     file.write(json.dumps({**request, "size": len(data)}).encode() + b"\n" + data)
             answers.write_bytes(b"")

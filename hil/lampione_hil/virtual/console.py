@@ -15,25 +15,26 @@ class Console:
     def __init__(self) -> None:
         self.tail = bytearray()
         self.raw = False
+        self.binary = False  # the program speaks in bytes, and takes Ctrl-C as one
         self._seam = b""  # the end of the last piece, where a banner may be cut in two
 
     def power_on(self) -> None:
         """Forget what was printed before."""
         self.tail.clear()
-        self.raw = False
+        self.raw = self.binary = False
         self._seam = b""
 
     def take(self, data: bytes) -> bytes:
         """Note what the board printed and return what its serial line shows.
 
         A board ends its lines with CR LF; the unix port leaves that to the terminal. In the raw
-        REPL nothing is touched: files pass through it.
+        REPL, and where a program speaks in bytes, nothing is touched.
         """
         joined = self._seam + data
         raw, friendly = joined.rfind(_RAW), joined.rfind(_FRIENDLY)
         if raw != friendly:
             self.raw = raw > friendly
-        if not self.raw:
+        if not self.raw and not self.binary:
             before = b"\r" if self._seam.endswith(b"\r") else b""
             data = _BARE_NEWLINE.sub(b"\r\n", before + data)[len(before) :]
         self._seam = joined[-len(_FRIENDLY) :]

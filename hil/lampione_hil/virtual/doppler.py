@@ -161,7 +161,7 @@ class DopplerSignal:
         if len(grid) < 2:
             return
         front_m = np.array([vehicle.x_m(s) for s in grid])
-        for behind_m, less_db in vehicle.points():
+        for behind_m, less_db in vehicle.points:
             x_m = front_m + behind_m if vehicle.toward else front_m - behind_m
             dbsm = vehicle.cross_section_dbsm + less_db
             self._add_point(wave, t, grid, x_m, vehicle.lane_m, vehicle.height_m, dbsm)

@@ -9,6 +9,7 @@ The control file is the agreement between the host and `board/_flash.py`:
    40  writes and erases of each block (2 × u32)                                        - board's
 """
 
+import math
 import os
 import shutil
 import struct
@@ -16,8 +17,19 @@ from dataclasses import dataclass
 from pathlib import Path
 
 BLOCK = 4096
+ENDURANCE = 100_000  # erases that a sector of serial NOR flash bears, as its data sheets have it
+YEAR_S = 365.25 * 86400
 HEAD = 40
 _MAGIC = b"LAMPFLSH"
+
+
+@dataclass(frozen=True)
+class Wear:
+    """What a time of work would do to the flash in a year of it."""
+
+    erases_a_year: float  # all blocks together
+    worst_a_year: float  # the block that is erased most
+    years: float  # until that one has reached its endurance; infinite when nothing is erased
 
 
 @dataclass(frozen=True)
@@ -30,15 +42,33 @@ class FlashStats:
     block_writes: tuple[int, ...]
     block_erases: tuple[int, ...]
 
+    def wear(self, since: "FlashStats", seconds: float, endurance: int = ENDURANCE) -> Wear:
+        """Return what the work between two looks, `seconds` of the board's time, comes to.
+
+        The worst block is what the file system makes it: a short time, in which it has not come
+        round to every block, shows it too worn.
+        """
+        pairs = zip(self.block_erases, since.block_erases, strict=True)
+        a_year = YEAR_S / seconds
+        worst = max(now - then for now, then in pairs) * a_year
+        years = endurance / worst if worst else math.inf
+        return Wear((self.erases - since.erases) * a_year, worst, years)
+
 
 class Flash:
-    """The image file at `path`. What needs the power off says so."""
+    """The image file at `path`: a file system, and a ROM partition behind it where there is one.
 
-    def __init__(self, path: Path, size_bytes: int) -> None:
-        if size_bytes < 8 * BLOCK or size_bytes % BLOCK:
-            raise ValueError(
-                f"flash of {size_bytes} bytes: a multiple of {BLOCK}, 8 blocks or more"
-            )
+    What needs the power off says so.
+    """
+
+    def __init__(self, path: Path, fs_bytes: int, rom_bytes: int = 0) -> None:
+        if rom_bytes < 0 or rom_bytes % BLOCK:
+            raise ValueError(f"a ROM partition of {rom_bytes} bytes: a multiple of {BLOCK}")
+        self.fs_bytes = fs_bytes
+        self.rom_bytes = rom_bytes
+        size_bytes = fs_bytes + rom_bytes
+        if fs_bytes < 8 * BLOCK or fs_bytes % BLOCK:
+            raise ValueError(f"flash of {fs_bytes} bytes: a multiple of {BLOCK}, 8 blocks or more")
         self.path = path
         self.size_bytes = size_bytes
         self.control = path.with_suffix(".control")
@@ -67,6 +97,16 @@ class Flash:
         if path.stat().st_size != self.size_bytes:
             raise ValueError(f"{path.name} is not an image of {self.size_bytes} bytes")
         shutil.copyfile(path, self.path)
+
+    def write_rom(self, data: bytes) -> None:
+        """Put `data` at the beginning of the ROM partition. Only with the power off.
+
+        Raises ValueError when it is longer than the partition.
+        """
+        if len(data) > self.rom_bytes:
+            raise ValueError(f"{len(data)} bytes into a ROM partition of {self.rom_bytes}")
+        with self.path.open("r+b") as file:
+            os.pwrite(file.fileno(), data.ljust(self.rom_bytes, b"\xff"), self.fs_bytes)
 
     def cut_at(self, *, write: int = 0, erase: int = 0, kept: float = 0.5) -> None:
         """Cut the power in the middle of the `write`-th program (or `erase`) from now; 0: never.

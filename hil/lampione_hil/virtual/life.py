@@ -1,6 +1,7 @@
 """One board in the supervisor: its power, its process, its serial line, its clock."""
 
 import contextlib
+import hashlib
 import os
 import selectors
 import signal
@@ -9,59 +10,35 @@ import struct
 import time
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
+from lampione_hil.board import BenchError
 from lampione_hil.virtual import spawn
+from lampione_hil.virtual.bridge import Bridge
 from lampione_hil.virtual.console import SOFT_REBOOT
 from lampione_hil.virtual.devices import LineDevice
-from lampione_hil.virtual.microphone import SLACK_S, Loop, Source
-from lampione_hil.virtual.radio import Relay, Station
-from lampione_hil.virtual.running import STREAMS, RunningWorld
+from lampione_hil.virtual.home import Home, Settings, Wait
+from lampione_hil.virtual.hublink import HubLink
+from lampione_hil.virtual.interrupts import Interrupts
+from lampione_hil.virtual.microphone import SLACK_S, Source
+from lampione_hil.virtual.radio import Station
+from lampione_hil.virtual.rom_loader import NO_PROGRAM, RomLoader, has_program
+from lampione_hil.virtual.running import STREAMS
 from lampione_hil.virtual.serial import SerialLine
+from lampione_hil.virtual.timeline import LATENCY_US
 from lampione_hil.virtual.uart import UartLine
 
 PWRON_RESET, HARD_RESET, WDT_RESET, DEEPSLEEP_RESET, SOFT_RESET = range(1, 6)
 BOOT = Path(__file__).parent / "board" / "_boot.py"
 # The simulated modules live in the board's own heap; a real board has them in flash.
-MODULES_BYTES = 45_900
+MODULES_BYTES = 50_600
+CLOCK_BYTES = 11_800  # what those of the virtual clock have more
 VIRTUAL_EPOCH_UNIX_S = 1_767_225_600  # 2026-01-01, where the virtual clock begins
 _TRACE = 100_000
-
-
-@dataclass
-class Settings:
-    """What the host says of a board."""
-
-    name: str
-    flash: Path
-    control: Path
-    flash_bytes: int
-    unique_id: bytes
-    heap_bytes: int
-    autorestart: bool
-    ticks_base_ms: int
-    world: RunningWorld
-
-
-class Home(Protocol):
-    """What a board needs of its supervisor."""
-
-    selector: selectors.BaseSelector
-    relay: Relay
-    virtual: bool
-    virtual_us: int
-
-    def after(self, seconds: float, call: Callable[[], None]) -> None:
-        """Call later."""
-
-    def changed(self, life: "Life") -> None:
-        """Something happened that somebody may wait for."""
-
-    def loop(self, path: Path, channels: int) -> Loop:
-        """The sound in a file, shared."""
-        ...
+_BILLION = 1_000_000_000
+_EAR = 256  # messages that are heard before all others have their turn
+_PATIENCE = struct.pack("@ll", 0, 5000)  # 5 ms, as struct timeval has it
 
 
 class Life:
@@ -72,15 +49,29 @@ class Life:
         self.settings = settings
         self.world = settings.world
         self._answer = answer
-        self.serial = SerialLine(home.selector, lambda: home.changed(self))
+        self.serial = SerialLine(
+            home.selector,
+            lambda: home.changed(self),
+            lambda now: spawn.interrupt(self.pid, now or home.virtual),
+            home.after,
+        )
+        self.bridge = Bridge(home, self)
         self.powered = False
+        self.held = False  # its reset line is low
+        self.in_loader = False  # of its ROM
+        self.asleep = False  # deeply: only the RTC runs
         self.pid = 0
         self.boots = 0
         self.cause = PWRON_RESET
         self.exits: list[str] = []  # why each boot ended
         self.trace: deque[tuple[int, str, int, int]] = deque(maxlen=_TRACE)
+        self.digest = hashlib.sha256()  # of it, and of all that was done on buses, from the start
         self.pwm: dict[int, tuple[int, int]] = {}
         self.pins: dict[int, int] = {}
+        self.wired = False  # to another board, or to itself
+        self.edges: dict[int, int] = {}  # levels last seen at pins whose edges it wants to know
+        self.targets: dict[int, int] = {}  # addresses of its I2CTargets
+        self._interrupts: Interrupts | None = None
         self._wire: socket.socket | None = None
         self._uart_pipes: dict[int, tuple[int, int]] = {}
         self._uart_told: set[int] = set()  # those whose pipe says that something can be read
@@ -88,12 +79,19 @@ class Life:
         self._i2s: dict[int, tuple[int, int]] = {}
         self._rtc_us = 0  # RTC, at the time below
         self._rtc_at_us = 0
+        self.rtc_memory = b""
         self.boot_us = 0
+        self._ppb = settings.world.crystal_ppb
         self.last_us = 0  # when the program said that it is about to reset
         self.bites_s = 0.0  # watchdog
         self.bite_after_s = 0.0
         self.raw_boot = False  # stay in the raw REPL after this boot, do not run main.py
-        self.waiting_us: int | None = None  # virtual clock: until when it wants to wait
+        self.wait: Wait | None = None  # virtual clock
+        self._news_us: int | None = None  # when the first comes that it does not know of
+        self.granted_us = 0  # the world is as it is until then
+        self._moved = False  # the world has changed, and it does not know
+        self._generation = 0  # of the world: what it said of its parts holds for this one
+        self.sockets: dict[int, HubLink] = {}
         world = self.world
         loop = None if world.sound is None else home.loop(world.sound, 1)
         self.microphone = Source(loop, world.sound_hz, world.dump)
@@ -103,7 +101,7 @@ class Life:
         # With the wall clock, a busy computer is not the program's fault.
         slack_s = 0.0 if home.virtual else SLACK_S
         self.uarts = {n: UartLine(device, slack_s) for n, device in world.uarts.items()}
-        self.station = Station(world.wifi, home.after, dead_air=home.virtual, network=world.network)
+        self.station = Station(world.wifi, home.at, world.network)
 
     # Time
 
@@ -113,11 +111,28 @@ class Life:
 
     def world_us(self, ticks_us: int) -> int:
         """The world's clock when the board's tick counter showed `ticks_us`."""
-        return self.boot_us + ticks_us - self.settings.ticks_base_ms * 1000
+        run_us = ticks_us - self.settings.ticks_base_ms * 1000
+        if self._ppb:
+            run_us = -(-run_us * _BILLION // (_BILLION + self._ppb))  # not before it is over
+        return self.boot_us + run_us
 
-    def ticks_us(self, world_us: int) -> int:
-        """The inverse of `world_us`."""
-        return world_us - self.boot_us + self.settings.ticks_base_ms * 1000
+    def ticks_us(self, world_us: int, by: bool = False) -> int:
+        """The inverse of `world_us`: the first tick that is no earlier; `by`: the last no later."""
+        run_us = world_us - self.boot_us
+        if by:
+            run_us = self.aged_us(run_us)
+        elif self._ppb:
+            run_us = -self.aged_us(-run_us)
+        return run_us + self.settings.ticks_base_ms * 1000
+
+    def aged_us(self, span_us: int) -> int:
+        """How much older the board's crystal makes it in a time of the world's."""
+        return span_us * (_BILLION + self._ppb) // _BILLION if self._ppb else span_us
+
+    def _lose_rtc(self) -> None:
+        """Its domain had no power: the clock begins anew, its memory is empty."""
+        self.set_rtc(0, self.boot_us)
+        self.rtc_memory = b""
 
     def set_rtc(self, value_us: int, world_us: int) -> None:
         """The board has set its clock."""
@@ -129,35 +144,104 @@ class Life:
         """Switch on; does nothing when it is on."""
         if self.powered:
             return
+        if not self.serial.port:
+            raise BenchError(f"{self.settings.name}: its cable is out")
         self.powered = True
         self.serial.power_on()
         self.boot_us = self.now_us()
-        self.set_rtc(0, self.boot_us)
+        self._lose_rtc()
         for part in self.world.plugged():
             self.supply(part, True)
-        self._boot(PWRON_RESET)
+        if not self.held:
+            self._boot(PWRON_RESET)
 
     def power_off(self, why: str = "off") -> None:
         """Switch off, at once."""
         if self.powered:
             self._end(why, drain=False)
-            self.powered = False
+            self.asleep = self.powered = False
             for line in self.uarts.values():
                 line.supply(False, self.now_us())
             self.home.changed(self)
 
-    def restart(self, cause: int, why: str, world_us: int | None = None) -> None:
-        """Reset: end the process and boot again (or stay off, when asked not to restart)."""
+    def hold(self) -> None:
+        """The reset line is low: nothing runs."""
+        if not self.held:
+            self.held = True
+            if self.powered:
+                self._end("reset line", drain=True)
+                self.serial.forget()
+                self.home.changed(self)
+
+    def release(self, loader: bool = False) -> None:
+        """The reset line is high again; `loader`: with GPIO0 low."""
+        if self.held:
+            self.held = False
+            if self.powered:
+                self.boot_us = self.now_us()
+                self._lose_rtc()
+                if loader:
+                    self._load()
+                else:
+                    self._boot(PWRON_RESET)
+                self.home.changed(self)
+
+    def pulse(self, loader: bool) -> None:
+        """Press and release the reset button; nothing happens while something else holds it."""
+        if not self.held:
+            self.hold()
+            self.release(loader)
+
+    def _load(self) -> None:
+        """Wait for a program to be sent, as the chip's ROM does."""
+
+        def run() -> None:
+            self.restart(PWRON_RESET, "loader")
+
+        settings = self.settings
+        loader = RomLoader(settings.unique_id, settings.chip_flash, self.serial.show, run)
+        self.serial.divert(loader.take)
+        self.in_loader = True
+
+    def deep_sleep(self, at_us: int, wakes_us: int | None) -> None:
+        """Only the RTC runs on, until a time (None: until a reset). Every output lets go."""
         if not self.powered:
             return
+        self._end("deep sleep", drain=True, at_us=at_us)
+        self.asleep = True
+        self._let_go(at_us)
+        boots = self.boots
+
+        def wake() -> None:
+            if self.asleep and self.boots == boots:
+                self._start_again(DEEPSLEEP_RESET, wakes_us)
+
+        if wakes_us is not None:
+            self.home.at(wakes_us, wake)
+        self.home.changed(self)
+
+    def brown_out(self) -> None:
+        """The supply sags: the chip resets itself, and the parts live through it.
+
+        As on the chip, the cause reads as power-on, and what the RTC held is not to be trusted.
+        """
+        self.restart(PWRON_RESET, "brown-out")
+
+    def restart(self, cause: int, why: str, world_us: int | None = None) -> None:
+        """Reset: end the process and boot again (or stay off, when asked not to restart)."""
+        if not self.powered or self.held:
+            return
         self._end(why, drain=True, at_us=world_us)
-        if cause == PWRON_RESET:
-            self.set_rtc(0, self.now_us())
-        if self.settings.autorestart or why == "reset line":
+        self._start_again(cause, world_us)
+
+    def _start_again(self, cause: int, world_us: int | None) -> None:
+        if self.settings.autorestart or cause == PWRON_RESET:
             self.boot_us = self.now_us() if world_us is None else world_us
+            if cause == PWRON_RESET:
+                self._lose_rtc()
             self._boot(cause)
         else:
-            self.powered = False
+            self.asleep = self.powered = False
         self.home.changed(self)
 
     def ended(self, status: int) -> None:
@@ -183,6 +267,8 @@ class Life:
         self.last_us = world_us
         self.serial.drain()
         self._kill()
+        for link in self.sockets.values():
+            link.close(world_us)
         self._release(world_us)
         self._again()
 
@@ -201,17 +287,20 @@ class Life:
         self.power_off()
         for source in self.sources.values():
             source.close()
-        self.serial.close()
+        self.bridge.close()
 
     def _boot(self, cause: int, raw: bool = False) -> None:
         self.cause = cause
         self.boots += 1
         self.bites_s = 0.0
-        self.waiting_us = None
-        self.pwm.clear()
-        self.pins.clear()
-        for part in self.world.lines:
-            part.drive(None, self.now_us() / 1e6)
+        self.wait = None
+        self.asleep = False
+        self._let_go(self.now_us())
+        if self.settings.bare and not has_program(self.settings.chip_flash):
+            self.serial.show(NO_PROGRAM)
+            return
+        self.edges.clear()
+        self.targets.clear()
         self.raw_boot = raw
         settings = self.settings
         slave = self.serial.open()
@@ -237,13 +326,29 @@ class Life:
             for number in self.uarts:
                 self._uart_pipes[number] = _pipe()
                 places[10 + number] = self._uart_pipes[number][0]
-        heap = settings.heap_bytes + MODULES_BYTES
+        far: socket.socket | None = None
+        if self.wired and not self.home.virtual:
+            near, far = socket.socketpair(socket.AF_UNIX, kind)
+            self._interrupts = Interrupts(self.home.selector, self.home.after, near)
+            places[9] = far.fileno()
+        heap = settings.heap_bytes + settings.rom_bytes + MODULES_BYTES
+        if self.home.virtual:
+            heap += CLOCK_BYTES
         self.pid = spawn.spawn(["-X", f"heapsize={heap}", "-i", str(BOOT)], places, slave)
         os.close(slave)
         for file in files:
             os.close(file)
         wire.close()
+        self._wire.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, _PATIENCE)
+        if far is not None:
+            far.close()
         self.home.selector.register(self._wire, selectors.EVENT_READ, self._from_wire)
+
+    def _let_go(self, at_us: int) -> None:
+        self.pwm.clear()
+        self.pins.clear()
+        for part in self.world.lines:
+            part.drive(None, at_us / 1e6)
 
     def _end(self, why: str, drain: bool, at_us: int | None = None) -> None:
         if drain:
@@ -263,14 +368,20 @@ class Life:
             self.pid = 0
 
     def _release(self, at_us: int | None = None) -> None:
+        self.in_loader = False
+        self.serial.divert(None)
         self.station.reset()
+        self.sockets.clear()
         for source in self.sources.values():
             source.stop()
         for uart in self.uarts.values():
             uart.close(self.now_us() if at_us is None else at_us)
         self.bites_s = 0.0
-        self.waiting_us = None
+        self.wait = None
         self.serial.hang_up()
+        if self._interrupts is not None:
+            self._interrupts.close()
+            self._interrupts = None
         if self._wire is not None:
             self.home.selector.unregister(self._wire)
             self._wire.close()
@@ -296,27 +407,52 @@ class Life:
         if self.powered:
             self.serial.type(data)
 
+    def note(self, us: int, kind: str, pin: int, value: int) -> None:
+        """Note what a pin did."""
+        entry = us, kind, pin, value
+        self.trace.append(entry)
+        self.digest.update(repr(entry).encode())
+
     # The wire and the lines of the parts
 
     def _from_wire(self, _: int) -> None:
-        if self._wire is None:
-            return
-        try:
-            message = self._wire.recv(65536)
-        except OSError:
-            message = b""
-        if message:
+        # On the virtual clock the one board that runs has our ear until it waits.
+        for _ in range(_EAR if self.home.virtual else 1):
+            if self._wire is None:
+                return
+            try:
+                message = self._wire.recv(65536)
+            except BlockingIOError:
+                return
+            except OSError:
+                message = b""
+            if not message:
+                self.home.selector.unregister(self._wire)
+                self._wire.close()
+                self._wire = None
+                return
             self._answer(self, message)
-        elif self._wire is not None:
-            self.home.selector.unregister(self._wire)
-            self._wire.close()
-            self._wire = None
+            if self.wait is not None:
+                return
 
     def reply(self, data: bytes) -> None:
         """Answer on the wire."""
         if self._wire is not None:
             with contextlib.suppress(OSError):
                 self._wire.send(data)
+
+    def interrupt(self, message: bytes, then: Callable[[bytes], None]) -> None:
+        """Ask the board's hardware; see Interrupts.ask."""
+        if self._interrupts is None:
+            then(b"")
+        else:
+            self._interrupts.ask(message, then)
+
+    def edge(self, pin: int, level: int) -> None:
+        """A pin whose edges the board wants to know has another level."""
+        self.edges[pin] = level
+        if self._interrupts is not None:
+            self._interrupts.tell(b"E" + bytes((pin, level)))
 
     def supply(self, name: str, on: bool) -> None:
         """Give a part its power (it starts anew), or take it away."""
@@ -349,6 +485,12 @@ class Life:
             part.pass_time(now_us / 1e6)
         for name, source in self.sources.items():
             source.held = self.world.held(name)
+        self.stir()
+
+    def stir(self) -> None:
+        """With the virtual clock: what the board knows of its world holds no longer."""
+        self._moved = True
+        self._generation = self._generation + 1 & 0xFFFFFFFF
 
     def uart_moved(self, number: int) -> None:
         """With the wall clock: tell the board what can be read, and look again in time."""
@@ -373,10 +515,41 @@ class Life:
         self.uarts[number].advance(self.now_us())
         self.uart_moved(number)
 
+    # The virtual clock
+
+    @property
+    def idle(self) -> bool:
+        """Whether it takes no part in the course of time."""
+        return not self.pid or self.serial.at_prompt
+
+    def asks_us(self) -> int | None:
+        """When it wants to go on; None: it is computing."""
+        wait = self.wait
+        if wait is None or not wait.once:
+            return None if wait is None else wait.until_us
+        if self._moved:
+            return wait.now_us
+        if self._news_us is not None and self._news_us < wait.until_us:
+            return max(wait.now_us, self._news_us)
+        return wait.until_us
+
+    def news(self, us: int) -> None:
+        """Something comes to the board at a time."""
+        if self._news_us is None:
+            self._news_us = us
+
     def grant(self, until_us: int) -> None:
-        """Answer a board that waits on the virtual clock: how far it may go, how its world is."""
+        """Answer a board that waits: how far it may go, what comes first, how its world is."""
+        since_us = self.home.virtual_us if self.wait is None else self.wait.now_us
+        self.wait = self._news_us = None
+        self._moved = False
+        self.granted_us = until_us
+        times = [link.next_us(since_us) for link in self.sockets.values()]
+        coming_us = min((us for us in times if us is not None), default=None)
+        coming = -1 if coming_us is None else self.ticks_us(coming_us)
         held = [self.world.held(name) for name in STREAMS]
-        self.reply(struct.pack("<q2h", self.ticks_us(until_us), *held))
+        at = self.ticks_us(until_us, by=True)
+        self.reply(struct.pack("<2qI2h", at, coming, self._generation, *held))
 
     def i2s_open(self, number: int, rate_hz: int, ring_frames: int, channels: int) -> int:
         """The board opens a receiver: 0: it has none such, 1: well, 2: not at that rate."""
@@ -404,20 +577,26 @@ class Life:
         return {
             "virtual": self.home.virtual,
             "flash_bytes": settings.flash_bytes,
+            "endurance": settings.flash_endurance,
+            "rom_bytes": settings.rom_bytes,
             "unique_id": settings.unique_id.hex(),
             "mac": settings.unique_id.hex(),
             "ip": f"10.20.{settings.unique_id[-2]}.{settings.unique_id[-1]}",
             "cause": self.cause,
+            "boots": self.boots,
             "raw": self.raw_boot,
             "ticks_us": settings.ticks_base_ms * 1000,
-            "rtc_us": self._rtc_us + self.boot_us - self._rtc_at_us,
+            "rtc_us": self._rtc_us + self.aged_us(self.boot_us - self._rtc_at_us),
+            "ppb": self._ppb,
             "relay_port": self.home.relay.port,
             "relay_key": self.station.key.hex(),
+            "latency_us": LATENCY_US,
             "sources": [
                 self.world.sound_hz if self.world.sound is not None else 0,
                 self.world.doppler_hz,
             ],
-            "uarts": list(self.world.uarts),
+            "uarts": list(self.uarts),
+            "wired": self.wired and not self.home.virtual,
             "i2s_frames": self.world.i2s_frames,
         }
 

@@ -9,7 +9,7 @@ import struct
 import termios
 import time
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Protocol
 
 from lampione_hil.virtual.running import CLIPPED, DMA_FRAMES
 
@@ -18,6 +18,14 @@ TICK_S = 0.01  # how often `tick` is to be called
 # overrun of the program's, so the ring is this much longer than the program asked for.
 SLACK_S = 0.3
 _SQUARE = struct.pack("<48i", *[0x7FFFFF00] * 24, *[-0x80000000] * 24)  # as a clipped line
+
+
+class Sound(Protocol):
+    """What a Source streams."""
+
+    def read(self, position: int, frames: int) -> bytes:
+        """Return `frames` frames from `position`."""
+        ...
 
 
 class Loop:
@@ -47,7 +55,7 @@ class Source:
     """
 
     def __init__(
-        self, loop: Loop | None, rate_hz: int, dump: Path | None = None, channels: int = 1
+        self, loop: Sound | None, rate_hz: int, dump: Path | None = None, channels: int = 1
     ) -> None:
         self.loop = loop
         self.rate_hz = rate_hz

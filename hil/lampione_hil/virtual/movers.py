@@ -8,6 +8,7 @@ what estimates speeds on the node is written without it.
 import math
 import random
 from dataclasses import dataclass
+from functools import cached_property
 
 REFERENCE_M = 15.0  # the section in front of the pole where a vehicle's true speed is defined
 STRETCH_M = 80.0  # nobody farther than this is modelled
@@ -28,16 +29,27 @@ class View:
     side_db: float = -22.0  # what lies outside the beam, one way
     gain_db: float = 29.0  # strength of 1 m² on the axis at 15 m, above the noise
 
+    @cached_property
+    def _known(self) -> tuple[float, float, float]:
+        """Metres to where the axis meets the road; dB a radian², both ways; the beam's end."""
+        fall_db = -2 * 3 * (2 * math.degrees(1) / self.beam_deg) ** 2
+        end = math.cos(math.sqrt(2 * self.side_db / fall_db))
+        return math.hypot(self.aim_m, self.aim_lane_m, self.height_m), fall_db, end
+
     def strength_db(self, x_m: float, lane_m: float, cross_section_dbsm: float) -> float:
         """Return the echo's strength over the noise (radar equation, Gaussian beam)."""
-        range_m = math.hypot(x_m, lane_m, self.height_m)
-        axis_m = math.hypot(self.aim_m, self.aim_lane_m, self.height_m)
-        along = x_m * self.aim_m + lane_m * self.aim_lane_m + self.height_m**2
-        off_deg = math.degrees(math.acos(max(-1.0, min(1.0, along / (range_m * axis_m)))))
-        beam_db = max(self.side_db, -3 * (2 * off_deg / self.beam_deg) ** 2)
-        return (
-            self.gain_db + cross_section_dbsm + 2 * beam_db - 40 * math.log10(range_m / REFERENCE_M)
-        )
+        axis_m, beam_db, end = self._known
+        square = x_m * x_m + lane_m * lane_m + self.height_m * self.height_m
+        along = x_m * self.aim_m + lane_m * self.aim_lane_m + self.height_m * self.height_m
+        cosine = along / (math.sqrt(square) * axis_m)
+        if cosine < end:
+            beam_db = 2 * self.side_db
+        elif cosine < 1:
+            beam_db *= math.acos(cosine) ** 2
+        else:
+            beam_db = 0.0
+        near_db = -20 * math.log10(square / REFERENCE_M**2)
+        return self.gain_db + cross_section_dbsm + beam_db + near_db
 
 
 def radial_mps(x_m: float, lane_m: float, speed_mps: float, height_m: float = HEIGHT_M) -> float:
@@ -62,6 +74,7 @@ class Vehicle:
     height_m: float = HEIGHT_M
     kind: str = "car"
 
+    @cached_property
     def _entry(self) -> tuple[float, float, float, float]:
         """Return (speed before, time at the section, speed after, metres from entry to section)."""
         bend = 2 * self.acceleration_mps2 * SPEEDING_M
@@ -74,18 +87,18 @@ class Vehicle:
     @property
     def section_s(self) -> float:
         """When its front crosses the section."""
-        return self._entry()[1]
+        return self._entry[1]
 
     @property
     def end_s(self) -> float:
         """When its end has left the stretch."""
-        _, crossing_s, after, run_m = self._entry()
+        _, crossing_s, after, run_m = self._entry
         rest_m = 2 * STRETCH_M - run_m + self.length_m - SPEEDING_M
         return crossing_s + 2 * SPEEDING_M / (after + self.speed_mps) + rest_m / after
 
     def _driven(self, t_s: float) -> tuple[float, float]:
         """Return (metres driven beyond the section, speed)."""
-        before, crossing_s, after, _ = self._entry()
+        before, crossing_s, after, _ = self._entry
         s = t_s - crossing_s
         first_s = -2 * SPEEDING_M / (before + self.speed_mps)
         last_s = 2 * SPEEDING_M / (after + self.speed_mps)
@@ -96,10 +109,16 @@ class Vehicle:
         a = self.acceleration_mps2
         return self.speed_mps * s + a * s * s / 2, self.speed_mps + a * s
 
+    def place(self, t_s: float) -> tuple[float, float]:
+        """Return where its front is, and its speed towards falling x."""
+        driven_m, speed_mps = self._driven(t_s)
+        if self.toward:
+            return REFERENCE_M - driven_m, speed_mps
+        return REFERENCE_M + driven_m, -speed_mps
+
     def x_m(self, t_s: float) -> float:
         """Return where its front is."""
-        driven_m = self._driven(t_s)[0]
-        return REFERENCE_M - driven_m if self.toward else REFERENCE_M + driven_m
+        return self.place(t_s)[0]
 
     def speed_at(self, t_s: float) -> float:
         """Return its speed along the road, positive."""
@@ -107,9 +126,10 @@ class Vehicle:
 
     def radial_mps(self, t_s: float) -> float:
         """Return the radial speed of its front, + inbound."""
-        speed_mps = self.speed_at(t_s) if self.toward else -self.speed_at(t_s)
-        return radial_mps(self.x_m(t_s), self.lane_m, speed_mps, self.height_m)
+        x_m, speed_mps = self.place(t_s)
+        return radial_mps(x_m, self.lane_m, speed_mps, self.height_m)
 
+    @cached_property
     def points(self) -> Echoes:
         """Return what echoes: (metres behind the front, dB below the cross-section).
 
@@ -133,6 +153,7 @@ class Stopper(Vehicle):
     _BRAKE = 2.0
     _LEAVE = 1.5
 
+    @cached_property
     def _phases(self) -> tuple[float, float, float]:
         """Return (metres from entry to the stop, time of braking, time of standing)."""
         run_m = STRETCH_M - self.stop_m if self.toward else STRETCH_M + self.stop_m
@@ -141,7 +162,7 @@ class Stopper(Vehicle):
         return run_m, brake_s, brake_s + self.speed_mps / self._BRAKE
 
     def _driven(self, t_s: float) -> tuple[float, float]:
-        run_m, brake_s, halt_s = self._phases()
+        run_m, brake_s, halt_s = self._phases
         v = self.speed_mps
         leave_s = halt_s + self.stand_s
         fast_s = leave_s + v / self._LEAVE
@@ -163,12 +184,12 @@ class Stopper(Vehicle):
     @property
     def section_s(self) -> float:
         """When it stops: near the section."""
-        return self._phases()[2]
+        return self._phases[2]
 
     @property
     def end_s(self) -> float:
         """See Vehicle."""
-        return self._phases()[2] + self.stand_s + 2 * STRETCH_M / self.speed_mps + 15
+        return self._phases[2] + self.stand_s + 2 * STRETCH_M / self.speed_mps + 15
 
 
 @dataclass(frozen=True)

@@ -9,36 +9,44 @@ import selectors
 import socket
 import struct
 from collections.abc import Callable
+from typing import Protocol
 
 IDLE, CONNECTING, GOT_IP, NO_AP, WRONG_PASSWORD = range(5)
-JOIN_S = 0.2
+JOIN_US = 200_000
 _HEAD = 15  # key 8, blocking 1, address 4, port 2
 _CHUNK = 65536
 
-After = Callable[[float, Callable[[], None]], None]
+At = Callable[[int, Callable[[], None]], None]
+
+
+class Carried(Protocol):
+    """A connection over the air."""
+
+    def air_changed(self, now_us: int) -> None:
+        """The station has joined, or left."""
+
+    def abandon(self) -> None:
+        """The board has died without a word."""
 
 
 class Station:
-    """The Wi-Fi station of one board."""
+    """The Wi-Fi station of one board.
 
-    def __init__(
-        self,
-        up: bool,
-        after: After,
-        *,
-        dead_air: bool = False,
-        network: tuple[str, str] | None = None,
-    ) -> None:
+    Its times are the world's. A board on the virtual clock may be ahead of what has happened, so
+    everything says at which time it is asked.
+    """
+
+    def __init__(self, up: bool, at: At, network: tuple[str, str] | None = None) -> None:
         self.key = secrets.token_bytes(8)
         self.up = up
         self.active = False
         self.state = IDLE
+        self.links: list[Carried] = []
         self._wanted = False
-        self._after = after
-        self._dead_air = dead_air  # the virtual clock has no network
+        self._at = at
         self._network = network  # name and password of the access point; None: any
         self._asked = ("", "")
-        self.links: list[Link] = []
+        self._joins_us = 0
 
     def reset(self) -> None:
         """The board has been reset: nothing is joined any more."""
@@ -46,57 +54,59 @@ class Station:
         self._wanted = False
         self.state = IDLE
 
-    def set_active(self, flag: bool) -> None:
+    def set_active(self, flag: bool, now_us: int) -> None:
         """Switch the interface."""
         self.active = flag
         if not flag:
-            self.disconnect()
+            self.disconnect(now_us)
 
-    def connect(self, name: str, password: str) -> None:
+    def connect(self, name: str, password: str, now_us: int) -> None:
         """Join, and join again whenever the access point comes back."""
         self._wanted = True
         self._asked = name, password
-        self._try()
+        self._try(now_us)
 
-    def _try(self) -> None:
-        if not self._reachable() or (self._network and self._network[0] != self._asked[0]):
+    def _try(self, now_us: int) -> None:
+        if not self.up or (self._network and self._network[0] != self._asked[0]):
             self.state = NO_AP
         elif self._network and self._network != self._asked:
             self.state = WRONG_PASSWORD
         else:
             self.state = CONNECTING
-            self._after(JOIN_S, self._joined)
+            self._joins_us = now_us + JOIN_US
+            self._at(self._joins_us, lambda: self._settle(self._joins_us))
 
-    def disconnect(self) -> None:
+    def disconnect(self, now_us: int) -> None:
         """Leave."""
         self._wanted = False
         self.state = IDLE
-        self.refresh()
+        self._air_changed(now_us)
 
-    def set_up(self, up: bool) -> None:
+    def set_up(self, up: bool, now_us: int) -> None:
         """Switch the access point."""
         self.up = up
         if self._wanted:
-            self._try()
-        self.refresh()
+            self._try(now_us)
+        self._air_changed(now_us)
 
-    def refresh(self) -> None:
-        """Let every connection see whether it has air."""
+    def _air_changed(self, now_us: int) -> None:
         for link in list(self.links):
-            link.refresh()
+            link.air_changed(now_us)
 
     @property
     def joined(self) -> bool:
         """Whether packets pass."""
         return self.state == GOT_IP
 
-    def _reachable(self) -> bool:
-        return self.up and not self._dead_air
+    def joined_at(self, now_us: int) -> bool:
+        """Whether packets pass at a time."""
+        self._settle(now_us)
+        return self.joined
 
-    def _joined(self) -> None:
-        if self._wanted and self.state == CONNECTING and self._reachable():
+    def _settle(self, now_us: int) -> None:
+        if self.state == CONNECTING and now_us >= self._joins_us:
             self.state = GOT_IP
-            self.refresh()
+            self._air_changed(self._joins_us)
 
     def abandon(self) -> None:
         """The board died without a word: its peers are not told."""
@@ -148,6 +158,11 @@ class Link:
         self._outer.setblocking(False)
         self._outer.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._outer.connect_ex((host, port))
+        self.refresh()
+
+    def air_changed(self, now_us: int) -> None:
+        """The station has joined, or left."""
+        del now_us
         self.refresh()
 
     def refresh(self) -> None:

@@ -45,6 +45,7 @@ class RunningWorld:
     i2s_frames: int = DMA_FRAMES
     lines: list[LineDevice] = field(default_factory=list)
     network: tuple[str, str] | None = None
+    crystal_ppb: int = 0
     unplugged: set[str] = field(default_factory=set)
     microvolts: dict[int, int] = field(default_factory=dict)
     levels: dict[int, int] = field(default_factory=dict)

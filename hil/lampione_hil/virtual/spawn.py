@@ -5,12 +5,17 @@ import importlib.util
 import os
 import resource
 import signal
+import sys
 import termios
 from collections.abc import Mapping, Sequence
 
 from lampione_hil import interpreter
 
 FAILED = 120  # exit status of a child that could not become MicroPython
+SEES_SIGNALS = sys.platform == "linux"  # whether it can be seen which ones a process takes
+# Linux on x86-64: read; poll, select, nanosleep, clock_nanosleep, epoll_wait, pselect6, ppoll.
+_READ = "0"
+_WAITS = {"7", "23", "35", "230", "232", "270", "271"}
 _HIGH = 100  # descriptors move up here first, so that none is overwritten on its way down
 
 
@@ -50,6 +55,39 @@ def spawn(
         os._exit(status & 0xFF)
     finally:  # whatever happens, the supervisor's code never runs twice
         os._exit(FAILED)
+
+
+def interrupt(pid: int, now: bool) -> bool | None:
+    """Send a MicroPython the signal of Ctrl-C when a program runs in it that takes it.
+
+    It handles the signal while a program runs that has not switched that off, and never at its
+    prompt, where the signal would end it. The unix port raises KeyboardInterrupt in the midst of
+    whatever it does, collecting or writing to a file system too, which no board does. So it is
+    interrupted while it waits; None: it is busy. `now`: all the same.
+    """
+    try:
+        with open(f"/proc/{pid}/status", encoding="ascii", errors="replace") as file:
+            caught = next(line for line in file if line.startswith("SigCgt:"))
+        if not int(caught.split()[1], 16) >> (signal.SIGINT - 1) & 1:
+            return False
+        if not now and not _waits(pid):
+            return None
+        os.kill(pid, signal.SIGINT)
+    except (OSError, StopIteration):
+        return False
+    return True
+
+
+def _waits(pid: int) -> bool:
+    """Say whether a process waits for input, a descriptor or a time, or cannot be looked at."""
+    try:
+        with open(f"/proc/{pid}/syscall", encoding="ascii") as file:
+            words = file.read().split()
+    except OSError:  # not every computer lets its users see that
+        return True
+    if words[0] == _READ:
+        return int(words[1], 16) == 0
+    return words[0] in _WAITS
 
 
 def _arrange(descriptors: Mapping[int, int], terminal: int | None) -> None:

@@ -5,6 +5,7 @@ its caller ends in whatever way, because then their socket closes.
 """
 
 import contextlib
+import hashlib
 import heapq
 import itertools
 import os
@@ -19,12 +20,19 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
+from lampione_hil.board import BenchError
 from lampione_hil.interpreter import NoInterpreterError
 from lampione_hil.virtual import spawn
 from lampione_hil.virtual.answers import answer
-from lampione_hil.virtual.life import Life, Settings
-from lampione_hil.virtual.microphone import TICK_S, Loop
+from lampione_hil.virtual.home import Settings
+from lampione_hil.virtual.hub import Publication
+from lampione_hil.virtual.hublink import HubNet
+from lampione_hil.virtual.life import Life
+from lampione_hil.virtual.microphone import SLACK_S, TICK_S, Loop
+from lampione_hil.virtual.packets import Message, check_topic
 from lampione_hil.virtual.radio import Relay, Station
+from lampione_hil.virtual.timeline import Timeline
+from lampione_hil.virtual.wires import WINDOW_US, Wire, Wires
 
 JOB = Path(__file__).parent / "board" / "_job.py"
 JOB_HEAP_BYTES = 16 << 20
@@ -45,16 +53,17 @@ class Supervisor:
     def __init__(self, caller: Connection, *, virtual: bool) -> None:
         self.caller = caller
         self.virtual = virtual
-        self.virtual_us = 0
+        self.lives: dict[str, Life] = {}
+        self.timeline = Timeline(self.lives.values)
+        self.net = HubNet(self.timeline.at)
         self.selector: selectors.BaseSelector = selectors.DefaultSelector()
         self.relay = Relay(self.selector, self._station)
-        self.lives: dict[str, Life] = {}
+        self.wires = Wires()
         self._loops: dict[Path, Loop] = {}
         self._timers: list[tuple[float, int, Callable[[], None]]] = []
         self._order = itertools.count()
         self._waiters: list[Waiter] = []
         self._jobs: dict[int, int] = {}
-        self._slice: tuple[int, list[Life], int] | None = None  # request, boards left, until
         self._over = False
         self._next_tick_s = 0.0
 
@@ -74,7 +83,7 @@ class Supervisor:
             while not self._over:
                 self._turn()
         finally:
-            self._slice = None  # what was under way is not done
+            self.timeline.stop()  # what was under way is not done
             for life in self.lives.values():
                 life.power_off()
             for pid in self._jobs:
@@ -117,6 +126,9 @@ class Supervisor:
         try:
             # From our own parent over a socket that nobody else has.
             value = getattr(self, f"do_{name}")(request, *pickle.loads(arguments))  # noqa: S301
+        except BenchError as error:
+            self._say(request, False, str(error))
+            return
         except Exception as error:  # noqa: BLE001 - the caller raises it, the bench goes on
             self._say(request, False, f"{type(error).__name__}: {error}")
             return
@@ -131,6 +143,18 @@ class Supervisor:
 
     # What boards need of it
 
+    @property
+    def virtual_us(self) -> int:
+        """The virtual clock."""
+        return self.timeline.now_us
+
+    def at(self, world_us: int, call: Callable[[], None]) -> None:
+        """Call `call` when the world's clock shows a time."""
+        if self.virtual:
+            self.timeline.at(world_us, call)
+        else:
+            self.after(world_us / 1e6 - time.monotonic(), call)
+
     def after(self, seconds: float, call: Callable[[], None]) -> None:
         """Call `call` in `seconds`."""
         heapq.heappush(self._timers, (time.monotonic() + seconds, next(self._order), call))
@@ -143,13 +167,13 @@ class Supervisor:
 
     def changed(self, life: Life) -> None:
         """Answer those who waited for it; let the next board of a time slice run."""
-        del life
+        self.wires.moved(life)
         for waiter in list(self._waiters):
             value = waiter.test()
             if value:
                 self._waiters.remove(waiter)
                 self._say(waiter.request, True, value)
-        self._advance()
+        self.timeline.advance()
 
     def _station(self, key: bytes) -> Station | None:
         for life in self.lives.values():
@@ -184,7 +208,17 @@ class Supervisor:
 
     def do_remove(self, _: int, name: str) -> None:
         """End a board."""
-        self.lives.pop(name).close()
+        life = self.lives.pop(name)
+        self.wires.remove(life)
+        life.close()
+
+    def do_wire(
+        self, _: int, one: tuple[str, int], two: tuple[str, int], kind: str, about: dict[str, Any]
+    ) -> None:
+        """Connect pins of two boards that are off."""
+        ends = [(self.lives[name], number) for name, number in (one, two)]
+        self.wires.add(Wire(kind, (ends[0], ends[1]), **about), 0.0 if self.virtual else SLACK_S)
+        self.timeline.window_us = min(self.timeline.window_us, WINDOW_US)
 
     def do_power(self, _: int, name: str, on: bool) -> None:
         """Switch."""
@@ -194,9 +228,21 @@ class Supervisor:
         else:
             life.power_off()
 
-    def do_reset(self, _: int, name: str) -> None:
+    def do_reset(self, _: int, name: str, loader: bool) -> None:
         """Pulse the reset line."""
-        self.lives[name].restart(1, "reset line")
+        self.lives[name].pulse(loader)
+
+    def do_brown_out(self, _: int, name: str) -> None:
+        """Let the supply sag."""
+        self.lives[name].brown_out()
+
+    def do_cable(self, _: int, name: str, plugged: bool) -> str:
+        """Put the cable in or pull it; return the port, empty when there is none."""
+        return self.lives[name].bridge.cable(plugged)
+
+    def do_rfc2217(self, _: int, name: str) -> str:
+        """Return the URL of its serial line."""
+        return self.lives[name].bridge.rfc2217()
 
     def do_type(self, _: int, name: str, data: bytes) -> None:
         """Type on its serial line."""
@@ -207,6 +253,8 @@ class Supervisor:
         life = self.lives[name]
         return {
             "powered": life.powered,
+            "asleep": life.asleep,
+            "loader": life.in_loader,
             "pid": life.pid,
             "boots": life.boots,
             "exits": list(life.exits),
@@ -234,6 +282,7 @@ class Supervisor:
         life = self.lives[name]
         tests: dict[str, Callable[[], Any]] = {
             "off": lambda: not life.powered,
+            "asleep": lambda: life.asleep,
             "boots": lambda: life.boots >= argument,
             "prompt": lambda: life.serial.at_prompt,
         }
@@ -282,7 +331,8 @@ class Supervisor:
             for attribute, value in attributes.items():
                 setattr(target, attribute, value)
         elif what == "wifi":
-            life.station.set_up(*arguments)
+            (up,) = arguments
+            life.station.set_up(up, life.now_us())
         elif what == "rssi":
             (world.rssi_dbm,) = arguments
         elif what == "air":
@@ -324,33 +374,40 @@ class Supervisor:
         if not self.virtual:
             raise ValueError('run_for is for VirtualBench(clock="virtual")')
         until_us = self.virtual_us + round(seconds * 1e6)
-        running = [life for life in self.lives.values() if life.powered]
-        self._slice = (request, running, until_us)
-        self._advance()
+
+        def done() -> None:
+            for life in self.lives.values():
+                life.serial.drain()  # what was printed until then is to be seen
+                for line in life.uarts.values():
+                    line.advance(until_us)
+            self._say(request, True, until_us / 1e6)
+
+        self.timeline.run(until_us, done)
         return NotImplemented
 
-    def _advance(self) -> None:
-        if self._slice is None:
-            return
-        request, running, until_us = self._slice
-        while running:
-            life = running[0]
-            if life.powered and not life.serial.at_prompt:
-                if life.waiting_us is None:
-                    return  # it is computing
-                horizon_us = life.ticks_us(until_us)
-                if life.waiting_us <= horizon_us:
-                    life.waiting_us = None
-                    life.grant(until_us)
-                    return
-            running.pop(0)
-        self._slice = None
-        self.virtual_us = until_us
-        for life in self.lives.values():
-            life.serial.drain()  # what was printed until then is to be seen
-            for line in life.uarts.values():
-                line.advance(until_us)
-        self._say(request, True, until_us / 1e6)
+    def do_trace_hash(self, _: int) -> str:
+        """Return a hash of all that was done and published."""
+        parts = [life.digest.digest() for _, life in sorted(self.lives.items())]
+        return hashlib.sha256(b"".join([*parts, self.net.hub.digest.digest()])).hexdigest()
+
+    def do_hub_published(self, _: int, since: int) -> list[Publication]:
+        """Return what was published, without the first `since`."""
+        hub = self.net.hub
+        return hub.publications[max(0, since - hub.skipped) :]
+
+    def do_hub_publish(self, _: int, topic: str, payload: bytes, qos: int, retain: bool) -> None:
+        """Publish, as the bench."""
+        if qos not in (0, 1):
+            raise ValueError(f"QoS {qos}: 0 or 1")
+        self.net.publish(Message(check_topic(topic), payload, qos, retain), self.virtual_us)
+
+    def do_hub_up(self, _: int, up: bool) -> None:
+        """Switch the hub."""
+        self.net.set_up(up, self.virtual_us)
+
+    def do_hub_refused(self, _: int) -> list[str]:
+        """Return why the hub cut peers off."""
+        return list(self.net.hub.refused)
 
 
 def main() -> None:

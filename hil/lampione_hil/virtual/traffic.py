@@ -25,7 +25,8 @@ NEAR_M = 4.0  # lateral distance of the centre of the lane toward the sensor, as
 FAR_M = 7.5  # of the lane away from it
 FRAME_S = 0.05  # echoes fade from one such frame to the next
 
-_ROUND_S = 600  # the street is drawn in pieces of this length
+_ROUND_S = 600  # the street is drawn in pieces of this length,
+_PART_S = 20  # and looked through in such
 _MASK = (1 << 64) - 1
 
 
@@ -51,6 +52,8 @@ def _fade_db(*numbers: int) -> float:
     total = (z & 0xFFFF) + (z >> 16 & 0xFFFF) + (z >> 32 & 0xFFFF) + (z >> 48)
     return (total / 65536 - 2) * 5.2
 
+
+_MOST_FADE_DB = 2 * 5.2
 
 # kind: (share, least and greatest length m, cross-section dBsm and its sigma)
 _KINDS = {
@@ -99,7 +102,9 @@ class TrafficStreet:
     def __post_init__(self) -> None:
         self.error_m = (2 * _chance(self.seed, 1) - 1) * self.offset_m
         self._rounds: dict[int, tuple[list[Vehicle], list[Vehicle], list[Walker]]] = {}
-        self._second = -1
+        self._drops: dict[int, float] = {}  # chance of one in each of the last frames
+        self._part = self._second = -1
+        self._near: list[tuple[float, float, Mover]] = []  # who is there in this part
         self._there: list[tuple[Mover, Echoes]] = []
 
     # Who is there
@@ -254,61 +259,91 @@ class TrafficStreet:
 
     # What the radar sees
 
-    def targets(self, now_s: float) -> Echoes:
-        """Return (radial m/s, + inbound; strength dB over the noise) of all that moves now."""
+    def targets(self, now_s: float, least_db: float = -math.inf) -> Echoes:
+        """Return (radial m/s, + inbound; strength dB over the noise) of all that moves now.
+
+        What is weaker than `least_db` may be left out.
+        """
         second = math.floor(now_s)
         if second != self._second:
             self._second = second
             self._there = self._present(second)
         frame = math.floor(now_s / FRAME_S)
         found = [t for number, (mover, points) in enumerate(self._there)
-                 for t in self._echoes(mover, points, now_s, frame, number)]  # fmt: skip
-        found += self._clutter(now_s, frame)
+                 for t in self._echoes(mover, points, now_s, frame, number, least_db)]  # fmt: skip
+        found += self._clutter(now_s, frame, least_db)
         return found
 
     def _present(self, second: int) -> list[tuple[Mover, Echoes]]:
-        there: list[tuple[Mover, Echoes]] = []
-        for _, driven, ridden, walked in self._drawn(second - 30, second + 30):
-            movers: list[Mover] = [*driven, *ridden, *walked]
-            there += [
-                (mover, mover.points() if isinstance(mover, Vehicle) else [])
-                for mover in movers
-                if mover.start_s < second + 1 and mover.end_s > second
-            ]
-        return there
+        part = second // _PART_S
+        if part != self._part:
+            self._part = part
+            first_s, last_s = part * _PART_S, (part + 1) * _PART_S
+            movers: list[Mover] = []
+            for _, driven, ridden, walked in self._drawn(first_s - 30, last_s + 30):
+                movers += [*driven, *ridden, *walked]
+            spans = [(mover.start_s, mover.end_s, mover) for mover in movers]
+            self._near = [span for span in spans if span[0] < last_s and span[1] > first_s]
+        return [
+            (mover, mover.points if isinstance(mover, Vehicle) else [])
+            for start_s, end_s, mover in self._near
+            if start_s < second + 1 and end_s > second
+        ]
 
     def _echoes(
-        self, mover: Mover, points: Echoes, now_s: float, frame: int, number: int
+        self,
+        mover: Mover,
+        points: Echoes,
+        now_s: float,
+        frame: int,
+        number: int,
+        least_db: float,
     ) -> Echoes:
-        x_m = mover.x_m(now_s)
         if isinstance(mover, Walker):
+            x_m = mover.x_m(now_s)
             if abs(x_m) > mover.reach_m:
                 return []
-            body = mover.radial_mps(now_s)
             db = self.view.strength_db(x_m, mover.lane_m, mover.cross_section_dbsm)
+            if db + _MOST_FADE_DB < least_db:
+                return []
+            body = mover.radial_mps(now_s)
             parts = [(1.0, 0.0), *mover.limbs(now_s)]
             return [
                 (body * times, db + less + _fade_db(self.seed, frame, number, 40 + k))
                 for k, (times, less) in enumerate(parts)
             ]
-        along = mover.speed_at(now_s) if mover.toward else -mover.speed_at(now_s)
-        best = (0.0, -99.0)
+        x_m, along = mover.place(now_s)
+        best_m, best_db = x_m, max(-99.0, least_db)
+        seen = False
         for k, (behind_m, less_db) in enumerate(points):
             at_m = x_m + behind_m if mover.toward else x_m - behind_m
             db = self.view.strength_db(at_m, mover.lane_m, mover.cross_section_dbsm + less_db)
-            db += _fade_db(self.seed, frame, number, k)
-            if db > best[1]:
-                best = radial_mps(at_m, mover.lane_m, along, mover.height_m), db
-        return [best]
+            if db + _MOST_FADE_DB > best_db:  # else no fade makes it the strongest
+                db += _fade_db(self.seed, frame, number, k)
+                if db > best_db:
+                    best_m, best_db, seen = at_m, db, True
+        if not seen:
+            return []
+        return [(radial_mps(best_m, mover.lane_m, along, mover.height_m), best_db)]
 
-    def _clutter(self, now_s: float, frame: int) -> Echoes:
+    def _drop(self, frame: int) -> float:
+        found = self._drops.get(frame)
+        if found is None:
+            if len(self._drops) > 100:
+                self._drops.clear()
+            found = self._drops[frame] = _chance(self.seed, frame, 3)
+        return found
+
+    def _clutter(self, now_s: float, frame: int, least_db: float) -> Echoes:
         found = []
         if self.rain:
             # A drop is heard for one to four frames; some frames have two.
             for k in range(4):
-                if _chance(self.seed, frame - k, 3) < self.rain / (1 + k):
-                    kmh = (2 * _chance(self.seed, frame - k, 4) - 1) * 32
+                if self._drop(frame - k) < self.rain / (1 + k):
                     db = 4 + 10 * _chance(self.seed, frame - k, 5)
+                    if db + _MOST_FADE_DB < least_db:
+                        continue
+                    kmh = (2 * _chance(self.seed, frame - k, 4) - 1) * 32
                     found.append((kmh / 3.6, db + _fade_db(self.seed, frame, 6, k)))
         if self.sway_kmh:
             gust = 0.5 + 0.5 * math.sin(now_s / 11.3 + self.seed)

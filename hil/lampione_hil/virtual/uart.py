@@ -77,6 +77,29 @@ class _Run:
         return done
 
 
+class _Then:
+    """A line and its part as they were."""
+
+    _KEPT = ("lost", "_now_us", "_due_us", "_due_s", "_said_us")
+
+    def __init__(self, line: "UartLine") -> None:
+        self._part = dict(vars(line.device))
+        self._plain = [getattr(line, name) for name in self._KEPT]
+        self._said = deque(line._said)
+        self._runs = [(run.start_us, run.span_us, run.data) for run in line._runs]
+
+    def restore(self, line: "UartLine") -> None:
+        """Make them so again; what the board had read by then is not in the buffer any more."""
+        part = vars(line.device)
+        part.clear()
+        part.update(self._part)
+        for name, value in zip(self._KEPT, self._plain, strict=True):
+            setattr(line, name, value)
+        line._said = self._said
+        line._runs = deque(_Run(*run) for run in self._runs)
+        line._buffer.clear()
+
+
 def _span_us(characters: int, baud: int) -> int:
     return -(-characters * BITS * 1_000_000 // baud)
 
@@ -105,6 +128,32 @@ class UartLine:
         self._said: deque[tuple[int, bytes, int]] = deque()  # began, what, its rate; not over yet
         self._said_us = 0  # the part's side of the line is busy until then
         self._runs: deque[_Run] = deque()
+        self._before: _Then | None = None  # as it was when it went ahead of the board
+
+    # Ahead of the board
+
+    def foresee(self, until_us: int) -> int | None:
+        """Go ahead to where the board can read something, to `until_us` at most.
+
+        That holds if neither board nor world does anything before; `advance` takes it back where
+        one does. Returns when something happens next, or (where there is something to be read)
+        when that has come.
+        """
+        while not self._buffer:
+            at_us = self.next_us()
+            if at_us is None or at_us > until_us or not self.device.foreseeable:
+                return at_us
+            if self._to_part and self._to_part[0][0] <= at_us:
+                return at_us
+            if self._before is None:
+                self._before = _Then(self)
+            self._happen(at_us)
+        return self._now_us
+
+    def settle(self, now_us: int) -> None:
+        """Come back to the present, where the part is about to be told something."""
+        if self._before is not None:
+            self.advance(now_us)
 
     # The world's side
 
@@ -169,6 +218,10 @@ class UartLine:
         del self._buffer[:length]
         return data
 
+    def peek(self, length: int) -> bytes:
+        """Return the same without taking it."""
+        return bytes(self._buffer[:length])
+
     @property
     def waiting(self) -> int:
         """How many bytes can be read."""
@@ -178,23 +231,36 @@ class UartLine:
 
     def next_us(self) -> int | None:
         """When something happens on the line next; None: not before somebody does something."""
-        times = (self._to_part[0][0] if self._to_part else None, self._due_us, self._handover_us())
-        return min((at for at in times if at is not None), default=None)
+        found = self._due_us
+        if self._to_part and (found is None or self._to_part[0][0] < found):
+            found = self._to_part[0][0]
+        if self._runs:
+            handover_us = self._handover_us()
+            if handover_us is not None and (found is None or handover_us < found):
+                found = handover_us
+        return found
 
     def advance(self, now_us: int) -> None:
-        """Let everything happen that happens by `now_us`."""
+        """Let everything happen that happens by `now_us`, and nothing that is later."""
+        if self._before is not None:
+            if now_us < self._now_us:
+                self._before.restore(self)
+            self._before = None
         while True:
             at_us = self.next_us()
             if at_us is None or at_us > now_us:
                 break
-            self._now_us = max(self._now_us, at_us)
-            if self._to_part and self._to_part[0][0] <= at_us:
-                self._deliver(*self._to_part.popleft())
-            elif self._due_us is not None and self._due_us <= at_us:
-                self._ask_due()
-            else:
-                self._hand_over()
+            self._happen(at_us)
         self._now_us = max(self._now_us, now_us)
+
+    def _happen(self, at_us: int) -> None:
+        self._now_us = max(self._now_us, at_us)
+        if self._to_part and self._to_part[0][0] <= at_us:
+            self._deliver(*self._to_part.popleft())
+        elif self._due_us is not None and self._due_us <= at_us:
+            self._ask_due()
+        else:
+            self._hand_over()
 
     def _deliver(self, _: int, data: bytes, rate: int) -> None:
         baud = self.device.baud

@@ -35,6 +35,8 @@ class World:
     wifi: whether there is an access point in reach; `rssi_dbm` how strong. `network` is its name
         and password; None: any will do.
     i2c, uarts: more parts, by bus and by UART number.
+    crystal_ppm: how much faster than the world's time the board's ticks and its RTC run, in
+        millionths; a crystal is off by 10 to 40 either way. On both clocks.
     lines: parts on lines of their own at two pins (virtual clock only).
     doppler: the radar whose raw signal a STEREO receiver hears (None: no such radar).
     i2s_frames: how many frames an I2S receiver hands over at once, on the virtual clock; 256 as on
@@ -49,6 +51,7 @@ class World:
     rssi_dbm: int = -61
     network: tuple[str, str] | None = None
     chip_c: int = 41
+    crystal_ppm: float = 0.0
     i2c: Sequence[I2CDevice] = ()
     uarts: dict[int, UartDevice] = field(default_factory=dict)
     lines: Sequence[LineDevice] = ()
@@ -76,6 +79,7 @@ def start(world: World, folder: Path, board: str) -> RunningWorld:
         rssi_dbm=world.rssi_dbm,
         network=world.network,
         chip_c=world.chip_c,
+        crystal_ppb=round(world.crystal_ppm * 1000),
         air=world.air,
         i2c={part.address: part for part in parts},
         uarts=dict(world.uarts),

@@ -11,20 +11,29 @@ def _start():
 
     home = sys.path[0]
     sys.path[:] = []
-    for name in ("time", "select", "socket"):
+    for name in ("os", "time", "select", "socket"):
         _wire.native[name] = __import__(name)
         sys.modules.pop(name, None)
     sys.path[:] = [home]
-    _wire.info.update(json.loads(bytes(_wire.ask(b"B", 512))))
+    _wire.info.update(json.loads(bytes(_wire.ask(b"B", 1024))))
     if _wire.info["virtual"]:
         import _vselect
 
         sys.modules["select"] = _vselect
+        import _chance
 
+        sys.modules["os"] = _chance
+
+    if _wire.info["wired"]:
+        import _irq  # noqa: F401
+    import _keys
+
+    sys.modules["micropython"] = _keys
     import _tasks
 
     # The interpreter's own task queue reads its own clock, which never wraps.
     sys.modules["_asyncio"] = _tasks
+    import os  # noqa: F401
     import socket  # noqa: F401
 
     import esp32  # noqa: F401
@@ -32,8 +41,12 @@ def _start():
     import network  # noqa: F401
     import vfs
     from _flash import Flash
+    from _identity import Sys
 
-    flash = Flash(_wire.info["flash_bytes"])
+    if _wire.info["rom_bytes"]:
+        import _rom
+
+    flash = Flash(_wire.info["flash_bytes"], _wire.info["endurance"])
     vfs.umount("/")
     try:
         vfs.mount(flash, "/")
@@ -41,9 +54,14 @@ def _start():
         vfs.VfsLfs2.mkfs(flash)
         vfs.mount(vfs.VfsLfs2(flash), "/")
     sys.path[:] = ["", ".frozen", "/lib"]
+    if _wire.info["rom_bytes"]:
+        _rom.start(flash)
+        sys.modules["vfs"] = _rom
+        sys.path[:] = ["", "/rom", "/rom/lib", ".frozen", "/lib"]
     sys.argv[:] = []
-    for name in ("_flash", "_vtime", "_vselect", "_tasks"):
+    for name in ("_flash", "_vtime", "_vselect", "_tasks", "_chance", "_identity", "_rom"):
         sys.modules.pop(name, None)
+    sys.modules["sys"] = Sys()
     gc.collect()
     _wire.tell(b"Y")
 

@@ -8,9 +8,6 @@ import time
 from _pins import number
 from _wire import UART0, ask, info, tell
 
-if info["virtual"]:
-    import _vtime
-
 _EMPTY = b""
 _ENODEV, _ETIMEDOUT = 19, 110
 _POLL, _FILENO = 3, 10
@@ -21,6 +18,9 @@ class I2C:
         self._id = id if isinstance(id, int) and id >= 0 else 0
         self._pins = (number(scl), number(sda))
         self._timeout = timeout
+        # Made once: what the simulation allocates is the program's memory.
+        self._question = bytearray(32)
+        self._answer = bytearray(32)
 
     init = __init__
 
@@ -33,10 +33,18 @@ class I2C:
         Raises OSError: ENODEV, not acknowledged; ETIMEDOUT, the bus is held low, which the chip
         waits for as long as it may.
         """
-        head = struct.pack(
-            "<4BHQ", 73, self._id, address, data is not None, length, time.uptime_us()
+        size = 14 + len(data or _EMPTY)
+        question = self._question
+        if max(size, length + 1) > len(question):
+            question.extend(bytes(size + length))
+            self._answer.extend(bytes(size + length))
+        struct.pack_into(
+            "<4BHQ", question, 0, 73, self._id, address, data is not None, length, time.uptime_us()
         )
-        reply = ask(head + (data or _EMPTY), length + 1)
+        if data:
+            question[14:size] = data
+        reply = memoryview(self._answer)[: length + 1]
+        ask(memoryview(question)[:size], 0, reply)
         if not reply[0]:
             raise OSError(_ENODEV)
         if reply[0] == 2:
@@ -49,7 +57,7 @@ class I2C:
         return [a for a in range(8, 120) if found[a >> 3] >> (a & 7) & 1]
 
     def writeto(self, address, buf, stop=True):
-        self._do(address, bytes(buf), 0)
+        self._do(address, buf, 0)
         return len(buf)
 
     def writevto(self, address, vector, stop=True):
@@ -95,12 +103,9 @@ class UART(io.IOBase):
         self._baud = 115200
         self._rxbuf = 256
         self._sent_us = 0  # when all is through that was written
-        self._known = (-1, 0)  # at which horizon it was looked, until when nothing can come
         if not info["virtual"] and self._there:
             self._file = open(UART0 + id, "rb")
         self._setup(True, baudrate, *args, **settings)
-        if info["virtual"]:
-            self.ready_us = self._ready_us
 
     def _setup(
         self,
@@ -137,44 +142,29 @@ class UART(io.IOBase):
         self._tell(True, 0)
 
     def _tell(self, fresh, baud):
-        self._known = (-1, 0)
+        self._forget(fresh)
         if self._there:
             head = struct.pack("<3B2I", 85, self._id, fresh, baud, self._rxbuf)
             tell(head + struct.pack("<Q", time.uptime_us()))
 
     def _ask(self, length, us):
-        """Return (bytes read, bytes left, reply with the bytes at 12); remembers what comes."""
+        """Return (bytes read, bytes left, reply with the bytes at 4)."""
         if not self._there:
-            self._known = (_vtime.horizon_us() if info["virtual"] else 0, None)
             return 0, 0, _EMPTY
-        reply = ask(struct.pack("<2BHQ", 113, self._id, length, us), length + 12)
-        got, left, at = struct.unpack_from("<2Hq", reply)
-        if info["virtual"]:
-            self._known = (_vtime.horizon_us(), us if left else None if at < 0 else at)
+        reply = ask(struct.pack("<2BHQ", 113, self._id, length, us), length + 4)
+        got, left = struct.unpack_from("<2H", reply)
         return got, left, reply
 
-    def _nothing(self, us):
-        """Whether it is known that nothing has come by now."""
-        horizon, until = self._known
-        return info["virtual"] and horizon == _vtime.horizon_us() and (until is None or us < until)
-
-    def _ready_us(self):
-        us = _vtime.look_us()
-        if not self._nothing(us):
-            self._ask(0, us)
-        return self._known[1]
+    def _forget(self, fresh=False):
+        pass
 
     def any(self):
-        us = time.uptime_us()
-        return 0 if self._nothing(us) else self._ask(0, us)[1]
+        return self._ask(0, time.uptime_us())[1]
 
     def readinto(self, buf, length=None):
-        us = time.uptime_us()
-        if self._nothing(us):
-            return None
         length = min(len(buf), 4096, len(buf) if length is None else length)
-        got, _, reply = self._ask(length, us)
-        memoryview(buf)[:got] = memoryview(reply)[12 : 12 + got]
+        got, _, reply = self._ask(length, time.uptime_us())
+        memoryview(buf)[:got] = memoryview(reply)[4 : 4 + got]
         return got or None
 
     def read(self, length=-1):
@@ -197,7 +187,7 @@ class UART(io.IOBase):
         for at in range(0, len(view), 4096) if self._there else ():
             tell(struct.pack("<2BQ", 117, self._id, us) + view[at : at + 4096])
         self._sent_us = max(self._sent_us, us) + -(-len(view) * 10000000 // self._baud)
-        self._known = (-1, 0)
+        self._forget()
         return len(view)
 
     def flush(self):

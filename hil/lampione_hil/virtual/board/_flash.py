@@ -2,7 +2,7 @@
 
 The control file beside the image (see `flash.py` on the host for its layout) holds the counts
 and says at which write or erase the power goes. Bits only fall until their block is erased, as
-in NOR flash.
+in NOR flash. A block that was erased more often than the flash endures keeps some bits low.
 """
 
 import struct
@@ -11,16 +11,21 @@ import _wire
 
 BLOCK = 4096
 _BLANK = b"\xff" * 128
+_WORN = (b"\xfe" + b"\xff" * 255) * (BLOCK // 256)  # what an erase of a worn block leaves
 _HEAD = 40  # bytes of the control file before the counters of each block
 
 
 class Flash:
-    """Extended block device (erase, then program ranges) of `size` bytes."""
+    """Extended block device (erase, then program ranges) of `size` bytes.
 
-    def __init__(self, size):
+    A ROM partition may lie behind it: the same methods reach the blocks from `blocks` on.
+    """
+
+    def __init__(self, size, endurance=0):
         self._image = open(_wire.FLASH, "r+b")
         self._control = open(_wire.CONTROL, "r+b")
-        self._blocks = size // BLOCK
+        self._endurance = endurance
+        self.blocks = size // BLOCK
         self._head = bytearray(24)
         self._count = bytearray(8)
         self._old = bytearray(128)
@@ -32,7 +37,7 @@ class Flash:
     def writeblocks(self, block, buf, offset=None):
         if offset is None:
             for number in range(block, block + len(buf) // BLOCK):
-                self._erase(number)
+                self.erase(number)
             offset = 0
         view = memoryview(buf)
         done = 0
@@ -45,11 +50,11 @@ class Flash:
 
     def ioctl(self, op, arg):
         if op == 4:
-            return self._blocks
+            return self.blocks
         if op == 5:
             return BLOCK
         if op == 6:
-            self._erase(arg)
+            self.erase(arg)
         return 0
 
     def _look(self):
@@ -67,6 +72,7 @@ class Flash:
         n_writes, n_erases = struct.unpack("<2I", self._count)
         self._control.seek(at)
         self._control.write(struct.pack("<2I", n_writes + one_write, n_erases + one_erase))
+        return n_erases
 
     def _program(self, block, offset, view):
         cut, _, kept, writes, erases, overwrites = self._look()
@@ -87,12 +93,13 @@ class Flash:
         if torn:
             _wire.die(b"K")
 
-    def _erase(self, block):
+    def erase(self, block):
         _, cut, kept, writes, erases, overwrites = self._look()
         torn = cut == erases + 1
-        blank = b"\xff" * (BLOCK * kept // 1000 if torn else BLOCK)
+        before = self._add(block, writes, erases + 1, overwrites, 0, 1)
+        worn = self._endurance and before >= self._endurance
+        blank = _WORN if worn else b"\xff" * BLOCK
         self._image.seek(block * BLOCK)
-        self._image.write(blank)
-        self._add(block, writes, erases + 1, overwrites, 0, 1)
+        self._image.write(blank[: BLOCK * kept // 1000] if torn else blank)
         if torn:
             _wire.die(b"K")

@@ -3,13 +3,15 @@
 
 
 def _job():
+    import sys
+
+    home = sys.path[0]
+    sys.path[:] = []  # the interpreter's own, not those that a board's program sees
     import json
     import os
-    import sys
 
     import vfs
 
-    home = sys.path[0]
     sys.path[:] = [home]
     from _flash import Flash
 
@@ -33,8 +35,9 @@ def _job():
             folder += "/" + part
             try:
                 os.mkdir(folder)
-            except OSError:
-                pass
+            except OSError as error:
+                if error.errno != 17:  # EEXIST
+                    raise
         with open(path, "wb") as file:
             while size:
                 chunk = asked.read(min(size, 4096))

@@ -26,13 +26,16 @@ class Pin:
 
     def init(self, mode=-1, pull=-1, *, value=None, drive=0, hold=None):
         if mode != -1:
+            was = self._out
             self._out = mode in (Pin.OUT, Pin.OPEN_DRAIN)
+            if was and not self._out:
+                tell(b"f%d" % self.id)
         if value is not None:
             self.value(value)
 
     def value(self, level=None):
         if level is None:
-            return ask(b"g%d" % self.id, 1)[0]
+            return ask(b"g%d,%d" % (self.id, time.uptime_us()), 1)[0]
         tell(b"p%d,%d,%d" % (self.id, 1 if level else 0, time.uptime_us()))
 
     __call__ = value
@@ -44,9 +47,17 @@ class Pin:
         self.value(0)
 
     def irq(self, handler=None, trigger=3):
-        """Interrupts come where a program waits, from parts on a line of their own (see RMT)."""
+        """Virtual clock: from parts on a line of their own (see RMT), where a program waits.
+
+        Wall clock: from a wire to another board, out of a thread.
+        """
         if not info["virtual"]:
-            raise NotImplementedError("pin interrupts need the virtual clock")
+            if not info["wired"]:
+                raise NotImplementedError("pin interrupts need a wire, or the virtual clock")
+            import _irq
+
+            _irq.pin(self.id, handler, trigger, self)
+            return
         handlers[self.id] = None if handler is None else (handler, trigger, self)
 
     def __repr__(self):

@@ -1,10 +1,10 @@
-"""I2S receivers: the world's microphone and Doppler radar, through a ring as on the chip."""
+"""I2S: the world's microphone and Doppler radar, through a ring as on the chip; a transmitter."""
 
 import errno
 import io
 import time
 
-from _wire import DOPPLER, I2S0, SOUND, ask, info, native
+from _wire import DOPPLER, I2S0, SOUND, ask, info, native, tell
 
 if info["virtual"]:
     from _vtime import held
@@ -88,12 +88,11 @@ class _Clocked:
             self._take(over)
             frames = self._ring
         size = frames * self._frame
+        room = len(buf) - len(buf) % self._frame
+        if size > room:
+            size = room
         if size < len(buf):
             buf = memoryview(buf)[:size]
-        else:
-            size = len(buf) - len(buf) % self._frame
-            if size < len(buf):
-                buf = memoryview(buf)[:size]
         level = held[self._source] if self._size else 0
         if level >= 0:
             wave = bytes([level]) if level < 256 else _SQUARE
@@ -113,12 +112,40 @@ class _Clocked:
         return size
 
 
-class I2S(io.IOBase):
-    """Receiver only, 32 bits: MONO hears the microphone, STEREO the raw signal of a radar.
+class _Sender:
+    """A transmitter: what it is given goes out at its rate, and as much waits as the ring holds.
 
-    The chip's DMA takes 32-bit stereo frames even for MONO, so `ibuf` bytes hold ibuf / 8 frames;
-    what does not fit is lost. `readinto` fills the buffer; once a poller (asyncio) has looked at
-    the stream, it returns what is there.
+    This computer may keep a program for longer than a chip would: the ring has 0.3 s more.
+    """
+
+    def __init__(self, id, rate, ring_frames):
+        self._head = bytes((120, id))
+        self._rate = rate
+        self._ring = ring_frames + rate * 3 // 10
+        self._start = time.uptime_us()
+        self._sent = 0
+
+    def room(self):
+        played = (time.uptime_us() - self._start) * self._rate // 1000000
+        if played > self._sent:  # it ran dry
+            self._sent = played
+        return self._ring - self._sent + played
+
+    def write(self, buf):
+        view = memoryview(buf)[: min(len(buf) // 4, self.room(), 4096) * 4]
+        if len(view):
+            tell(self._head + view)
+        self._sent += len(view) // 4
+        return len(view)
+
+
+class I2S(io.IOBase):
+    """32 bits. A receiver hears the microphone (MONO) or the raw signal of a radar (STEREO).
+
+    A transmitter is MONO, and always as a poller makes it: `write` takes what has room. The chip's
+    DMA takes 32-bit stereo frames even for MONO, so `ibuf` bytes hold ibuf / 8 frames; what does
+    not fit is lost. `readinto` fills the buffer; once a poller (asyncio) has looked at the stream,
+    it returns what is there.
     """
 
     RX = 17
@@ -129,8 +156,13 @@ class I2S(io.IOBase):
     def __init__(self, id, *, sck, ws, sd, mode, bits, format, rate, ibuf):
         if id not in (0, 1):
             raise ValueError("invalid id")
+        if mode == I2S.TX and bits == 32 and format == I2S.MONO:
+            self._id = id
+            self._to = _Sender(id, rate, ibuf // 8)
+            return
         if mode != I2S.RX or bits != 32 or format not in (I2S.MONO, I2S.STEREO):
-            raise ValueError("the virtual board receives 32 bits only")
+            raise ValueError("the virtual board knows 32 bits only, and sends MONO")
+        self._to = None
         channels = format + 1
         status = ask(b"A%d,%d,%d,%d" % (id, rate, ibuf // 8, channels), 1)[0]
         if status == 2:
@@ -153,7 +185,12 @@ class I2S(io.IOBase):
             done += self._from.readinto(view[done:])
         return done
 
+    def write(self, buf):
+        return self._to.write(buf)
+
     def ioctl(self, request, argument):
+        if self._to:
+            return argument & 4 if request == _POLL and self._to.room() > 0 else 0
         self._from.asked = True
         if request == _FILENO and not info["virtual"]:
             return self._from.fileno()
@@ -165,7 +202,8 @@ class I2S(io.IOBase):
         raise NotImplementedError("the virtual board has no I2S callbacks: use asyncio")
 
     def deinit(self):
-        ask(b"c%d" % self._id, 1)
+        if not self._to:
+            ask(b"c%d" % self._id, 1)
 
     @staticmethod
     def shift(*, buf, bits, shift):

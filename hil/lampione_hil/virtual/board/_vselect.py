@@ -1,8 +1,8 @@
 """`select` on the virtual clock: a look at the descriptors first, then the clock.
 
-A stream that becomes ready at a time it knows itself (a microphone, a UART) says so through
-`ready_us()` (None: not before the world changes); every other descriptor is looked at again every
-10 ms.
+A stream that becomes ready at a time it knows itself (a microphone, a UART, a socket) says so
+through `ready_us()` (None: not before the world changes), a socket also through `write_us()`; every
+other descriptor is looked at again every 10 ms.
 """
 
 from _vtime import clock, wait_until
@@ -18,18 +18,29 @@ _FAR_US = 3600000000
 
 
 class poll:
+    # Little is allocated in here: it is the program's memory, and its collections take time.
     def __init__(self):
         self._real = _select.poll()
         self._any_real = 0
-        self._timed = {}  # id -> stream, its ready_us when it is asked, POLLOUT when it is that
+        self._kinds = {}  # (stream, mask) -> the entry below
+        self._timed = {}  # id -> stream, ready_us and write_us when asked, POLLOUT if always so
+        self._found = []
 
     def register(self, stream, mask=POLLIN | POLLOUT):
-        if hasattr(stream, "ready_us"):
-            out = mask & POLLOUT if hasattr(stream, "write") else 0
-            self._timed[id(stream)] = (stream, stream.ready_us if mask & POLLIN else None, out)
-        else:
+        if not hasattr(stream, "ready_us"):
             self._real.register(stream, mask)
             self._any_real += 1
+            return
+        kind = id(stream) << 5 | mask
+        entry = self._kinds.get(kind)
+        if entry is None or entry[0] is not stream:
+            ready_us = stream.ready_us if mask & POLLIN else None
+            write_us = out = None
+            if mask & POLLOUT and hasattr(stream, "write"):
+                write_us = getattr(stream, "write_us", None)
+                out = None if write_us else POLLOUT
+            entry = self._kinds[kind] = (stream, ready_us, write_us, out or 0)
+        self._timed[id(stream)] = entry
 
     def modify(self, stream, mask):
         if id(stream) in self._timed:
@@ -48,15 +59,20 @@ class poll:
         return list(self.ipoll(timeout))
 
     def ipoll(self, timeout=-1):
+        """Return what is ready, in a list that the next call changes."""
         until = -1 if timeout is None or timeout < 0 else clock[0] + timeout * 1000
-        found = []
+        found = self._found
+        found.clear()
         while True:
             now = clock[0]
             soonest = now + _FAR_US if until < 0 else until
             if self._any_real:
                 found.extend(self._real.poll(0))
-                soonest = min(soonest, now + _STEP_US)
-            for stream, ready_us, events in self._timed.values():
+                if now + _STEP_US < soonest:
+                    soonest = now + _STEP_US
+            for entry in self._timed.values():
+                events = entry[3]
+                ready_us = entry[1]
                 if ready_us:
                     at = ready_us()
                     if at is not None:
@@ -64,8 +80,16 @@ class poll:
                             events |= POLLIN
                         elif at < soonest:
                             soonest = at
+                write_us = entry[2]
+                if write_us:
+                    at = write_us()
+                    if at is not None:
+                        if at <= now:
+                            events |= POLLOUT
+                        elif at < soonest:
+                            soonest = at
                 if events:
-                    found.append((stream, events))
+                    found.append((entry[0], events))
             if found or 0 <= until <= now:
                 return found
             wait_until(soonest, True)

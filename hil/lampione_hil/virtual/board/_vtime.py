@@ -8,7 +8,9 @@ import struct
 
 from _wire import GRANT, ask, hear, info, tell
 
-clock = [info["ticks_us"], info["ticks_us"], 0]  # now, horizon, watchdog bites at
+# now, horizon, watchdog bites at, the world's generation, when something comes to a socket (-1:
+# nothing), grants so far
+clock = [info["ticks_us"], info["ticks_us"], 0, 0, -1, 0]
 # The byte that the data lines of microphone and Doppler radar are held at; 256: clipped; -1: not
 held = [-1, -1]
 
@@ -34,12 +36,13 @@ def wait_until(until_us, once=False):
     while target_us > clock[1]:
         clock[0] = max(clock[0], clock[1])
         try:
-            reply = ask(b"W%d" % target_us, GRANT)
+            reply = ask(b"W%d,%d,%d" % (target_us, clock[0], once), GRANT)
         except KeyboardInterrupt:
             tell(b"w")
             hear(bytearray(GRANT))
             raise
-        clock[1], held[0], held[1] = struct.unpack("<q2h", reply)
+        clock[1], clock[4], clock[3], held[0], held[1] = struct.unpack("<2qI2h", reply)
+        clock[5] += 1
         if once:
             return
     if bites:
@@ -69,11 +72,6 @@ def uptime_us():
 def look_us():
     """The same without the time that a look takes."""
     return clock[0]
-
-
-def horizon_us():
-    """How far the clock may go. What the world says holds until then at most."""
-    return clock[1]
 
 
 def ticks_ms():

@@ -4,9 +4,10 @@ A message is an operation byte and its body. Questions get one reply whose lengt
 know beforehand, because a packet socket would cut a longer one without a word.
 """
 
-FLASH, WIRE, CONTROL, SOUND, DOPPLER = 3, 4, 5, 6, 7
+FLASH, WIRE, CONTROL, SOUND, DOPPLER, INTERRUPTS = 3, 4, 5, 6, 7, 9
 UART0, I2S0 = 10, 20
-GRANT = 12  # bytes of a grant of virtual time
+QUESTION = 512  # bytes of every question to a board's interrupts
+GRANT = 24  # bytes of a grant of virtual time
 
 _wire = open(WIRE, "r+b")
 native = {}  # the interpreter's own modules that a simulated one stands in front of
@@ -18,9 +19,9 @@ def tell(message):
     _wire.write(message)
 
 
-def ask(message, length):
+def ask(message, length, reply=None):
     """Send `message` and return its reply of `length` bytes."""
-    reply = bytearray(length)
+    reply = reply or bytearray(length)
     _wire.write(message)
     _wire.readinto(reply)
     return reply

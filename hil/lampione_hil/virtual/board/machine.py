@@ -1,15 +1,21 @@
 """`machine` of a virtual ESP32: what is connected to it is the world's affair."""
 
+import struct
 import sys
 import time
 
 from _buses import I2C, UART, SoftI2C  # noqa: F401
 from _pins import ADC, PWM, Pin  # noqa: F401
+from _pins import number as _number
 from _sound import I2S  # noqa: F401
+from _wire import ask as _ask
 from _wire import die, info, tell
 
 if info["virtual"]:
     from _vtime import watch
+    from _vuart import UART  # noqa: F401, F811
+if info["wired"]:
+    from _irq import I2CTarget  # noqa: F401
 
 PWRON_RESET = 1
 HARD_RESET = 2
@@ -17,11 +23,14 @@ WDT_RESET = 3
 DEEPSLEEP_RESET = 4
 SOFT_RESET = 5
 
+_RTC_BYTES = 2048
 _freq = [160000000]
+_CALL_US = 15  # from one pulse's end until a program asks for the next
+_pulse_ends = {}
 
 
 def reset():
-    die(b"R5,%d" % time.uptime_us())
+    die(b"R2,%d" % time.uptime_us())
 
 
 def deepsleep(time_ms=0):
@@ -57,6 +66,38 @@ def idle():
     time.sleep_us(100)
 
 
+def time_pulse_us(pin, level, timeout=1000000):
+    """Of a PWM at the other end of a wire: exact, and over when the pulse is.
+
+    A program that asks for one pulse after the other does so in time, as on a chip, however long
+    this computer keeps it (0.3 s at most).
+    """
+    pin = _number(pin)
+    hz, duty, level_now = struct.unpack("<IHB", _ask(b"j%d" % pin, 7))
+    if not 0 < duty < 65535:
+        time.sleep_us(timeout)
+        return -1 if level_now == level else -2
+    now = time.uptime_us()
+    ended = _pulse_ends.get(pin, now)
+    if now - ended < 300000:
+        now = ended + _CALL_US
+    period = 1000000 / hz
+    high = period * duty / 65535
+    length = high if level else period - high
+    at = (now - (0 if level else high)) % period  # since the pulse of this period began
+    wait = 0 if at < length else period - at
+    width = length - at if at < length else length
+    if wait + width > timeout:
+        time.sleep_us(timeout)
+        return -2 if wait > timeout else -1
+    until = now + wait + width
+    _pulse_ends[pin] = until
+    time.sleep_us(int(max(0, until - time.uptime_us() - 200)))
+    while time.uptime_us() < until:
+        pass
+    return int(width + 0.5)
+
+
 def disable_irq():
     return 0
 
@@ -66,7 +107,10 @@ def enable_irq(state):
 
 
 class RTC:
-    """The clock that a reset keeps and a power cut does not. Weekday: Monday is 0."""
+    """The clock that a reset keeps and a power cut does not, and memory likewise.
+
+    Weekday: Monday is 0.
+    """
 
     def datetime(self, date=None):
         if date is None:
@@ -80,7 +124,13 @@ class RTC:
         self.datetime(date)
 
     def memory(self, data=None):
-        raise NotImplementedError("the virtual board has no RTC memory")
+        if data is None:
+            kept = _ask(b"r", 2 + _RTC_BYTES)
+            return bytes(kept[2 : 2 + kept[0] + 256 * kept[1]])
+        data = bytes(data, "utf-8") if isinstance(data, str) else bytes(data)
+        if len(data) > _RTC_BYTES:
+            raise ValueError("buffer too long")
+        _ask(b"m" + data, 1)
 
 
 class WDT:

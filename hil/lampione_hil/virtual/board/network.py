@@ -1,5 +1,7 @@
 """`network` with a Wi-Fi station whose air the world decides."""
 
+import time
+
 from _wire import ask, info
 
 STA_IF = 0
@@ -47,23 +49,22 @@ class WLAN:
 
     def _air(self):
         """Return (state, active, rssi dBm)."""
-        state, active, rssi, _ = ask(b"n", 4)
+        state, active, rssi, _ = ask(b"n%d" % time.uptime_us(), 4)
         return _STATES[state], bool(active), rssi - 256
 
     def active(self, flag=None):
         if flag is None:
             return self._air()[1]
-        ask(b"V" + bytes([bool(flag)]), 1)
+        ask(b"V%d,%d" % (bool(flag), time.uptime_us()), 1)
         return bool(flag)
 
     def connect(self, ssid=None, key=None, *, bssid=None):
         if not self._air()[1]:
             raise OSError("Wifi Internal Error")
-        text = (ssid or "") + "\0" + (key or "")
-        ask(b"C" + text.encode(), 1)
+        ask(b"C" + "\0".join((str(time.uptime_us()), ssid or "", key or "")).encode(), 1)
 
     def disconnect(self):
-        ask(b"X", 1)
+        ask(b"X%d" % time.uptime_us(), 1)
 
     def isconnected(self):
         return self._air()[0] == STAT_GOT_IP

@@ -7,8 +7,12 @@ way, so a connection stalls as it would in the air, and no new one comes up.
 import errno
 import io
 import struct
+from time import uptime_us
 
 from _wire import ask, info, native
+
+if info["virtual"]:
+    from _vsocket import Socket, address_of, linked
 
 _native = native["socket"]
 _select = native["select"]
@@ -31,7 +35,9 @@ _POLL, _CLOSE, _FILENO = 3, 4, 10
 
 
 def _linked():
-    return ask(b"n", 4)[0] == 2
+    if info["virtual"]:
+        return linked()
+    return ask(b"n%d" % uptime_us(), 4)[0] == 2
 
 
 def _packed(address):
@@ -46,14 +52,17 @@ def _tuple(packed):
 def getaddrinfo(host, port, af=0, type=0, proto=0, flags=0):
     if not _linked():
         raise OSError(-202)
-    try:
-        found = _packed((host, port))
-    except OSError:
-        raise OSError(-202) from None
-    return [(AF_INET, type or SOCK_STREAM, proto, "", _tuple(found))]
+    if info["virtual"]:
+        found = (address_of(host), port)
+    else:
+        try:
+            found = _tuple(_packed((host, port)))
+        except OSError:
+            raise OSError(-202) from None
+    return [(AF_INET, type or SOCK_STREAM, proto, "", found)]
 
 
-class socket(io.IOBase):
+class _Real(io.IOBase):
     def __init__(self, af=AF_INET, type=SOCK_STREAM, proto=0, _own=None):
         self._s = _own if _own is not None else _native.socket(_native.AF_INET, type)
         self._stream = type == SOCK_STREAM
@@ -93,7 +102,7 @@ class socket(io.IOBase):
 
     def accept(self):
         other, packed = self._s.accept()
-        return socket(AF_INET, SOCK_STREAM, 0, other), _tuple(packed)
+        return _Real(AF_INET, SOCK_STREAM, 0, other), _tuple(packed)
 
     def sendall(self, data):
         view = memoryview(data)
@@ -152,3 +161,6 @@ class socket(io.IOBase):
 
     def __exit__(self, *_):
         self.close()
+
+
+socket = Socket if info["virtual"] else _Real

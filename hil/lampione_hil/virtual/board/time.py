@@ -22,17 +22,23 @@ else:
     sleep_ms = native["time"].sleep_ms
     sleep_us = native["time"].sleep_us
     _us = native["time"].ticks_us
-    _start_us = _us() - info["ticks_us"]
+    _base_us = info["ticks_us"]
+    _start_us = _us()
+    _ppb = info["ppb"]
 
+    # The ticks are the crystal's; sleeps are not, and nobody can tell.
     def uptime_us():
         """Microseconds of the board's tick counter, not wrapped."""
-        return _us() - _start_us
+        us = _us() - _start_us
+        if _ppb:
+            us += us * _ppb // 1000000000
+        return us + _base_us
 
     def ticks_ms():
-        return (_us() - _start_us) // 1000 & 0x3FFFFFFF
+        return uptime_us() // 1000 & 0x3FFFFFFF
 
     def ticks_us():
-        return _us() - _start_us & 0x3FFFFFFF
+        return uptime_us() & 0x3FFFFFFF
 
 
 ticks_cpu = ticks_us

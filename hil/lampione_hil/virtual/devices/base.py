@@ -59,6 +59,9 @@ class UartDevice(Part):
     """
 
     baud: int = 9600
+    # Whether `due` changes attributes of the part only, and these by assigning new values: then
+    # what it will say can be known beforehand, and taken back.
+    foreseeable = False
 
     def __init_subclass__(cls) -> None:
         """Refuse a part that would never be asked for what it says."""

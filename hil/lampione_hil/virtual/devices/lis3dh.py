@@ -12,7 +12,7 @@ _READ_ONLY = {0x07, 0x0F, 0x27, *range(0x28, 0x2E), 0x2F}
 _DEPTH = 32
 _DIGIT_G = (0.001, 0.002, 0.004, 0.012)  # of 12 bits, by range
 _NOISE_G = 220e-6  # per square root of Hz
-_DRAWS = tuple(noise(i, 3) for i in range(1009))
+_DRAWS = tuple(noise(i, 3) for i in range(1000))
 
 
 @dataclass(frozen=True)
@@ -52,10 +52,11 @@ class Pole:
     sway_hz: float = 1.0
     shocks: list[Shock] = field(default_factory=list)
 
-    @property
-    def still(self) -> tuple[float, float] | None:
-        """How it stands, None while it moves."""
-        return None if self.sway_deg or self.shocks else (self.tilt_deg, self.azimuth_deg)
+    def repeats(self, span_s: float) -> tuple[float, ...] | None:
+        """What makes up a movement that is the same again after `span_s`; None: it is not."""
+        if self.shocks or (self.sway_deg and not (self.sway_hz * span_s).is_integer()):
+            return None
+        return self.tilt_deg, self.azimuth_deg, self.sway_deg, self.sway_hz
 
     def at(self, at_s: float, bandwidth_hz: float) -> tuple[float, float, float]:
         """Return the acceleration in g at a time, through a low-pass."""
@@ -92,7 +93,7 @@ class Lis3dh(FaultyI2CDevice):
         self.address = address
         self._last = bytes(6)
         self._now_s = 0.0
-        # A pole that stands still gives the same again after all draws: {number: sample}
+        # A pole that repeats itself gives the same again after all draws: {number: sample}
         self._known: dict[int, bytes] = {}
         self._known_for: object = None
         super().__init__()
@@ -192,32 +193,40 @@ class Lis3dh(FaultyI2CDevice):
             self._made = due - 2 * _DEPTH
         fifo_on = self._fifo_on
         stream = self._registers.get(0x2E, 0) & 0xC0 != 0x40
-        while self._made < due:
-            self._made += 1
-            made = self._one(self._made, self._start_s + self._made / rate_hz, rate_hz)
-            if not fifo_on:
-                self._last = made
-                continue
-            if len(self._fifo) == _DEPTH:
-                self._overrun = True
-                if not stream:
-                    continue
-            self._fifo.append(made)
+        if self._made >= due:
+            return
+        made = self._some(self._made + 1, due, rate_hz)
+        self._made = due
+        if not fifo_on:
+            self._last = made[-1]
+            return
+        room = _DEPTH - len(self._fifo)
+        if len(made) > room:
+            self._overrun = True
+            if not stream:
+                del made[room:]
+        self._fifo += made
 
-    def _one(self, number: int, at_s: float, rate_hz: int) -> bytes:
+    def _some(self, first: int, last: int, rate_hz: int) -> list[bytes]:
+        """Return the samples of these numbers."""
+        numbers = range(first, last + 1)
         if self.stuck:
-            return self._fifo[-1] if self._fifo else self._last
-        still = self.pole.still
-        if still is None or self.implausible:
-            return self._made_of(number, at_s, rate_hz)
-        standing = (still, rate_hz, self._registers.get(0x23), self._fifo_on)
+            return [self._fifo[-1] if self._fifo else self._last] * len(numbers)
+        pole = self.pole.repeats(len(_DRAWS) / rate_hz)
+        if pole is None or self.implausible:
+            return [self._made_of(n, self._start_s + n / rate_hz, rate_hz) for n in numbers]
+        standing = (pole, rate_hz, self._start_s, self._registers.get(0x23), self._fifo_on)
         if standing != self._known_for:
             self._known_for = standing
             self._known = {}
-        number %= len(_DRAWS)
-        if number not in self._known:
-            self._known[number] = self._made_of(number, at_s, rate_hz)
-        return self._known[number]
+        known, found = self._known, []
+        for n in numbers:
+            sample = known.get(n % len(_DRAWS))
+            if sample is None:
+                sample = self._made_of(n, self._start_s + n / rate_hz, rate_hz)
+                known[n % len(_DRAWS)] = sample
+            found.append(sample)
+        return found
 
     def _made_of(self, number: int, at_s: float, rate_hz: int) -> bytes:
         control4 = self._registers.get(0x23, 0)

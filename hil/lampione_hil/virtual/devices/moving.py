@@ -1,5 +1,6 @@
 """What moves before a radar."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -10,8 +11,11 @@ Targets = Sequence[tuple[float, float]]
 class Movement(Protocol):
     """Whatever can say what moves; a TrafficStreet is one. It must pickle."""
 
-    def targets(self, now_s: float) -> Targets:
-        """Return (radial speed in m/s, + inbound; strength in dB over the noise) of each target."""
+    def targets(self, now_s: float, least_db: float = -math.inf) -> Targets:
+        """Return (radial speed in m/s, + inbound; strength in dB over the noise) of each target.
+
+        What is weaker than `least_db` may be left out.
+        """
         ...
 
 
@@ -21,7 +25,7 @@ class Steady:
 
     found: Targets = field(default_factory=list)
 
-    def targets(self, now_s: float) -> Targets:
+    def targets(self, now_s: float, least_db: float = -math.inf) -> Targets:
         """See Movement."""
-        del now_s
+        del now_s, least_db
         return self.found

@@ -7,8 +7,10 @@ belongs to an echo it does not say: here 25 is the noise, so that the squelch is
 """
 
 import json
-import random
+import math
+import zlib
 from dataclasses import asdict, dataclass, replace
+from functools import cached_property
 from typing import Any
 
 from lampione_hil.virtual.devices.base import UartDevice
@@ -60,12 +62,12 @@ class Setup:
     strongest: float = 0.0
     active: bool = True
 
-    @property
+    @cached_property
     def resolution_mps(self) -> float:
         """What tells two speeds apart."""
         return self.rate_hz / self.samples * WAVELENGTH_M / 2
 
-    @property
+    @cached_property
     def period_s(self) -> float:
         """From report to report."""
         return self.samples * (1 / self.rate_hz + PROCESSING_S)
@@ -81,6 +83,7 @@ class Ops243(UartDevice):
 
     name = "ops243"
     baud = 19200
+    foreseeable = True
 
     def __init__(
         self, movement: Movement | None = None, *, quoted: bool = False, baud: int = 19200
@@ -94,8 +97,7 @@ class Ops243(UartDevice):
         self._up_s = 0.0
         self._next_s: float | None = None
         self._last = "5.55"
-        # Magnitudes never repeat themselves; the same radar gives the same.
-        self._dice = random.Random(243)  # noqa: S311 - noise, not a key
+        self._draws = 0
 
     def look(self, movement: Movement) -> None:
         """Put it before another street."""
@@ -249,7 +251,10 @@ class Ops243(UartDevice):
         setup = self.setup
         step = setup.resolution_mps
         factor = _UNITS[setup.unit][2]
-        targets = self.movement.targets(now_s - setup.period_s + setup.samples / setup.rate_hz / 2)
+        # What no draw below lifts over the threshold is not even looked for.
+        least_db = 20 * math.log10(max(setup.weakest, 1e-9) / (1.03 * NOISE)) - 0.1
+        middle_s = now_s - setup.period_s + setup.samples / setup.rate_hz / 2
+        targets = self.movement.targets(middle_s, least_db)
         bins: dict[int, float] = {}
         for speed_mps, strength_db in targets:
             number = round(speed_mps / step)
@@ -261,7 +266,7 @@ class Ops243(UartDevice):
             bins = {round(1000 / 3.6 / step): 1000.0}
         found = []
         for number, strength in bins.items():
-            magnitude = strength * self._dice.uniform(0.97, 1.03)
+            magnitude = strength * self._drawn()
             speed = number * step * factor
             if (
                 number
@@ -273,6 +278,11 @@ class Ops243(UartDevice):
             ):
                 found.append((speed, magnitude))
         return sorted(found, key=lambda pair: -pair[1])[: setup.reports]
+
+    def _drawn(self) -> float:
+        """Return 0.97 to 1.03: no magnitude comes twice, and the same radar gives the same."""
+        self._draws += 1
+        return 0.97 + 0.06 * (zlib.crc32(b"243 %d" % self._draws) / 0xFFFFFFFF)
 
     def _report(self, now_s: float) -> str:
         setup = self.setup

@@ -1,0 +1,247 @@
+"""`lampione flash`: the firmware onto boards, several at once, each with its own end."""
+
+import argparse
+import threading
+from collections.abc import Mapping
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from typing import TYPE_CHECKING, Any
+
+from lampione.cli.errors import FAILED, INTERRUPTED, OK, USAGE, CliError
+from lampione.cli.fleet import printer
+from lampione.cli.output import Printer
+from lampione.cli.progress import Progress
+
+if TYPE_CHECKING:
+    from lampione_hil.flashing import Flashed
+    from lampione_hil.flashing.image import Image
+    from lampione_hil.real.ports import Port
+
+_AT_ONCE = 16
+_LOOK_S = 0.2
+
+
+def flash(options: argparse.Namespace) -> int:
+    """`lampione flash`."""
+    from lampione_hil.flashing import image as images
+
+    out = printer(options)
+    if options.instrument and options.dry_run:
+        raise CliError("--instrument writes what differs; it has no dry run", USAGE)
+    if options.erase and not options.micropython:
+        raise CliError("--erase goes with --micropython IMAGE, which is what comes after it", USAGE)
+    wanted, missing = _chosen(options)
+    image = images.read(options.micropython) if options.micropython else None
+    if image and not out.as_json:
+        out.line(f"{image.path.name}: MicroPython {image.version} for {image.chip}")
+        out.line(f"sha256 {image.sha256}")
+    return _Work(options, out, image).run(wanted, missing)
+
+
+def _chosen(options: argparse.Namespace) -> tuple[dict[str, "Port"], dict[str, str]]:
+    """Return the boards by what they are called here, and what is wrong with those not there."""
+    from lampione_hil.real import ports
+    from lampione_hil.real.errors import NoBoardError
+
+    if options.all and (options.boards or options.port):
+        raise CliError("--all is every board: name none beside it", USAGE)
+    found: dict[str, ports.Port] = {}
+    missing: dict[str, str] = {}
+    for url in options.port:
+        found[url] = ports.Port(url, "")
+    if options.port and not options.boards:
+        return found, missing
+    connected = ports.find()
+    if options.boards:
+        for name in options.boards:
+            try:
+                port = ports.choose(connected, name)
+                found[port.shown] = port
+            except NoBoardError as error:
+                missing[name] = str(error).removeprefix(f"{name}: ")
+    elif not connected:
+        raise CliError(ports.there_is(connected))
+    elif len(connected) > 1 and not options.all:
+        raise CliError(f"{ports.there_is(connected)}: name those you mean, or --all", USAGE)
+    else:
+        found.update((port.shown, port) for port in connected)
+    return found, missing
+
+
+class _Trees:
+    """The firmware, compiled once for each architecture."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._made: dict[str, Mapping[str, bytes]] = {}
+
+    def __call__(self, march: str) -> Mapping[str, bytes]:
+        from lampione_hil.firmware import compile_tree
+
+        with self._lock:
+            if march not in self._made:
+                self._made[march] = compile_tree(march=march)
+            return self._made[march]
+
+
+class _Work:
+    """One run over several boards."""
+
+    def __init__(self, options: argparse.Namespace, out: Printer, image: "Image | None") -> None:
+        self._options = options
+        self._out = out
+        self._image = image
+        self._trees = _Trees()
+        self._stop = threading.Event()
+        self._failed: list[str] = []
+
+    def run(self, wanted: "dict[str, Port]", missing: dict[str, str]) -> int:
+        with Progress(self._out, [*wanted, *missing]) as progress:
+            for name, text in missing.items():
+                self._say(progress, name, text, None)
+            with ThreadPoolExecutor(_AT_ONCE) as pool:
+                going = {
+                    pool.submit(self._one, progress, name, port): name
+                    for name, port in wanted.items()
+                }
+                self._wait(going)
+        done = len(wanted) + len(missing) - len(self._failed)
+        if not self._out.as_json and len(wanted) + len(missing) > 1:
+            self._out.line(self._summary(done))
+        if self._stop.is_set():
+            return INTERRUPTED
+        return FAILED if self._failed else OK
+
+    def _wait(self, going: "dict[Future[None], str]") -> None:
+        left = set(going)
+        while left:
+            try:
+                left = wait(going, _LOOK_S).not_done
+            except KeyboardInterrupt:
+                self._stop.set()
+
+    def _one(self, progress: Progress, name: str, port: "Port") -> None:
+        """Flash one board, and say what became of it, whatever it is."""
+        from lampione_hil.board import BenchError
+        from lampione_hil.firmware import CompileError
+        from lampione_hil.flashing import flash
+
+        def tell(step: str, part: float) -> None:
+            progress.tell(name, step, part)
+
+        try:
+            self._check()
+            if self._image:
+                self._install(self._image, port, tell)
+            if self._options.instrument:
+                self._instrument(progress, name, port, tell)
+                return
+            done = flash(
+                port.port,
+                told=tell,
+                dry_run=self._options.dry_run,
+                force=self._options.force,
+                source=self._trees,
+                check=self._check,
+            )
+        except (BenchError, CompileError) as error:
+            self._say(progress, name, str(error), None)
+        except Exception as error:  # noqa: BLE001 - the others go on
+            self._say(progress, name, f"unexpected {type(error).__name__}: {error}", None)
+        else:
+            self._say(progress, name, self._words(done), done)
+
+    def _install(self, image: "Image", port: "Port", tell: Any) -> None:
+        from lampione_hil.flashing import image as images
+
+        if not (self._options.force or self._options.erase):
+            tell("connecting", 0)
+            if images.has(image, port.port, self._check):
+                return
+        if self._options.dry_run:
+            tell(f"would install MicroPython {image.version}", 0)
+            return
+        images.install(
+            image,
+            port.rfc2217 or port.port,
+            erase=self._options.erase,
+            options=["--no-stub"] if port.virtual else [],  # it has the chip's own loader only
+            told=tell,
+            check=self._check,
+        )
+
+    def _instrument(self, progress: Progress, name: str, port: "Port", tell: Any) -> None:
+        from lampione_hil.instrument_flash import install
+
+        done = install(port.port, force=self._options.force, told=tell, check=self._check)
+        text = (
+            f"an instrument runs firmware {done.firmware}: {', '.join(sorted(done.capabilities))}"
+        )
+        if done.lacking:
+            text += f"; this MicroPython has no {', '.join(sorted(done.lacking))}"
+        progress.end(name, text, True)
+        if self._out.as_json:
+            said: dict[str, Any] = {"port": done.port, "unique_id": done.serial_number}
+            said |= {"firmware": done.firmware, "sent": done.sent, "kept": done.kept}
+            said["bytes"] = done.bytes
+            self._out.json({"board": name, "ok": True, "says": text, **said})
+
+    def _check(self) -> None:
+        if self._stop.is_set():
+            from lampione_hil.flashing import Stopped
+
+            raise Stopped("stopped before it began; it runs what it ran before")
+
+    def _say(self, progress: Progress, name: str, text: str, done: "Flashed | None") -> None:
+        if done is None:
+            self._failed.append(name)
+        progress.end(name, text, done is not None)
+        if self._out.as_json:
+            self._out.json({"board": name, "ok": done is not None, "says": text, **_facts(done)})
+
+    def _words(self, done: "Flashed") -> str:
+        what = (
+            f"{done.sent} files to send, {done.bytes / 1000:.1f} kB; {done.copied} to copy on the "
+            f"board; {done.kept} are there"
+        )
+        if self._options.dry_run:
+            return f"{what}; nothing was written, {_runs(done)}"
+        if not done.written:
+            return f"nothing to change, {_runs(done)}"
+        return f"{_runs(done)} from {done.slot}; {done.bytes / 1000:.1f} kB, {done.seconds:.1f} s"
+
+    def _summary(self, done: int) -> str:
+        text = f"{done} of {done + len(self._failed)} boards done"
+        if not self._failed:
+            return text
+        again = " ".join(f"--port {name}" if "/" in name else name for name in self._failed)
+        return f"{text}. Put the others right, then type: lampione flash {again}"
+
+
+def _runs(done: "Flashed") -> str:
+    """Say what runs."""
+    if done.hello is None:
+        return "the node has not said hello"
+    who = done.hello.name or "a node without settings"
+    return f"{who} runs firmware {done.firmware}"
+
+
+def _facts(done: "Flashed | None") -> dict[str, Any]:
+    if done is None:
+        return {}
+    hello = done.hello
+    return {
+        "port": done.port,
+        "unique_id": done.chip.unique_id,
+        "machine": done.chip.machine,
+        "micropython": done.chip.micropython,
+        "firmware": done.firmware,
+        "tree": done.ident,
+        "slot": done.slot,
+        "node": hello.name if hello else None,
+        "written": done.written,
+        "sent": done.sent,
+        "copied": done.copied,
+        "kept": done.kept,
+        "bytes": done.bytes,
+        "seconds": round(done.seconds, 3),
+    }

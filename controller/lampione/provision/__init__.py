@@ -1,0 +1,1 @@
+"""From a bare board to a node of the fleet: identity, firmware, sign-off, record, label."""
