@@ -49,7 +49,8 @@ def port(request: pytest.FixtureRequest, board: VirtualBoard) -> str:
 
 def environment() -> dict[str, str]:
     path = str(Path(sys.executable).parent) + os.pathsep + os.environ["PATH"]
-    return {**os.environ, "PATH": path}
+    # What mpremote says of itself is to stand where it belongs among what the board says.
+    return {**os.environ, "PATH": path, "PYTHONUNBUFFERED": "1"}
 
 
 @pytest.fixture

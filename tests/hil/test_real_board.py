@@ -284,7 +284,8 @@ def test_a_port_that_another_program_holds(bench: VirtualBench) -> None:
 @contextlib.contextmanager
 def holder(url: str) -> Iterator[None]:
     """Let another process hold a port."""
-    code = "import serial, sys; s = serial.serial_for_url(sys.argv[1]); print(); sys.stdin.read()"
+    code = "import serial, sys; s = serial.serial_for_url(sys.argv[1]); "
+    code += "print(flush=True); sys.stdin.read()"
     with subprocess.Popen(
         [sys.executable, "-c", code, url], stdin=subprocess.PIPE, stdout=subprocess.PIPE
     ) as process:

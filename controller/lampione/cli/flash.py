@@ -1,9 +1,10 @@
 """`lampione flash`: the firmware onto boards, several at once, each with its own end."""
 
 import argparse
+import signal
 import threading
 from collections.abc import Mapping
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from concurrent.futures import ThreadPoolExecutor, wait
 from typing import TYPE_CHECKING, Any
 
 from lampione.cli.errors import FAILED, INTERRUPTED, OK, USAGE, CliError
@@ -95,6 +96,14 @@ class _Work:
         self._failed: list[str] = []
 
     def run(self, wanted: "dict[str, Port]", missing: dict[str, str]) -> int:
+        # Not by an exception, which could come in the middle of handing out the work.
+        before = signal.signal(signal.SIGINT, lambda *_: self._stop.set())
+        try:
+            return self._run(wanted, missing)
+        finally:
+            signal.signal(signal.SIGINT, before)
+
+    def _run(self, wanted: "dict[str, Port]", missing: dict[str, str]) -> int:
         with Progress(self._out, [*wanted, *missing]) as progress:
             for name, text in missing.items():
                 self._say(progress, name, text, None)
@@ -103,21 +112,14 @@ class _Work:
                     pool.submit(self._one, progress, name, port): name
                     for name, port in wanted.items()
                 }
-                self._wait(going)
+                while wait(going, _LOOK_S).not_done:  # a signal is seen between two looks
+                    pass
         done = len(wanted) + len(missing) - len(self._failed)
         if not self._out.as_json and len(wanted) + len(missing) > 1:
             self._out.line(self._summary(done))
         if self._stop.is_set():
             return INTERRUPTED
         return FAILED if self._failed else OK
-
-    def _wait(self, going: "dict[Future[None], str]") -> None:
-        left = set(going)
-        while left:
-            try:
-                left = wait(going, _LOOK_S).not_done
-            except KeyboardInterrupt:
-                self._stop.set()
 
     def _one(self, progress: Progress, name: str, port: "Port") -> None:
         """Flash one board, and say what became of it, whatever it is."""

@@ -61,6 +61,7 @@ class Life:
         self.in_loader = False  # of its ROM
         self.asleep = False  # deeply: only the RTC runs
         self.pid = 0
+        self._starts = False  # between two processes: time stands still
         self.boots = 0
         self.cause = PWRON_RESET
         self.exits: list[str] = []  # why each boot ended
@@ -231,6 +232,7 @@ class Life:
         """Reset: end the process and boot again (or stay off, when asked not to restart)."""
         if not self.powered or self.held:
             return
+        self._starts = True
         self._end(why, drain=True, at_us=world_us)
         self._start_again(cause, world_us)
 
@@ -242,6 +244,7 @@ class Life:
             self._boot(cause)
         else:
             self.asleep = self.powered = False
+        self._starts = False
         self.home.changed(self)
 
     def ended(self, status: int) -> None:
@@ -249,6 +252,7 @@ class Life:
         self.pid = 0
         if not self.powered:
             return
+        self._starts = True
         self.serial.drain()
         code = os.waitstatus_to_exitcode(status)
         self._release()
@@ -257,7 +261,7 @@ class Life:
             # The interpreter itself fell over: it would do so again.
             self.serial.show(b"\r\nthe interpreter ended with %d\r\n" % code)
             self.exits.append(f"crash {code}")
-            self.powered = False
+            self.powered = self._starts = False
             self.home.changed(self)
         else:
             self._again()
@@ -265,6 +269,7 @@ class Life:
     def soft_reset(self, world_us: int) -> None:
         """The program has ended with SystemExit. Its connections are closed in order."""
         self.last_us = world_us
+        self._starts = True
         self.serial.drain()
         self._kill()
         for link in self.sockets.values():
@@ -273,6 +278,7 @@ class Life:
         self._again()
 
     def _again(self) -> None:
+        self._starts = True
         self.serial.show(SOFT_REBOOT)
         self.exits.append("soft reset")
         if self.settings.autorestart:
@@ -280,6 +286,7 @@ class Life:
             self._boot(SOFT_RESET, raw=self.serial.console.raw)
         else:
             self.powered = False
+        self._starts = False
         self.home.changed(self)
 
     def close(self) -> None:
@@ -520,7 +527,7 @@ class Life:
     @property
     def idle(self) -> bool:
         """Whether it takes no part in the course of time."""
-        return not self.pid or self.serial.at_prompt
+        return not self._starts and (not self.pid or self.serial.at_prompt)
 
     def asks_us(self) -> int | None:
         """When it wants to go on; None: it is computing."""
