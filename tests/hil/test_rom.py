@@ -1,13 +1,13 @@
 """A board with a ROM partition: what lies there runs from the flash."""
 
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 from lampione_hil import romfs
 from lampione_hil.board import BenchError
 from lampione_hil.virtual import SteadyAir, VirtualBench, VirtualBoard, World
+
+from tests.hil.test_mpremote import mpremote
 
 ROM_BYTES = 64 * 1024
 QUIET = World(street=None, air=SteadyAir())
@@ -25,19 +25,6 @@ print("done")
 
 def board(bench: VirtualBench, name: str) -> VirtualBoard:
     return bench.board(name, {"/main.py": MAIN}, rom_bytes=ROM_BYTES, world=QUIET)
-
-
-def mpremote(board: VirtualBoard, *arguments: str) -> str:
-    done = subprocess.run(
-        [sys.executable, "-m", "mpremote", "connect", board.port, *arguments],
-        capture_output=True,
-        text=True,
-        timeout=30,
-        check=False,
-        stdin=subprocess.DEVNULL,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr + board.console()
-    return done.stdout
 
 
 def test_an_empty_partition_is_no_obstacle(bench: VirtualBench) -> None:
