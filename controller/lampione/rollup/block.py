@@ -10,6 +10,7 @@ from lampione.rollup.measures import Rule
 
 BLOCK = 1024  # nodes: block b holds the numbers from b * BLOCK on
 _VERSION = 1
+_UNPACKED_MAX = 1 << 20  # bytes; the largest, a histogram of 96 bins, has 400 k
 _LOW, _HIGH = np.iinfo(np.int32).min, np.iinfo(np.int32).max
 _EARLY, _LATE = np.iinfo(np.int64).min, np.iinfo(np.int64).max
 
@@ -90,7 +91,9 @@ class Block:
     def unpack(cls, data: bytes) -> "Block":
         """Return the block that was packed. Raises DamagedBlock."""
         try:
-            raw = zstandard.ZstdDecompressor().decompress(data, max_output_size=1 << 24)
+            if zstandard.get_frame_parameters(data).content_size > _UNPACKED_MAX:
+                raise DamagedBlock("a roll-up says that it is larger than any is")
+            raw = zstandard.ZstdDecompressor().decompress(data)
         except zstandard.ZstdError as error:
             raise DamagedBlock(f"a roll-up cannot be unpacked: {error}") from None
         head = 3 + BLOCK // 8
