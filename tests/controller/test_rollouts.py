@@ -18,7 +18,7 @@ from lampione.fleet.commands import Commands
 from lampione.fleet.configs import CHUNK, WINDOW, ConfigRefused, Configs
 from lampione.fleet.downlink import Downlink
 from lampione.fleet.node import Fleet, NodeState
-from lampione.store.sqlite import SqliteStore
+from lampione.store.sqlite.writer import SqliteStore
 from lampione_protocol import codec, schema, seal
 
 from tests.controller.config_side import ConfigSide, Flash, reason_code

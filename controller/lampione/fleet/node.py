@@ -96,9 +96,11 @@ class Fleet:
         lost = self._store.lost_counts()
         refusals = self._store.refusals()
         by_name = {stored.name: stored for stored in self._store.nodes()}
+        reports, healths = (self._store.latest(kind) for kind in (schema.REPORT, schema.HEALTH))
         for name in self._keys:
             stored = by_name.get(name) or self._store.add_node(name)
-            self._add(stored, lost.get(stored.id, 0))
+            node = self._add(stored, lost.get(stored.id, 0))
+            self._show(node, reports.get(stored.id), healths.get(stored.id))
         self._store.commit()
         for row in refusals:
             if row["node"] in self.nodes:
@@ -117,12 +119,13 @@ class Fleet:
         if stored.hello is not None:
             node.hello_body, node.hello_at = stored.hello, stored.hello_at
             node.hello = values.steps(schema.HELLO, stored.hello)
-        node.report = self._store.latest(stored.id, schema.REPORT)
-        node.health = self._store.latest(stored.id, schema.HEALTH)
-        seen = [f.received for f in (node.report, node.health) if f] + [node.hello_at or 0.0]
-        node.last_seen = max(seen) or None
         self.nodes[stored.name] = node
         return node
+
+    def _show(self, node: NodeState, report: Frame | None, health: Frame | None) -> None:
+        node.report, node.health = report, health
+        seen = [frame.received for frame in (report, health) if frame] + [node.hello_at or 0.0]
+        node.last_seen = max(seen) or None
 
     def find(self, name: str) -> NodeState | None:
         """Return a node; one that got its key a moment ago too."""
@@ -130,7 +133,12 @@ class Fleet:
         if node is None and self._keys_changed():
             for added in self._keys.keys() - self.nodes.keys():
                 known = {stored.name: stored for stored in self._store.nodes()}
-                self._add(known.get(added) or self._store.add_node(added), 0)
+                state = self._add(known.get(added) or self._store.add_node(added), 0)
+                newest = [
+                    self._store.latest(kind, [state.id]).get(state.id)
+                    for kind in (schema.REPORT, schema.HEALTH)
+                ]
+                self._show(state, *newest)
             node = self.nodes.get(name)
         return node
 

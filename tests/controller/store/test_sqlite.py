@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from lampione import batch
-from lampione.store import Frame, StoredConfig, StoredRollout
-from lampione.store.migrate import StoreError, migrate, migrations
-from lampione.store.reader import SqliteReader
-from lampione.store.sqlite import SqliteStore
+from lampione.store import Frame, StoredConfig, StoredRollout, StoreError
+from lampione.store.sqlite.migrate import migrate, migrations
+from lampione.store.sqlite.reader import SqliteReader
+from lampione.store.sqlite.writer import SqliteStore
 from lampione_protocol import codec, names, schema
 from lampione_protocol.errors import ProtocolError
 
@@ -114,7 +114,7 @@ def test_every_old_version_is_brought_up_to_date(tmp_path: Path, version: int) -
     steps = migrations()
     database = sqlite3.connect(tmp_path / "x.db", isolation_level=None)
     assert migrate(database, steps[:version]) == version
-    dump = Path(__file__).parent / "old" / f"{version:04}.sql"
+    dump = Path(__file__).parents[1] / "old" / f"{version:04}.sql"
     if dump.exists():  # rows that a program of that version wrote
         database.executescript(dump.read_text())
     rows = database.execute("SELECT count(*) FROM frames").fetchone() if version else (0,)

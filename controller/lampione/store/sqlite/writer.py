@@ -3,13 +3,13 @@
 import json
 import os
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 from lampione.api import CommandState, Refused
 from lampione.store import Frame, StoredConfig, StoredNode, StoredRollout, StoreError
-from lampione.store.migrate import migrate
+from lampione.store.sqlite.migrate import migrate
 
 COMMAND_COLUMNS = (
     'c.id, n.name, c."order", c.state, c.final, c.counter, c.reason, c.level, c.value, '
@@ -325,16 +325,22 @@ class SqliteStore:
         """Return how many numbers each node lost."""
         return dict(self._read("SELECT node, sum(last - first + 1) FROM losses GROUP BY node"))
 
-    def latest(self, node: int, kind: int) -> Frame | None:
-        """Return the newest frame of a type, of the last epochs."""
-        for (epoch,) in self._read(
-            "SELECT id FROM epochs WHERE node = ? ORDER BY superseded, id DESC LIMIT 8", (node,)
-        ):
-            rows = self._read(
-                "SELECT epoch, seq, type, received, at, body FROM frames "
-                "WHERE epoch = ? AND type = ? ORDER BY seq DESC LIMIT 1",
-                (epoch, kind),
-            )
-            if rows:
-                return Frame(*rows[0])
-        return None
+    def latest(self, kind: int, nodes: Sequence[int] | None = None) -> dict[int, Frame]:
+        """Return the newest frame of a type by node, of its last epochs."""
+        if nodes is None:
+            nodes = [node for (node,) in self._read("SELECT id FROM nodes")]
+        found = {}
+        for node in nodes:
+            for (epoch,) in self._read(
+                "SELECT id FROM epochs WHERE node = ? ORDER BY superseded, id DESC LIMIT 8",
+                (node,),
+            ):
+                rows = self._read(
+                    "SELECT epoch, seq, type, received, at, body FROM frames "
+                    "WHERE epoch = ? AND type = ? ORDER BY seq DESC LIMIT 1",
+                    (epoch, kind),
+                )
+                if rows:
+                    found[node] = Frame(*rows[0])
+                    break
+        return found

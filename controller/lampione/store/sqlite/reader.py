@@ -1,6 +1,7 @@
 """Questions to the SQLite store, on a connection of their own that cannot write."""
 
 import sqlite3
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -8,8 +9,8 @@ from lampione_protocol import schema
 
 from lampione import batch, values
 from lampione.api import CommandState, EpochRow, History, Json, Lost
-from lampione.store.migrate import StoreError
-from lampione.store.sqlite import COMMAND_COLUMNS, command_of
+from lampione.store import RollupTable, Series, StoreError
+from lampione.store.sqlite.writer import COMMAND_COLUMNS, command_of
 
 ROWS_MAX = 10_000
 
@@ -87,6 +88,32 @@ class SqliteReader:
             "rows": rows,
             "more": more,
         }
+
+    def series(
+        self,
+        kind: int,
+        since: float,
+        until: float,
+        nodes: Sequence[str] | None = None,
+        fields: Sequence[str] | None = None,
+    ) -> Iterator[Series]:
+        """Messages of a type."""
+        raise NotImplementedError
+
+    def rollups(
+        self,
+        level: int,
+        since: float,
+        until: float,
+        measure: str,
+        nodes: Sequence[str] | None = None,
+    ) -> RollupTable:
+        """Return one measure's buckets."""
+        raise NotImplementedError
+
+    def names(self) -> dict[int, str]:
+        """Return every node's name."""
+        return dict(self._read("SELECT id, name FROM nodes"))
 
     def events(
         self, node: str | None, since: float, limit: int
