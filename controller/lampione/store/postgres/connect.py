@@ -86,9 +86,7 @@ def connect(url: str, *, autocommit: bool = False) -> psycopg.Connection[Any]:
     given = conninfo.conninfo_to_dict(check_url(url))
     missing: dict[str, Any] = {n: value for n, value in _DEFAULTS.items() if n not in given}
     try:
-        connection: psycopg.Connection[Any] = psycopg.connect(
-            url, autocommit=autocommit, **missing
-        )
+        connection: psycopg.Connection[Any] = psycopg.connect(url, autocommit=autocommit, **missing)
     except psycopg.Error as error:
         words = in_words(url, error)
         if error.sqlstate is None and ("refused" in str(error) or "No such file" in str(error)):

@@ -5,20 +5,17 @@ The typed rows were there from the commit on; nothing of them is touched.
 
 import time
 from collections.abc import Callable, Iterator
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from lampione import batch, values
 from lampione.rollup import Block
 from lampione.store import BLOCK, SERIES, Folded, StoreError, batches
 from lampione.store.batches import Batch
-from lampione.store.blocks import roll_up
+from lampione.store.blocks import by_block, newest_of, roll_up
 from lampione.store.held import Held
 from lampione.store.postgres.connect import Link
 from lampione.store.postgres.partitions import make_ahead
-from lampione.store.sqlite.writer import newest_of
 
 _FRAMES_MAX = 200_000  # in memory at a time
 _LATEST = values.TYPES["report"], values.TYPES["health"]
@@ -57,7 +54,7 @@ class PostgresFolder:
         if not blobs:
             return 0
         whole = batches.unpack(sorted(blobs))
-        for number, part in _by_block(whole):
+        for number, part in by_block(whole):
             self._block(number, part, now)
         self._hold(whole)
         return len(whole.nodes)
@@ -175,12 +172,3 @@ def _pieces(waiting: list[tuple[int, int]]) -> Iterator[list[int]]:
         total += count
     if piece:
         yield piece
-
-
-def _by_block(whole: Batch) -> Iterator[tuple[int, Batch]]:
-    """Give each block's frames, the lowest first."""
-    blocks: NDArray[Any] = whole.nodes // BLOCK
-    order = np.argsort(blocks, kind="stable")
-    numbers, firsts = np.unique(blocks[order], return_index=True)
-    for number, which in zip(numbers.tolist(), np.split(order, firsts[1:]), strict=False):
-        yield number, whole.take(which)

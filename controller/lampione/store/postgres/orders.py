@@ -58,9 +58,7 @@ class Orders:
             (node, seq, seq),
         )
         for number, first, last, at, why in rows:
-            self._link.write(
-                "DELETE FROM losses WHERE node = %s AND number = %s", (node, number)
-            )
+            self._link.write("DELETE FROM losses WHERE node = %s AND number = %s", (node, number))
             left = [[first, seq - 1]] if first < seq else []
             right = [[seq + 1, last]] if seq < last else []
             self.lose(node, left + right, at, why)

@@ -21,6 +21,7 @@ TABLES = {
     schema.RAW: "raws",
 }
 KEYS = ("node", "epoch", "boot", "seq")
+_META = (*((name, 4) for name in KEYS), ("ts", 8), ("received", 8), ("timed", 1))
 EPOCH_2000_US = 946_684_800 * 1_000_000  # PostgreSQL's zero of time
 _HEAD = b"PGCOPY\n\xff\r\n\0" + bytes(8)
 _END = b"\xff\xff"
@@ -121,7 +122,7 @@ def column_names(kind: int) -> list[str]:
 def pack(kind: int, frames: Batch, boots: Boots) -> bytes:
     """Return frames of one type for COPY .. FROM STDIN (FORMAT binary)."""
     columns, kept = columns_of(kind, frames.bodies.tolist())
-    sizes = [(name, 4) for name in KEYS] + [("ts", 8), ("received", 8), ("timed", 1)]
+    sizes = list(_META)
     fields = numbers(kind)
     sizes += [(field[0], 2 if is_small(field) else 4) for field in fields]
     count = len(frames.nodes)
@@ -130,7 +131,7 @@ def pack(kind: int, frames: Batch, boots: Boots) -> bytes:
     rows["width"] = len(sizes) + 1
     for name, size in sizes:
         rows[f"{name} size"] = size
-    received = np.floor(frames.received * 1e6).astype(np.int64)
+    received = _microseconds(frames.received)
     rows["node"], rows["epoch"], rows["boot"] = frames.nodes, boots.epoch, boots.boot
     rows["seq"] = frames.seqs
     rows["ts"] = np.where(frames.timed, frames.at * 1_000_000, received) - EPOCH_2000_US
@@ -165,16 +166,29 @@ def _insert(flat: bytes, places: list[int], texts: list[bytes]) -> bytes:
     return b"".join([*parts, flat[before:]])
 
 
-def question(kind: int, fields: Sequence[str]) -> str:
-    """Return what `unpack` needs after COPY (SELECT, up to FROM; rows with a body are others')."""
+def question(fields: Sequence[str]) -> str:
+    """Return the columns that `unpack` reads; where `long` is true, a body has the values."""
     unknown = batch.UNKNOWN
     shown = ", ".join(f'coalesce("{name}"::int4, {unknown})' for name in fields)
-    return f"{', '.join(KEYS)}, ts, received, timed{', ' if fields else ''}{shown}"
+    return (
+        f"{', '.join(KEYS)}, ts, received, timed, body IS NOT NULL{', ' if fields else ''}{shown}"
+    )
+
+
+def _microseconds(times: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Return times in PostgreSQL's steps, each within its second."""
+    near = np.rint(times * 1e6).astype(np.int64)
+    return np.minimum(near, np.floor(times).astype(np.int64) * 1_000_000 + 999_999)
+
+
+def seconds(times: NDArray[Any]) -> NDArray[np.int64]:
+    """Return a column of times as whole Unix seconds."""
+    return (times.astype(np.int64) + EPOCH_2000_US) // 1_000_000
 
 
 def unpack(packed: bytes, fields: Sequence[str]) -> NDArray[Any]:
     """Return rows of `question` as COPY .. TO STDOUT (FORMAT binary) gave them: by name."""
-    sizes = [(name, 4) for name in KEYS] + [("ts", 8), ("received", 8), ("timed", 1)]
+    sizes = [*_META, ("long", 1)]
     layout = _layout(sizes + [(name, 4) for name in fields])
     count, rest = divmod(len(packed) - len(_HEAD) - len(_END), layout.itemsize)
     if count < 0 or rest:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from lampione.api import Refused
 from lampione.store import SERIES, Frame, StoredNode, StoreError, batches
+from lampione.store.blocks import newest_of
 from lampione.store.held import Held
 from lampione.store.index import Index
 from lampione.store.postgres import typed
@@ -26,7 +27,6 @@ from lampione.store.postgres.partitions import (
     existing,
     make,
 )
-from lampione.store.sqlite.writer import newest_of
 
 _EPOCHS_MAX = 200_000  # remembered: one a boot, years of a city
 _SYNC = (
@@ -323,9 +323,7 @@ class PostgresStore(Orders):
         # Batches first: what is folded meanwhile is in both.
         blobs = self._link.read("SELECT id, body FROM batches")
         blobs += self._link.read("SELECT block, body FROM newest WHERE type = %s", (kind,))
-        gone = [
-            epoch for (epoch,) in self._link.read("SELECT id FROM epochs WHERE superseded")
-        ]
+        gone = [epoch for (epoch,) in self._link.read("SELECT id FROM epochs WHERE superseded")]
         newest = newest_of(batches.unpack(blobs, keep), gone)
         return dict(zip(newest.nodes.tolist(), newest.frames(), strict=True))
 
