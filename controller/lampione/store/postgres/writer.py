@@ -70,6 +70,7 @@ class PostgresStore(Orders):
         self._refused.clear()
         self.forget()
         self._link.rollback()
+        self._side.close()  # made again when it is needed
 
     def forget(self) -> None:
         """Ask the database again for what is stored: another worker may have written."""
@@ -78,6 +79,7 @@ class PostgresStore(Orders):
         self._index.forget()
         self._unfolded = None
         self._temporary.clear()
+        self._days.clear()
 
     def close(self) -> None:
         """Close without committing."""
