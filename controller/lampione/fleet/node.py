@@ -135,6 +135,8 @@ class Fleet:
         """Take these from the store, all at once."""
         by_name = {stored.name: stored for stored in self._store.nodes()}
         added = [by_name.get(name) or self._store.add_node(name) for name in names]
+        if not added:
+            return
         ids = None if len(added) == len(self._keys) else [stored.id for stored in added]
         lost = self._store.lost_counts()
         reports = self._store.latest(schema.REPORT, ids)

@@ -14,6 +14,7 @@ from lampione.api import Json
 from lampione.durations import duration_s
 from lampione.live.state import HEALTH_FRESH_S, STATES, Live, Mask
 from lampione.live.words import WordsError
+from lampione.rollup.measures import validity_bit
 
 Column = NDArray[Any]
 _ANY_LETTERS = frozenset("*?[")
@@ -75,6 +76,9 @@ class Fields:
                 column = part.columns[field]
                 known = column != batch.UNKNOWN
                 known &= self._is_fresh(of_message)
+                flag = validity_bit(field) if of_message == "report" else 0
+                if flag:  # what a sensor has that stopped or is stuck is not of now
+                    known &= part.columns["valid"] & flag != 0
                 return _of_layout(of_message.capitalize(), layout, column, known)
         raise WordsError(f"there is no field {name!r}: {', '.join(self.names())} are")
 

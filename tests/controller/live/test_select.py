@@ -28,7 +28,13 @@ def report(ago_s: float = 60, received_ago_s: float | None = None, **values: Any
     start = int(NOW - ago_s) - 60
     body = text(
         schema.REPORT,
-        **{"start": start - schema.EPOCH_2020, "duration_s": 60, "clock": 3, **values},
+        **{
+            "start": start - schema.EPOCH_2020,
+            "duration_s": 60,
+            "clock": 3,
+            "valid": 0x1FF,
+            **values,
+        },
     )
     received = NOW - (ago_s if received_ago_s is None else received_ago_s)
     return Frame(1, 1, schema.REPORT, received, start, body)
@@ -75,6 +81,7 @@ def town() -> Town:
             "porta-1": report(laeq=651, lamp_level=0, pm2_5=61, faults=0b1, temperature=-55),
             "porta-2": report(laeq=600, lamp_level=70, pm2_5=20, temperature=184),
             "romana-1": report(laeq=None, lamp_level=0, lamp_reason=1),
+            "stuck": report(laeq=900, lamp_level=5, valid=0),
             "romana-2": report(ago_s=900, laeq=900, lamp_level=0),
             "kept": report(ago_s=900, received_ago_s=1, laeq=900, lamp_level=0),
             "unsound": beyond(report(laeq=700, lamp_level=0)),
@@ -101,7 +108,9 @@ def test_what_is_not_of_now_is_unknown(town: Town) -> None:
     assert "romana-2" not in town.nodes("lamp_level=0")
     # It came a moment ago, and is of a quarter of an hour ago.
     assert "kept" not in town.nodes("lamp_level=0")
-    assert set(town.nodes("laeq=unknown")) == {"romana-1", "romana-2", "kept", "unsound", "new"}
+    unknown = {"romana-1", "stuck", "romana-2", "kept", "unsound", "new"}
+    assert set(town.nodes("laeq=unknown")) == unknown
+    assert town.nodes("lamp_level=5") == ["stuck"]
     rows = {row["node"]: row for row in town.ask("age>5m", fields=["laeq"])["rows"]}
     assert set(rows) == {"romana-2", "kept"}
     assert rows["kept"]["laeq"] is None
@@ -113,7 +122,7 @@ def test_what_is_not_of_now_is_unknown(town: Town) -> None:
 
 def test_summary_and_order(town: Town) -> None:
     found = town.ask(None, fields=["laeq"], sort="laeq", top=1)
-    assert (found["nodes"], found["matched"]) == (7, 7)
+    assert (found["nodes"], found["matched"]) == (8, 8)
     assert [row["node"] for row in found["rows"]] == ["porta-1"]
     summary = found["summary"]["laeq"]
     assert (summary["known"], summary["least"], summary["greatest"]) == (2, 60, 65.1)
