@@ -11,6 +11,7 @@ from lampione.cli import (
     config_parser,
     flash_arguments,
     hil_arguments,
+    nodes_arguments,
     provision_arguments,
     values,
 )
@@ -222,12 +223,7 @@ def _configuring(commands: _Commands, common: argparse.ArgumentParser) -> None:
 
 
 def _reading(commands: _Commands) -> None:
-    commands.add(
-        "nodes",
-        "lampione.cli.fleet:nodes",
-        "list the fleet, one line a node",
-        "  lampione nodes\n  lampione nodes --json | jq -r 'select(.online|not).node'\n",
-    )
+    nodes_arguments.add(commands)
 
     watch = commands.add(
         "watch",
