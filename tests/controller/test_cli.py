@@ -19,6 +19,7 @@ from lampione.cli.send import order_of
 COMMANDS = (
     "demo", "serve", "broker", "keys", "config", "nodes", "watch", "show", "history", "gaps",
     "refused", "send", "program", "board", "flash", "hil", "provision",
+    "export", "http",
 )  # fmt: skip
 
 
