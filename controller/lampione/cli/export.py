@@ -131,7 +131,12 @@ def export(options: argparse.Namespace) -> int:
     except ExportError as error:
         raise CliError(str(error), UNKNOWN_NODE) from None
     wanted = Wanted(options.message, int(options.since), int(options.until), chosen, options.fields)
-    numbers = [n for n, name in reading.names.items() if chosen is None or name in chosen]
+    # Roll-ups come by time alone.
+    numbers = (
+        [0]
+        if options.by
+        else [n for n, name in reading.names.items() if chosen is None or name in chosen]
+    )
     progress = _Progress()
     meter = Meter(numbers, wanted.since, wanted.until, progress.tell)
     job = _Job(options, forms, reading, wanted, meter)
@@ -199,14 +204,18 @@ class _Job:
 
     def write(self, places: "list[Place]") -> "list[Place]":
         """Write the files, and return them."""
-        from lampione.export import rows
+        from lampione.export import rolled, rows
         from lampione.export.run import TABLES, write_tables
 
         tables = [place for place in places if place.form in TABLES]
         if tables:
-            wanted = self._wanted
-            columns = rows.columns(wanted.message, wanted.fields)
-            pieces = self._reading.rows(wanted)
+            wanted, by = self._wanted, self._options.by
+            if by:
+                columns = rolled.columns(by, wanted.fields)
+                pieces = rolled.rows(self._reading, wanted, by)
+            else:
+                columns = rows.columns(wanted.message, wanted.fields)
+                pieces = self._reading.rows(wanted)
             write_tables(pieces, columns, tables, self._about(), self._meter)
         for place in places:
             if place.form not in TABLES:

@@ -161,8 +161,8 @@ def describe(about: About, files: Sequence[Distribution], now: float) -> dict[st
         "dct:title": _text(about.title, about.language),
         "dct:description": _text(about.description, about.language),
         "dct:language": {"@id": f"{_EU}language/{_LANGUAGES[about.language]}"},
-        "dct:publisher": {"@id": "#publisher"} | agent,
-        "dct:rightsHolder": {"@id": "#publisher"},
+        "dct:publisher": {"@id": urljoin(base, "#publisher")} | agent,
+        "dct:rightsHolder": {"@id": urljoin(base, "#publisher")},
         "dct:accrualPeriodicity": {"@id": f"{_EU}frequency/{_frequency(about.since, about.until)}"},
         "dct:issued": _typed(today, "date"),
         "dct:modified": _typed(today, "date"),
@@ -197,7 +197,7 @@ def _file(about: About, base: str, file: Distribution, today: str) -> dict[str, 
     kind, media = _FILE_TYPES[file.form]
     address = {"@id": urljoin(base, quote(file.path.name))}
     return {
-        "@id": f"#{file.form}",
+        "@id": urljoin(base, f"#{quote(about.identifier)}-{file.form}"),
         "@type": ["dcatapit:Distribution", "dcat:Distribution"],
         "dct:title": _text(f"{about.title} ({kind})", about.language),
         "dcat:accessURL": address,

@@ -22,7 +22,8 @@ CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 NODES_MAX = 10_000  # with more, a scrape would be hundreds of megabytes: ask the store itself
 _LATE_S = 5
 _DURATION_MAX_S = 510
-_LATEST_S = 3 * _DURATION_MAX_S + _LATE_S
+_RECENT_S = 4 * 60 + _LATE_S  # where a minute's report that holds must lie
+_HOLDS_S = 4 * _DURATION_MAX_S + _LATE_S  # and any other
 _AHEAD_S = 60
 
 
@@ -122,14 +123,19 @@ class _Last:
 
 
 def _latest(
-    reading: Reading, reader: TelemetryReader, message: str, now: float, within_s: float
+    reading: Reading,
+    reader: TelemetryReader,
+    message: str,
+    now: float,
+    within_s: float,
+    nodes: list[str] | None = None,
 ) -> _Last:
     fields = list(_FIELDS[message])
     fields.remove("spare")
     for gone in ("start", "time"):
         with contextlib.suppress(ValueError):
             fields.remove(gone)
-    wanted = Wanted(message, int(now - within_s), int(now) + _AHEAD_S, None, fields)
+    wanted = Wanted(message, int(now - within_s), int(now) + _AHEAD_S, nodes, fields)
     last = _Last()
     for series in reading.series(reader, wanted, timed=True):
         last.take(series)
@@ -172,7 +178,10 @@ class Scrape:
         self._ends: dict[int, int] = {}
         try:
             self._size = reader.size_bytes()
-            last = _latest(reading, reader, "report", now, _LATEST_S)
+            last = _latest(reading, reader, "report", now, _RECENT_S)
+            rest = [name for number, name in reading.names.items() if number not in last.rows]
+            if rest:
+                last.rows |= _latest(reading, reader, "report", now, _HOLDS_S, rest).rows
             self._report = _fresh(last, now, within_s=None)
             self._ends = {
                 node: last.rows[node][0] + values["duration_s"]

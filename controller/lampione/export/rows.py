@@ -215,7 +215,7 @@ class Reading:
         reader = self.reader()
         try:
             for series in self.series(reader, wanted):
-                filled = self._placed(before, series)
+                filled = self.placed(before, series.nodes, series.at)
                 filled += [_fill(name, field, series.columns[field[0]]) for field in shown]
                 filled += self._quality(name, behind, series, corrections)
                 yield Rows(len(series.at), filled, int(series.nodes[-1]), int(series.at[-1]))
@@ -243,11 +243,14 @@ class Reading:
                 conceal(wanted.message, kept.columns, self.places.least_vehicles)
                 yield kept
 
-    def _placed(self, before: list[Column], series: Series) -> list[Filled]:
-        ids, which = np.unique(series.nodes, return_inverse=True)
+    def placed(
+        self, before: list[Column], nodes: NDArray[np.uint32], times: NDArray[np.int64]
+    ) -> list[Filled]:
+        """Return when and where, the columns that stand before all others."""
+        ids, which = np.unique(nodes, return_inverse=True)
         found = [self.names.get(int(n), f"node {n}") for n in ids]
         places = [self.places.of(node) for node in found]
-        everywhere = np.ones(len(series.at), np.bool_)
+        everywhere = np.ones(len(times), np.bool_)
         positioned = np.array([p.latitude is not None for p in places], np.bool_)[which]
         sited = np.array([bool(p.name) for p in places], np.bool_)[which]
         latitudes = np.array([p.latitude or 0.0 for p in places])
@@ -255,7 +258,7 @@ class Reading:
         approximate = np.array([p.approximate for p in places], np.bool_)
         at, node, site, latitude, longitude, roughly = before
         return [
-            Filled(at, series.at, everywhere),
+            Filled(at, times, everywhere),
             Filled(node, which, everywhere, found),
             Filled(site, which, sited, [p.name for p in places]),
             Filled(latitude, latitudes[which], positioned),

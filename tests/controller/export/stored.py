@@ -8,7 +8,8 @@ import numpy as np
 from lampione import batch, seeds, values
 from lampione.export.places import Places
 from lampione.export.rows import Reading
-from lampione.store import Engine, Frame, Series
+from lampione.rollup import MEASURES, Block, accumulate
+from lampione.store import Engine, Frame, RollupTable, Series
 from lampione.store.sqlite import SqliteEngine
 from lampione.store.sqlite.reader import SqliteReader
 from lampione_protocol import codec, schema
@@ -97,7 +98,7 @@ def fill(engine: Engine, said: Iterable[Said], *, untimed: bool = False) -> None
 
 
 class _Reader(SqliteReader):
-    """Until the store's own series are there: the table of frames, fifty rows a piece."""
+    """Until the store's own series and roll-ups are there: of the table of frames."""
 
     def series(
         self,
@@ -126,6 +127,39 @@ class _Reader(SqliteReader):
                 np.array([row[5] for row in part], np.uint32),
                 batch.decode(values.FIELDS[kind], [row[6] for row in part], fields),
             )
+
+    def rollups(
+        self,
+        level: int,
+        since: float,
+        until: float,
+        measure: str,
+        nodes: Sequence[str] | None = None,
+    ) -> RollupTable:
+        kind = MEASURES[measure].kind
+        blocks: dict[tuple[int, str, int], Block] = {}
+        for piece in self.series(kind, since, until + level, nodes):
+            made = accumulate(level, kind, piece.nodes, piece.at, piece.columns)
+            for key, block in made.items():
+                if key in blocks:
+                    blocks[key].add(block)
+                else:
+                    blocks[key] = block
+        found = {k[0]: b for k, b in blocks.items() if k[1] == measure and since <= k[0] < until}
+        starts = sorted(found)
+        names = self.names()
+        ids = sorted(n for n, name in names.items() if nodes is None or name in nodes)
+        empty = Block(MEASURES[measure].rule, MEASURES[measure].bins)
+        return RollupTable(
+            np.array(starts, np.int64),
+            np.array(ids, np.uint32),
+            {
+                name: np.array([found[start].arrays[name][ids] for start in starts]).reshape(
+                    len(starts), len(ids), *array.shape[1:]
+                )
+                for name, array in empty.arrays.items()
+            },
+        )
 
 
 class _Engine(SqliteEngine):

@@ -106,6 +106,17 @@ def test_parquet_comes_down_a_pipe(export: Export) -> None:
     assert (code, out[:4], out[-4:]) == (0, b"PAR1", b"PAR1")
 
 
+def test_roll_ups_by_the_hour(export: Export) -> None:
+    code, out, err = export(*SPAN, "--by", "hour", "--fields", "laeq", "--format", "jsonl")
+    assert (code, err) == (0, "")
+    rows = [json.loads(line) for line in out.splitlines()]
+    assert [row["at"] for row in rows] == ["2026-09-21T14:00:00Z"] * 2 + [
+        "2026-09-21T15:00:00Z"
+    ] * 2
+    code, _, err = export(*SPAN, "--by", "day", "--fields", "lamp_reason")
+    assert (code, "has no roll-up" in err) == (1, True)
+
+
 def test_the_summary_does_not_mix_with_the_data(export: Export) -> None:
     code, out, err = export(*SPAN, "--json", "--nodes", "caldara-1")
     assert code == 0

@@ -198,6 +198,13 @@ def test_what_no_longer_holds_is_absent(tmp_path: Path) -> None:
     assert key not in scraped(engine, START - 600)[0]  # a clock that runs ahead
 
 
+def test_a_longer_interval_holds_longer(tmp_path: Path) -> None:
+    engine = engine_of(tmp_path, [("bligny-1", "report", START, report(START, duration_s=300))])
+    key = "lampione_lamp_level_ratio", "bligny-1"
+    assert key in scraped(engine, START + 4 * 300 + 5)[0]
+    assert key not in scraped(engine, START + 4 * 300 + 6)[0]
+
+
 def test_bad_and_unknown_values_are_absent(tmp_path: Path) -> None:
     said: list[Said] = [
         ("bligny-1", "report", START, report(START, valid=["sound"], lceq=None)),

@@ -69,12 +69,13 @@ def validator(kind: str) -> Any:
     if PUBLISHED is None:
         schema = {"type": "object", "additionalProperties": False} | FACTS[kind]
         return jsonschema.Draft202012Validator(schema, format_checker=jsonschema.FormatChecker())
-    from referencing import Registry, Resource
+    from referencing import Registry
+    from referencing.jsonschema import DRAFT202012
 
     folder = Path(PUBLISHED)
     registry: Any = Registry().with_resources(
         [
-            (found["$id"], Resource.from_contents(found))
+            (found["$id"], DRAFT202012.create_resource(found))  # some name a draft that is none
             for found in (json.loads(path.read_text()) for path in folder.glob("*.json"))
         ]
     )
