@@ -108,11 +108,15 @@ def test_too_many_at_a_time_are_turned_away(tmp_path: Path) -> None:
         assert (code, headers["Retry-After"]) == (503, "1")
         for _ in range(ANSWERS_MAX):
             server.places_free.release()
-        idle = [
-            socket.create_connection(("127.0.0.1", server.port), 10) for _ in range(CONNECTIONS_MAX)
-        ]
-        while server._connections.acquire(blocking=False):  # until every one has its thread
-            server._connections.release()
+        idle: list[http.client.HTTPConnection] = []
+        while len(idle) < CONNECTIONS_MAX:
+            connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=10)
+            try:
+                connection.request("GET", "/", headers={"Host": f"localhost:{server.port}"})
+                assert connection.getresponse().read()  # it has its thread, and keeps it
+            except (ConnectionError, http.client.HTTPException):
+                continue  # an earlier one of ours is not quite gone
+            idle.append(connection)
         with pytest.raises((ConnectionError, http.client.HTTPException)):
             ask(server, "/v1.1")
         for connection in idle:
