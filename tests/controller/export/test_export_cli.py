@@ -212,6 +212,27 @@ def test_ctrl_c_leaves_no_half_file(
     assert not list(tmp_path.iterdir())
 
 
+class _Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_progress_is_drawn_on_a_terminal_and_wiped(
+    export: Export, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("lampione.cli.export._DRAW_S", 0.0)
+    monkeypatch.setenv("TERM", "xterm")
+    terminal = _Terminal()
+    monkeypatch.setattr(sys, "stderr", terminal)
+    assert export(*SPAN, "--output", tmp_path / "day.csv")[0] == 0
+    drawn = terminal.getvalue().split("\r")
+    assert drawn[-1] == "\x1b[K"
+    shares = [int(text.split(" %")[0]) for text in drawn if "rows/s" in text]
+    assert shares == sorted(shares)
+    assert shares[-1] > 50
+    assert "120 rows" in drawn[-2]
+
+
 def test_times_are_ages_or_dates() -> None:
     assert export_arguments.moment("2026-09-21T14:14:00Z") == START
     assert export_arguments.moment("2026-09-21T16:14:00+02:00") == START

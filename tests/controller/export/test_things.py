@@ -219,6 +219,18 @@ def test_one_level_is_expanded_with_options_of_its_own(client: Client) -> None:
     assert newest["Sensor"]["name"] == "sound"
 
 
+def test_a_path_goes_on_from_what_is_related_alone(client: Client) -> None:
+    thing = f"{client.sets['Things']}('{NODES[0]}')"
+    assert client.get(f"{thing}/Datastreams('{NODES[0]}:no2')")["name"] == "no2 of bligny-1"
+    assert client.refused(f"{thing}/Datastreams('{NODES[1]}:no2')")[0] == 404
+    (one,) = client.get(f"{thing}/Datastreams('{NODES[0]}:no2')/Observations?$top=1")["value"]
+    for there, status in ((NODES[0], 200), (NODES[1], 404)):
+        place = f"{client.sets['Datastreams']}('{there}:no2')/Observations('{one['@iot.id']}')"
+        assert client.raw(place)[0] == status
+    assert client.get(f"{thing}/Datastreams('{NODES[0]}:no2')/Sensor/name") == {"name": "no2"}
+    assert client.refused(f"{thing}/Datastreams('{NODES[0]}:no2')/Sensor('no2')")[0] == 404
+
+
 def test_selected_properties_and_bare_values(client: Client) -> None:
     (one,) = client.get(client.sets["Things"] + "?$select=name,Locations&$top=1")["value"]
     assert set(one) == {"@iot.id", "@iot.selfLink", "name", "Locations@iot.navigationLink"}

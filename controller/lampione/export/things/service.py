@@ -102,7 +102,8 @@ class Things:
             None if first.name == "Observations" else lambda: catalogue.ids(first.name),
             Scope(catalogue.nodes, list(STREAMS)) if first.name == "Observations" else None,
         )
-        spot = self._chosen(spot, first.id)
+        if first.id is not None:
+            spot = _Spot(first.name, first.id, None, None)
         while rest and spot.id is not None and rest[0].name in RELATIONS[spot.kind]:
             step = rest.pop(0)
             spot = self._chosen(self._follow(spot.kind, spot.id, step.name), step.id)
@@ -132,8 +133,7 @@ class Things:
         if spot.ids is not None and identifier not in spot.ids():
             raise QueryError(f"{spot.kind} has no {identifier[:60]!r}", 404)
         if spot.scope is not None:
-            node, _, rest = identifier.partition(":")
-            field = rest.partition(":")[0]
+            node, field, *_ = [*identifier.split(":"), ""]
             if node not in spot.scope.nodes or field not in spot.scope.fields:
                 raise QueryError(f"Observations has no {identifier[:60]!r}", 404)
         return _Spot(spot.kind, identifier, None, None)
