@@ -180,8 +180,11 @@ class _Job:
         return found
 
     def _title(self) -> str:
-        of = f"{self._options.by}s" if self._options.by else f"{self._options.message}s"
-        return f"Lampposts of {self._reading.places.name}: {of}"
+        from lampione.export.dcat import WORDS
+
+        words, by = WORDS[self._options.language], self._options.by
+        kind = words.kinds[f"by {by}" if by else self._options.message]
+        return words.title.format(self._reading.places.name, kind)
 
     def push(self) -> "ContextBroker":
         """Send to the broker."""
@@ -240,14 +243,12 @@ class _Job:
         about = dcat.About(
             identifier=options.identifier or stem,
             title=options.title or self._title(),
-            description=f"What lampposts of {fleet} measured and lit. Quality stands beside every "
-            "value; speeds are not told where fewer than three vehicles passed, and of sound "
-            "there are levels only.",
+            description=dcat.WORDS[options.language].description.format(fleet),
             language=options.language,
             publisher=dcat.Publisher(options.publisher, options.publisher_code),
             licence=dcat.licence_of(options.licence),
             themes=dcat.THEMES[wanted.message],
-            keywords=("air quality", "noise", "traffic", "street lighting"),
+            keywords=dcat.WORDS[options.language].keywords,
             since=wanted.since,
             until=wanted.until,
             box=places.box(chosen),

@@ -77,6 +77,50 @@ _FILE_TYPES = {
 }
 
 
+class Words(NamedTuple):
+    """What is said of a data set where nobody says better. title, description: of the fleet."""
+
+    title: str
+    description: str
+    kinds: dict[str, str]
+    keywords: tuple[str, ...]
+
+
+WORDS = {
+    "en": Words(
+        "Lampposts of {}: {}",
+        "What the lampposts of {} measured and lit. Quality stands beside every value; speeds are "
+        "not told where fewer than three vehicles passed, and of sound there are levels only.",
+        {
+            "report": "reports",
+            "health": "health of the nodes",
+            "hour": "histograms by hour",
+            "event": "events",
+            "raw": "measurements before correction",
+            "by hour": "means by hour",
+            "by day": "means by day",
+        },
+        ("air quality", "noise", "traffic", "street lighting"),
+    ),
+    "it": Words(
+        "Lampioni di {}: {}",
+        "Che cosa hanno misurato e illuminato i lampioni di {}. La qualità sta accanto a ogni "
+        "valore; le velocità mancano dove sono passati meno di tre veicoli, e del suono ci sono "
+        "soltanto i livelli.",
+        {
+            "report": "misure",
+            "health": "stato dei nodi",
+            "hour": "istogrammi per ora",
+            "event": "eventi",
+            "raw": "misure prima della correzione",
+            "by hour": "medie per ora",
+            "by day": "medie per giorno",
+        },
+        ("qualità dell'aria", "rumore", "traffico", "illuminazione pubblica"),
+    ),
+}
+
+
 class Publisher(NamedTuple):
     """Who gives the data away. code: at the register of public bodies (IPA), or another."""
 

@@ -66,7 +66,7 @@ def test_several_forms_and_a_description(export: Export, tmp_path: Path) -> None
     code, out, _ = export(
         *SPAN, "--format", "csv,parquet,jsonl,ngsi-ld", "--output", tmp_path / "day", "--json",
         "--publisher", "Comune di Milano", "--publisher-code", "c_f205",
-        "--licence", "cc-by-4.0", "--url", "https://dati.example/lampposts",
+        "--licence", "cc-by-4.0", "--url", "https://dati.example/lampposts", "--language", "it",
     )  # fmt: skip
     assert code == 0
     summary = json.loads(out)
@@ -82,6 +82,10 @@ def test_several_forms_and_a_description(export: Export, tmp_path: Path) -> None
         "dct:rightsHolder", "dct:accrualPeriodicity", "dcat:distribution", "dct:publisher",
         "dct:temporal", "dct:spatial",
     }  # fmt: skip
+    assert found["dct:title"] == {
+        "@value": "Lampioni di Milan, Porta Romana / Vettabbia: misure", "@language": "it",
+    }  # fmt: skip
+    assert "veicoli" in found["dct:description"]["@value"]
     themes = [theme["@id"].rsplit("/")[-1] for theme in found["dcat:theme"]]
     assert themes == ["ENVI", "TRAN"]
     assert found["dct:publisher"]["dct:identifier"] == "c_f205"
