@@ -19,18 +19,20 @@ how its values or their differences to the minute before are distributed, and no
 from collections.abc import Mapping
 
 import numpy as np
+from lampione import batch
 from lampione.batch import UNKNOWN
 from lampione_protocol.schema import EPOCH_2020, REPORT_FIELDS
 from numpy.typing import NDArray
 
 MINUTES = 1440
 DAY_S = 86400
+_BITS = sum(field[2] for field in REPORT_FIELDS)
+SIZE = -(-_BITS // 8)  # bytes of a report
 _RUSH = ((8.0, 1.4, 1.0), (18.0, 1.9, 1.1), (13.0, 3.5, 0.6))  # hour, width, weight
 _OFFSET_S = 7  # how far apart two neighbours report, so that not all do at once
 
 Steps = NDArray[np.int32]
 Floats = NDArray[np.float64]
-Bytes = NDArray[np.uint8]
 
 
 def _daily(hours: Floats) -> Floats:
@@ -163,33 +165,29 @@ def _steps(name: str, values: Floats | Steps) -> Steps:
     return np.where(np.isnan(values), np.int32(UNKNOWN), known)
 
 
-def bodies(columns: Mapping[str, Steps]) -> Bytes:
-    """Return [reports, bytes]: what a node would put on the wire, unsealed.
+def raw(columns: Mapping[str, Steps]) -> NDArray[np.uint32]:
+    """Return [column, report]: the bits of every field as a number, spare ones and padding last.
 
-    `columns` as `CityData.day` gives them, of any one shape; the rows follow it flattened.
+    `columns` as `CityData.day` gives them, of any one shape; the reports follow it flattened.
     """
-    count = columns["start"].size
-    total = sum(field[2] for field in REPORT_FIELDS)
-    words = np.zeros((-(-total // 32) + 1, count), np.uint64)
-    bit = 0
+    rows = []
     for name, kind, bits, low, *_ in REPORT_FIELDS:
         mask = (1 << bits) - 1
         if kind == "x":
-            raw = np.full(count, mask, np.uint64)
-        else:
-            values = columns[name].ravel()
-            known = _minifloat_code(values) if kind == "m" else values.astype(np.int64) - low
-            raw = np.where(values == UNKNOWN, mask, known).astype(np.uint64)
-        word, offset = divmod(bit, 32)
-        wide = raw << np.uint64(64 - offset - bits)
-        words[word] |= wide >> np.uint64(32)
-        words[word + 1] |= wide & np.uint64(0xFFFFFFFF)
-        bit += bits
-    packed = np.ascontiguousarray(words.T.astype(">u4")).view(np.uint8)
-    size = -(-total // 8)
-    if size * 8 > total:  # padding is ones
-        packed[:, size - 1] |= np.uint8((1 << (size * 8 - total)) - 1)
-    return np.ascontiguousarray(packed[:, :size])
+            rows.append(np.full(columns["start"].size, mask, np.uint32))
+            continue
+        values = columns[name].ravel()
+        known = _minifloat_code(values) if kind == "m" else values.astype(np.int64) - low
+        rows.append(np.where(values == UNKNOWN, mask, known).astype(np.uint32))
+    padding = SIZE * 8 - _BITS
+    if padding:
+        rows.append(np.full(columns["start"].size, (1 << padding) - 1, np.uint32))
+    return np.stack(rows)
+
+
+def bodies(columns: Mapping[str, Steps]) -> list[bytes]:
+    """Return what nodes would put on the wire, unsealed."""
+    return batch.paste(batch.widths(REPORT_FIELDS, SIZE), raw(columns))
 
 
 def _minifloat_code(values: Steps) -> NDArray[np.int64]:
