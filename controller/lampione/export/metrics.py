@@ -15,7 +15,8 @@ from lampione_protocol import names, schema
 from lampione import batch
 from lampione.export.places import Places
 from lampione.export.rows import Reading, Wanted
-from lampione.export.words import MEANINGS, SENSOR_OF
+from lampione.export.words import MEANINGS
+from lampione.rollup.measures import SENSOR_OF
 from lampione.store import Series, StoreError, TelemetryReader
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"

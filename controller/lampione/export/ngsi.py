@@ -16,7 +16,7 @@ from lampione import batch
 from lampione.export.places import Place
 from lampione.export.rows import Reading, Wanted
 from lampione.export.text import iso
-from lampione.export.words import SENSOR_OF
+from lampione.rollup.measures import SENSOR_OF
 from lampione.store import Series, TelemetryReader
 
 CORE = "https://uri.etsi.org/ngsi-ld/v1/ngsi-ld-core-context.jsonld"

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from lampione import batch, values
 from lampione.export import ExportError
 from lampione.export.places import Places
-from lampione.export.words import COMMON, MEANINGS, SENSOR_OF
+from lampione.export.words import COMMON, MEANINGS
+from lampione.rollup.measures import SENSOR_OF
 from lampione.store import Series, TelemetryReader
 
 MESSAGES = ("report", "health", "hour", "event", "raw")

@@ -107,29 +107,4 @@ MEANINGS: dict[str, dict[str, str]] = {
     },
 }
 
-SENSOR_OF = {
-    "pm1": "particulates",
-    "pm2_5": "particulates",
-    "pm10": "particulates",
-    "no2": "no2",
-    "o3": "o3",
-    "temperature": "climate",
-    "humidity": "climate",
-    "laeq": "sound",
-    "lafmax": "sound",
-    "la10": "sound",
-    "la50": "sound",
-    "la90": "sound",
-    "lceq": "sound",
-    "sound_valid": "sound",
-    "vehicles_toward": "radar",
-    "vehicles_away": "radar",
-    "speed_mean": "radar",
-    "speed_max": "radar",
-    "presence": "radar",
-    "ambient_light": "light",
-    "lamp_power": "energy",
-}
-"""Field of a report to the sensor whose validity is its own."""
-
 assert set(SENSORS) == set(names.SENSORS)

@@ -75,6 +75,16 @@ def test_too_few_vehicles_in_a_bucket_hide_speeds(
     assert row["speed_mean_max"] == (41 if told else None)
 
 
+def test_bad_values_are_in_no_mean(tmp_path: Path) -> None:
+    said: list[Said] = [
+        ("bligny-1", "report", HOUR, report(HOUR, no2=20)),
+        ("bligny-1", "report", HOUR + 60, report(HOUR + 60, no2=500, valid=["sound"])),
+    ]
+    (row,) = rows(tmp_path, said, "hour", ["no2"])
+    assert (row["no2_mean"], row["no2_max"]) == (20, 20)
+    assert row["no2_covered"] == pytest.approx(1.67)
+
+
 def test_what_is_not_rolled_up_is_named() -> None:
     with pytest.raises(ExportError, match="'lamp_reason' has no roll-up"):
         rolled.columns("hour", ["lamp_reason"])
