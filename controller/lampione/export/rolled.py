@@ -1,7 +1,6 @@
 """Rows of roll-ups: an hour or a day of a node in a row, with how much of it was measured."""
 
 from collections.abc import Iterator, Sequence
-from itertools import groupby
 from typing import Any, Literal
 
 import numpy as np
@@ -11,17 +10,21 @@ from numpy.typing import NDArray
 from lampione.export import ExportError
 from lampione.export.rows import LEAST_VEHICLES, Column, Filled, Kind, Reading, Rows, Wanted, common
 from lampione.export.words import MEANINGS
-from lampione.rollup import BLOCK, LEVELS, MEASURES, Rule
-from lampione.rollup.measures import ENERGY_SCALE
+from lampione.rollup import LEVELS, MEASURES
+from lampione.rollup import Kind as Rule
+from lampione.rollup.measures import ENERGY_STEPS
 from lampione.store import RollupTable, TelemetryReader
 
 By = Literal["hour", "day"]
 LEVEL_OF: dict[By, int] = {"hour": LEVELS[1], "day": LEVELS[2]}
-_BUCKETS_AT_ONCE = 48
+_BUCKETS_MAX = 48
+_CELLS = 1 << 17  # of a measure at once: buckets by nodes
 _LAYOUT = {field[0]: field for field in schema.REPORT_FIELDS}
 _COUNTED = ("vehicles_toward", "vehicles_away")
-_SPEEDS = ("speed_mean", "speed_max")
-FIELDS = [name for name, m in MEASURES.items() if m.kind == schema.REPORT and m.rule is Rule.PLAIN]
+_SPEED = "speed_max"
+_MEASURE_OF = {m.field: name for name, m in MEASURES.items() if m.message == schema.REPORT}
+"""Field of a report to its measure."""
+FIELDS = [name for name in _LAYOUT if name in _MEASURE_OF]
 
 
 def fields_of(fields: Sequence[str] | None) -> list[str]:
@@ -43,42 +46,38 @@ def columns(by: By, fields: Sequence[str] | None) -> list[Column]:
 
 
 def _of(field: str) -> list[Column]:
+    """Return the columns of a field, in the order of `_filled`."""
     unit, meaning = _LAYOUT[field][6], MEANINGS["Report"][field]
-    first = (
-        Column(f"{field}_sum", "whole", unit, f"{meaning}: sum")
-        if field in _COUNTED
-        else Column(field, "real", unit, f"{meaning}: by energy over the reports' time")
-        if field == "laeq"
-        else Column(f"{field}_mean", "real", unit, f"{meaning}: mean of the reports")
-    )
     kind: Kind = "real" if _LAYOUT[field][5] > 1 else "whole"
-    return [
-        first,
-        Column(f"{field}_min", kind, unit, f"{meaning}: least of a report"),
-        Column(f"{field}_max", kind, unit, f"{meaning}: greatest of a report"),
-        Column(f"{field}_covered", "real", "%", f"share of the time with a value: {field}"),
-    ]
+    rule = MEASURES[_MEASURE_OF[field]].kind
+    most = Column(f"{field}_max", kind, unit, f"{meaning}: greatest of a report")
+    covered = Column(
+        f"{field}_covered", "real", "%", f"share of the time with good values: {field}"
+    )
+    if rule is Rule.SAMPLE:
+        return [most]
+    if rule is Rule.ENERGY:
+        return [Column(field, "real", unit, f"{meaning}, of the whole time, by energy"), covered]
+    least = Column(f"{field}_min", kind, unit, f"{meaning}: least of a report")
+    if rule is Rule.TOTAL:
+        return [Column(f"{field}_sum", "whole", unit, f"{meaning}: sum"), least, most, covered]
+    mean = Column(f"{field}_mean", "real", unit, f"{meaning}: mean over the time")
+    return [mean, least, most, covered]
 
 
 def rows(reading: Reading, wanted: Wanted, by: By) -> Iterator[Rows]:
     """Yield pieces: by time, then node. Raises ExportError, StoreError."""
     level = LEVEL_OF[by]
     fields = fields_of(wanted.fields)
-    chosen = [
-        number
-        for number, name in sorted(reading.names.items())
-        if wanted.nodes is None or name in wanted.nodes
-    ]
+    count = len(reading.names) if wanted.nodes is None else len(wanted.nodes)
+    step = level * max(1, min(_BUCKETS_MAX, _CELLS // max(1, count)))
     reader = reading.reader()
     try:
-        step = level * _BUCKETS_AT_ONCE
         for since in range(wanted.since, wanted.until, step):
             until = min(wanted.until, since + step)
-            for _, group in groupby(chosen, lambda number: number // BLOCK):
-                names = [reading.names[number] for number in group]
-                piece = _piece(reading, reader, level, since, until, names, fields)
-                if piece is not None:
-                    yield piece
+            piece = _piece(reading, reader, level, since, until, wanted.nodes, fields)
+            if piece is not None:
+                yield piece
     finally:
         reader.close()
 
@@ -89,13 +88,11 @@ def _piece(
     level: int,
     since: int,
     until: int,
-    names: list[str],
+    nodes_of: Sequence[str] | None,
     fields: list[str],
 ) -> Rows | None:
-    measures = [*fields, *_COUNTED] if set(fields) & set(_SPEEDS) else fields
-    tables = {m: reader.rollups(level, since, until, m, names) for m in dict.fromkeys(measures)}
-    if "laeq" in fields:
-        tables["laeq_energy"] = reader.rollups(level, since, until, "laeq_energy", names)
+    wanted = dict.fromkeys([*fields, *(_COUNTED if _SPEED in fields else ())])
+    tables = {f: reader.rollups(level, since, until, _MEASURE_OF[f], nodes_of) for f in wanted}
     times = np.unique(np.concatenate([table.starts for table in tables.values()]))
     nodes = np.unique(np.concatenate([table.nodes for table in tables.values()]))
     arrays = {name: _aligned(table, times, nodes) for name, table in tables.items()}
@@ -109,9 +106,11 @@ def _piece(
     kept = {m: {name: a[some] for name, a in found.items()} for m, found in arrays.items()}
     before, _ = common("report", [])
     filled = reading.placed(before, node, at)
-    few = _few(kept, reading.places.least_vehicles) if set(fields) & set(_SPEEDS) else None
     for field in fields:
-        filled += _filled(field, kept, level, few if field in _SPEEDS else None)
+        known = kept[field]["n"] > 0
+        if field == _SPEED:
+            known &= ~_few(kept, reading.places.least_vehicles)
+        filled += _filled(field, kept[field], level, known)
     return Rows(len(at), filled, 0, int(at[-1]))
 
 
@@ -135,57 +134,28 @@ def _few(kept: dict[str, dict[str, NDArray[Any]]], least: int) -> NDArray[np.boo
 
 
 def _filled(
-    field: str,
-    kept: dict[str, dict[str, NDArray[Any]]],
-    level: int,
-    hidden: NDArray[np.bool_] | None,
+    field: str, arrays: dict[str, NDArray[Any]], level: int, known: NDArray[np.bool_]
 ) -> list[Filled]:
-    first, least, most, covered = _of(field)
-    arrays = kept[field]
     steps = _LAYOUT[field][5]
     scale = 1 / steps if steps > 0 else -steps
-    known = arrays["n"] > 0
-    if hidden is not None:
-        known = known & ~hidden
-    count = np.maximum(arrays["n"], 1).astype(np.float64)
-    if first.name.endswith("_sum"):
-        value = np.where(known, arrays["sum"], 0)
-    elif field == "laeq":
-        energy = kept["laeq_energy"]
-        lasted = energy["seconds"] > 0
-        mean = energy["energy"] / np.maximum(energy["seconds"], 1) / ENERGY_SCALE
-        value = 10 * np.log10(np.where(lasted & (mean > 0), mean, 1))
-        value = np.round(value, 2)
-        first_known = known & lasted
-        return [
-            Filled(first, value, first_known),
-            *_extremes(arrays, (least, most), known, scale),
-            _covered(covered, arrays, level),
-        ]
-    else:
-        value = np.round(arrays["sum"] / count * scale, 4)
-    return [
-        Filled(first, value, known),
-        *_extremes(arrays, (least, most), known, scale),
-        _covered(covered, arrays, level),
-    ]
-
-
-def _extremes(
-    arrays: dict[str, NDArray[Any]],
-    which: tuple[Column, Column],
-    known: NDArray[np.bool_],
-    scale: float,
-) -> list[Filled]:
+    every = np.ones(len(known), np.bool_)
+    seconds = arrays.get("seconds")
     found = []
-    for column, name in zip(which, ("min", "max"), strict=True):
-        value = np.where(known, arrays[name], 0) * scale
-        found.append(
-            Filled(column, value if column.kind == "real" else value.astype(np.int64), known)
-        )
+    for column in _of(field):
+        what = column.name.rpartition("_")[2]
+        if what in ("min", "max"):
+            value = np.where(known, arrays[what], 0) * scale
+            value = value if column.kind == "real" else value.astype(np.int64)
+        elif what == "sum":
+            value = arrays["sum"]
+        elif seconds is None:
+            raise AssertionError(field)
+        elif what == "covered":
+            value = np.round(seconds / level * 100, 2)
+        elif what == "mean":
+            value = np.round(arrays["sum"] / np.maximum(seconds, 1) * scale, 4)
+        else:
+            energy = arrays["sum"] / np.maximum(seconds, 1) / ENERGY_STEPS
+            value = np.round(10 * np.log10(np.maximum(energy, 1)), 2)
+        found.append(Filled(column, value, every if what == "covered" else known))
     return found
-
-
-def _covered(column: Column, arrays: dict[str, NDArray[Any]], level: int) -> Filled:
-    share = np.round(arrays["seconds"] / level * 100, 2)
-    return Filled(column, share, np.ones(len(share), np.bool_))

@@ -136,7 +136,7 @@ class _Reader(SqliteReader):
         measure: str,
         nodes: Sequence[str] | None = None,
     ) -> RollupTable:
-        kind = MEASURES[measure].kind
+        kind = MEASURES[measure].message
         blocks: dict[tuple[int, str, int], Block] = {}
         for piece in self.series(kind, since, until + level, nodes):
             made = accumulate(level, kind, piece.nodes, piece.at, piece.columns)
@@ -149,15 +149,15 @@ class _Reader(SqliteReader):
         starts = sorted(found)
         names = self.names()
         ids = sorted(n for n, name in names.items() if nodes is None or name in nodes)
-        empty = Block(MEASURES[measure].rule, MEASURES[measure].bins)
+        empty = Block(MEASURES[measure].kind, MEASURES[measure].bins)
         return RollupTable(
             np.array(starts, np.int64),
             np.array(ids, np.uint32),
             {
-                name: np.array([found[start].arrays[name][ids] for start in starts]).reshape(
+                name: np.array([found[start].arrays()[name][ids] for start in starts]).reshape(
                     len(starts), len(ids), *array.shape[1:]
                 )
-                for name, array in empty.arrays.items()
+                for name, array in empty.arrays().items()
             },
         )
 

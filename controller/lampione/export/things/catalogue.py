@@ -10,7 +10,7 @@ from lampione.export.text import iso
 from lampione.export.words import MEANINGS, SENSORS
 from lampione.rollup.measures import SENSOR_OF
 
-STREAMS = {field: sensor or "lamp" for field, sensor in SENSOR_OF.items()}
+STREAMS = {**SENSOR_OF, "lamp_level": "lamp"}
 """Field of a report that is a Datastream of its own, to the sensor that it comes from."""
 _NAMES = {**SENSORS, "lamp": "luminaire"}
 LAYOUT = {field[0]: field for field in schema.REPORT_FIELDS}
