@@ -9,6 +9,7 @@ from typing import Any, NoReturn
 from lampione.cli import (
     board_arguments,
     config_parser,
+    export_arguments,
     flash_arguments,
     hil_arguments,
     nodes_arguments,
@@ -109,6 +110,7 @@ def build() -> argparse.ArgumentParser:
     hil_arguments.add(commands, common, _Commands)
     flash_arguments.add(commands, common)
     provision_arguments.add(commands)
+    export_arguments.add(commands)
     return parser
 
 
