@@ -4,7 +4,7 @@ Pure: messages' columns in, blocks of integers out (`accumulate`, `block`), and 
 figures that people read (`noise`, `traffic`, `air`, `energy`). docs/indices.md lists them.
 """
 
-from lampione.rollup.accumulate import accumulate, coarser
+from lampione.rollup.accumulate import accumulate, coarsen
 from lampione.rollup.block import Block, BlockError
 from lampione.rollup.measures import BLOCK, LEVELS, MEASURES, Kind, Measure
 
@@ -17,5 +17,5 @@ __all__ = [
     "Kind",
     "Measure",
     "accumulate",
-    "coarser",
+    "coarsen",
 ]

@@ -9,10 +9,19 @@ from numpy.typing import NDArray
 
 from lampione.batch import UNKNOWN, Column, Columns
 from lampione.rollup.block import Array, Block, stamp
-from lampione.rollup.measures import BLOCK, ENERGY_STEPS, LEVELS, MEASURES, Kind, Measure
+from lampione.rollup.measures import (
+    BLOCK,
+    ENERGY_STEPS,
+    LEVELS,
+    MEASURES,
+    Kind,
+    Measure,
+    validity_bit,
+)
 
 Key = tuple[int, str, int]
 """Of a block: (start of the bucket, Unix s; measure; number of the block)."""
+Blocks = dict[Key, Block]
 
 _INT32 = np.iinfo(np.int32)
 _LAEQ = next(field for field in schema.REPORT_FIELDS if field[0] == "laeq")
@@ -33,13 +42,13 @@ class _Groups(NamedTuple):
     slots: list[NDArray[np.intp]]  # of each cell: of its groups
 
 
-def accumulate(
-    level: int, kind: int, nodes: Array, at: Array, columns: Columns
-) -> dict[Key, Block]:
+def accumulate(level: int, kind: int, nodes: Array, at: Array, columns: Columns) -> Blocks:
     """Roll up messages of one type in buckets of `level` seconds.
 
-    What is not sound counts nowhere, nor does an unknown value; a measure that no message of a
-    bucket and block knows has no block there. Quick when rows come by node, then time.
+    What is not sound counts nowhere, nor does an unknown value, nor one that the report's `valid`
+    does not vouch for (a message too short for that flag vouches for none). A measure that no
+    message of a bucket and block knows has no block there. Quick when rows come by node, then
+    time.
 
     Args:
         kind: the messages' type; one without measures gives nothing.
@@ -63,7 +72,7 @@ def accumulate(
         counts = counts & (columns["part"] < hour.PARTS)
     if not counts.any():
         return {}
-    found: dict[Key, Block] = {}
+    found: Blocks = {}
     if kind == schema.HOUR:
         for name, measure in wanted:
             chosen = counts & (columns["part"] >= measure.first_part)
@@ -75,18 +84,24 @@ def accumulate(
     if kind == schema.REPORT:
         seconds = columns["duration_s"][groups.rows].astype(np.int64)
     whole = None if seconds is None else np.add.reduceat(seconds, groups.firsts)
+    valid = columns["valid"][groups.rows] if kind == schema.REPORT else None
     times = at[groups.rows] if any(m.kind is Kind.COUNTER for _, m in wanted) else None
     for name, measure in wanted:
         values = columns[measure.field][groups.rows]
+        if valid is not None and (bit := validity_bit(measure.field)):
+            # Stale, stuck, implausible, warming: no part of a mean.
+            vouched = (valid & bit) > 0
+            if not vouched.all():
+                values = np.where(vouched, values, np.int32(UNKNOWN))
         arrays = _reduce(measure, values, seconds, whole, times, groups)
         if arrays is not None:
             _scatter(found, name, measure, arrays, groups)
     return found
 
 
-def coarser(blocks: Mapping[Key, Block], level: int) -> dict[Key, Block]:
+def coarsen(blocks: Mapping[Key, Block], level: int) -> Blocks:
     """Return blocks of wider buckets, made of those of narrower ones."""
-    found: dict[Key, Block] = {}
+    found: Blocks = {}
     for (start, name, number), block in blocks.items():
         key = (start - start % level, name, number)
         if key not in found:

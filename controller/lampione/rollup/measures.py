@@ -3,7 +3,7 @@
 import enum
 from typing import NamedTuple
 
-from lampione_protocol import hour, schema
+from lampione_protocol import hour, names, schema
 
 LEVELS = (300, 3600, 86400)  # seconds of a bucket; buckets are aligned to UTC
 BLOCK = 1024  # nodes that are rolled up together; block b: ids from b * BLOCK on
@@ -71,3 +71,34 @@ MEASURES: dict[str, Measure] = {
 
 ENERGY_STEPS = 16  # fine enough for 20 dB: 0.001 dB
 COUNTER_BITS = 24  # of a counter's value; its time stands above them
+
+SENSOR_OF = {
+    "pm1": "particulates",
+    "pm2_5": "particulates",
+    "pm10": "particulates",
+    "no2": "no2",
+    "o3": "o3",
+    "temperature": "climate",
+    "humidity": "climate",
+    "laeq": "sound",
+    "lafmax": "sound",
+    "la10": "sound",
+    "la50": "sound",
+    "la90": "sound",
+    "lceq": "sound",
+    "sound_valid": "sound",
+    "vehicles_toward": "radar",
+    "vehicles_away": "radar",
+    "speed_mean": "radar",
+    "speed_max": "radar",
+    "presence": "radar",
+    "ambient_light": "light",
+    "lamp_power": "energy",
+}
+"""Field of a report to the sensor whose flag in `valid` speaks for it; others need none."""
+
+
+def validity_bit(field: str) -> int:
+    """Return the flag in a report's `valid` that a field needs; 0: none."""
+    sensor = SENSOR_OF.get(field)
+    return 0 if sensor is None else 1 << names.SENSORS.index(sensor)

@@ -11,9 +11,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from lampione.batch import UNKNOWN, Columns
-from lampione.rollup import BLOCK, LEVELS, MEASURES, Block, BlockError, Kind, accumulate, coarser
+from lampione.rollup import BLOCK, LEVELS, MEASURES, Block, BlockError, Kind, accumulate, coarsen
 from lampione.rollup.block import unstamp
-from lampione_protocol import hour, schema
+from lampione.rollup.measures import SENSOR_OF
+from lampione_protocol import hour, names, schema
 
 from tests.controller.rollup import plausible
 
@@ -75,6 +76,11 @@ def values_of(blocks: Blocks) -> dict[tuple[int, str, int], dict[str, Any]]:
     return found
 
 
+def vouched(field: str, fields: dict[str, int]) -> bool:
+    sensor = SENSOR_OF.get(field)
+    return sensor is None or fields["valid"] >> names.SENSORS.index(sensor) & 1 == 1
+
+
 def oracle(level: int, kind: int, rows: list[Row]) -> dict[tuple[int, str, int], dict[str, Any]]:
     """The same, a message and a measure at a time."""
     gathered: dict[Any, list[tuple[int, int, int]]] = defaultdict(list)
@@ -92,7 +98,7 @@ def oracle(level: int, kind: int, rows: list[Row]) -> dict[tuple[int, str, int],
                     counts = bins.setdefault(key, [0] * measure.bins)
                     for n in range(12):
                         counts[part * 12 + n] += max(fields[f"bin_{n}"], 0)
-            elif fields[measure.field] != UNKNOWN:
+            elif fields[measure.field] != UNKNOWN and vouched(measure.field, fields):
                 gathered[key].append((at, fields[measure.field], fields.get("duration_s", 0)))
     found: dict[Any, dict[str, Any]] = {}
     for key, known in gathered.items():
@@ -154,9 +160,9 @@ def test_any_split_any_order_and_any_level_between_give_equal_blocks(
                 late[key] = block
         assert late == at_once[level]
     if kind != schema.HOUR:
-        assert coarser(at_once[300], 3600) == at_once[3600]
-        assert coarser(at_once[300], 86400) == at_once[86400]
-    assert coarser(at_once[3600], 86400) == at_once[86400]
+        assert coarsen(at_once[300], 3600) == at_once[3600]
+        assert coarsen(at_once[300], 86400) == at_once[86400]
+    assert coarsen(at_once[3600], 86400) == at_once[86400]
 
 
 @pytest.mark.parametrize("kind", LAYOUTS)
@@ -203,8 +209,8 @@ def test_there_are_three_levels() -> None:
 def test_a_sound_level_is_summed_as_energy() -> None:
     row = dict.fromkeys(plausible.fields(schema.REPORT_FIELDS), UNKNOWN)
     rows: list[Row] = [
-        (1, DAY, True, row | {"duration_s": 60, "laeq": 600}),
-        (1, DAY + 60, True, row | {"duration_s": 240, "laeq": 700}),
+        (1, DAY, True, row | {"duration_s": 60, "laeq": 600, "valid": 511}),
+        (1, DAY + 60, True, row | {"duration_s": 240, "laeq": 700, "valid": 511}),
     ]
     found = values_of(rolled(300, schema.REPORT, rows))
     assert found == {
@@ -218,7 +224,7 @@ def test_a_day_of_the_loudest_sound_fits() -> None:
     count = 1440 * 3  # thrice as much as there is time for
     ids, at = np.full(count, 9), np.full(count, DAY)
     columns = plausible.columns_of(
-        schema.REPORT_FIELDS, {"duration_s": np.full(count, 60), "laeq": 1222}
+        schema.REPORT_FIELDS, {"duration_s": np.full(count, 60), "laeq": 1222, "valid": 511}
     )
     block = accumulate(86400, schema.REPORT, ids, at, columns)[DAY, "laeq_energy", 0]
     assert block.arrays()["sum"][9] == round(16 * 10**12.22) * 60 * count
