@@ -1,21 +1,21 @@
-"""What composes: counts, sums, extremes, energies and histograms of many nodes' messages.
+"""Figures that compose: of every node, in buckets of 5 minutes, an hour and a UTC day.
 
-Everything is an integer, so that adding up is exact and no order of it matters: late data is
-added when it comes, five minutes make hours, hours make days, and each way gives the same.
+Pure: messages' columns in, blocks of integers out (`accumulate`, `block`), and from those the
+figures that people read (`noise`, `traffic`, `air`, `energy`). docs/indices.md lists them.
 """
 
 from lampione.rollup.accumulate import accumulate, coarsen
-from lampione.rollup.block import BLOCK, Block, DamagedBlock
-from lampione.rollup.measures import LEVELS, MEASURES, Measure, Rule
+from lampione.rollup.block import Block, BlockError
+from lampione.rollup.measures import BLOCK, LEVELS, MEASURES, Kind, Measure
 
 __all__ = [
     "BLOCK",
     "LEVELS",
     "MEASURES",
     "Block",
-    "DamagedBlock",
+    "BlockError",
+    "Kind",
     "Measure",
-    "Rule",
     "accumulate",
     "coarsen",
 ]

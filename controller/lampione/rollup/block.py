@@ -1,154 +1,269 @@
-"""One measure of 1,024 nodes in one bucket of time: arrays that add up, and their packed form."""
+"""One measure of one bucket of `BLOCK` nodes: arrays that add up, and their bytes at rest.
 
-from typing import Any
+Integers alone, so that adding is exact and its order does not matter. What has no value holds
+what adding leaves alone: 0, the greatest where the least is kept, the least where the greatest is.
+
+At rest: "version, kind, bins in parts, 0", then zstd of a bit a node that has values, and of each
+array: its least value and how many bytes its greatest needs above that, then those bytes in
+planes. Means stand as sums over their greatest common divisor; least and greatest as distances
+from the mean, which is why they are small.
+"""
+
+import struct
+import threading
+from collections.abc import Callable
+from typing import Any, Self
 
 import numpy as np
 import zstandard
+from lampione_protocol import hour
 from numpy.typing import NDArray
 
-from lampione.rollup.measures import Rule
+from lampione.rollup.measures import BLOCK, COUNTER_BITS, Kind
 
-BLOCK = 1024  # nodes: block b holds the numbers from b * BLOCK on
+Array = NDArray[Any]
+
 _VERSION = 1
-_UNPACKED_MAX = 1 << 20  # bytes; the largest, a histogram of 96 bins, has 400 k
-_LOW, _HIGH = np.iinfo(np.int32).min, np.iinfo(np.int32).max
-_EARLY, _LATE = np.iinfo(np.int64).min, np.iinfo(np.int64).max
+_HEAD = struct.Struct("<BBBB")
+_PLANE = struct.Struct("<qB")
+_SIZE_MAX = 1 << 21  # of a block that is not damaged, unpacked
+_INT32 = np.iinfo(np.int32)
+_INT64 = np.iinfo(np.int64)
+_LEVEL = 6
 
-# Of each rule: (array, type, its value where nothing came).
-ARRAYS: dict[Rule, tuple[tuple[str, str, int], ...]] = {
-    Rule.PLAIN: (
-        ("n", "<u4", 0),
-        ("seconds", "<u4", 0),
-        ("sum", "<i8", 0),
-        ("min", "<i4", _HIGH),
-        ("max", "<i4", _LOW),
-    ),
-    Rule.ENERGY: (("n", "<u4", 0), ("seconds", "<u4", 0), ("energy", "<i8", 0)),
-    Rule.COUNTER: (
-        ("n", "<u4", 0),
-        ("first_at", "<i8", _LATE),
-        ("first", "<i8", 0),
-        ("last_at", "<i8", _EARLY),
-        ("last", "<i8", 0),
-    ),
-    Rule.HISTOGRAM: (("n", "<u4", 0), ("bins", "<u4", 0)),
+# array: (type, what adding leaves alone, how to add)
+_ADDED = (0, np.add)
+_LEAST = np.minimum
+_GREATEST = np.maximum
+_LAYOUT: dict[str, tuple[Any, int, np.ufunc]] = {
+    "n": (np.uint32, *_ADDED),
+    "seconds": (np.uint32, *_ADDED),
+    "sum": (np.int64, *_ADDED),
+    "min": (np.int32, _INT32.max, _LEAST),
+    "max": (np.int32, _INT32.min, _GREATEST),
+    # A time and a value in one number, see `stamp`: of two at one time the lesser is the first.
+    "first": (np.int64, _INT64.max, _LEAST),
+    "last": (np.int64, -1, _GREATEST),
+    "bins": (np.uint32, *_ADDED),
+}
+ARRAYS: dict[Kind, tuple[str, ...]] = {
+    Kind.MEAN: ("n", "seconds", "sum", "min", "max"),
+    Kind.TOTAL: ("n", "seconds", "sum", "min", "max"),
+    Kind.SAMPLE: ("n", "sum", "min", "max"),
+    Kind.ENERGY: ("n", "seconds", "sum"),
+    Kind.HISTOGRAM: ("bins",),
+    Kind.COUNTER: ("n", "first", "last"),
 }
 
-Arrays = dict[str, NDArray[Any]]
+
+class BlockError(ValueError):
+    """Bytes that are no block; the text says why."""
 
 
-class DamagedBlock(ValueError):
-    """Not a packed block, or no longer the one that was packed."""
+class _Codec(threading.local):
+    """Contexts of zstd, which no two threads may share."""
+
+    def __init__(self) -> None:
+        self.pack = zstandard.ZstdCompressor(level=_LEVEL, write_content_size=True)
+        self.unpack = zstandard.ZstdDecompressor()
+
+
+_codec = _Codec()
+
+
+def blank(kind: Kind, shape: tuple[int, ...], bins: int = 0) -> dict[str, Array]:
+    """Return arrays that hold nothing, for [.., node]; bins have an axis more."""
+    return {
+        name: np.full((*shape, bins) if name == "bins" else shape, nothing, dtype)
+        for name, (dtype, nothing, _) in ((name, _LAYOUT[name]) for name in ARRAYS[kind])
+    }
+
+
+def stamp(at: Array, value: Array) -> NDArray[np.int64]:
+    """Return times and values of counters as one number each, which sorts by time."""
+    return (at.astype(np.int64) << COUNTER_BITS) | value.astype(np.int64)
+
+
+def unstamp(stamped: Array) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return times and values of `stamp`'s numbers."""
+    return stamped >> COUNTER_BITS, stamped & ((1 << COUNTER_BITS) - 1)
 
 
 class Block:
-    """See the module. `arrays`: name to [BLOCK], `bins` to [BLOCK, bins]; `n` counts messages."""
+    """Arrays [slot] of one measure, `slot` being the node's id within its block."""
 
-    __slots__ = ("arrays", "bins", "rule")
+    __slots__ = ("_arrays", "bins", "kind")
 
-    def __init__(self, rule: Rule, bins: int = 0):
-        self.rule = rule
+    def __init__(self, kind: Kind, bins: int = 0, arrays: dict[str, Array] | None = None):
+        self.kind = kind
         self.bins = bins
-        self.arrays: Arrays = {
-            name: np.full((BLOCK, bins) if name == "bins" else BLOCK, empty, dtype)
-            for name, dtype, empty in ARRAYS[rule]
-        }
+        self._arrays = blank(kind, (BLOCK,), bins) if arrays is None else arrays
+
+    def arrays(self) -> dict[str, Array]:
+        """Return the arrays by name, those that the block itself uses."""
+        return self._arrays
+
+    def present(self) -> NDArray[np.bool_]:
+        """Say of each slot whether anything is known of it."""
+        if self.kind is Kind.HISTOGRAM:
+            return np.asarray(self._arrays["bins"].any(axis=1))
+        return self._arrays["n"] > 0
+
+    def put(self, slots: NDArray[Any], values: dict[str, Array]) -> None:
+        """Add values to slots, of which none comes twice."""
+        for name, array in self._arrays.items():
+            array[slots] = _LAYOUT[name][2](array[slots], values[name].astype(array.dtype))
 
     def add(self, other: "Block") -> None:
-        """Take in what another block counted. Raises ValueError when it is of another kind."""
-        if (self.rule, self.bins) != (other.rule, other.bins):
-            raise ValueError(f"{other.rule.name} cannot be added to {self.rule.name}")
-        mine, its = self.arrays, other.arrays
-        for name, array in mine.items():
-            if name == "min":
-                np.minimum(array, its[name], out=array)
-            elif name == "max":
-                np.maximum(array, its[name], out=array)
-            elif self.rule is not Rule.COUNTER or name == "n":
-                np.add(array, its[name], out=array)
-        if self.rule is Rule.COUNTER:
-            _earlier(mine, its)
-            _later(mine, its)
+        """Add another block of the same measure. Raises BlockError."""
+        if (other.kind, other.bins) != (self.kind, self.bins):
+            raise BlockError(f"{other.kind.name} does not add up with {self.kind.name}")
+        for name, array in self._arrays.items():
+            _LAYOUT[name][2](array, other._arrays[name], out=array)
+
+    def __eq__(self, other: object) -> bool:
+        """Say whether both hold the same."""
+        return (
+            isinstance(other, Block)
+            and (self.kind, self.bins) == (other.kind, other.bins)
+            and all(np.array_equal(a, other._arrays[name]) for name, a in self._arrays.items())
+        )
+
+    __hash__ = None  # type: ignore[assignment]
 
     def pack(self) -> bytes:
-        """Return the block as bytes, with a checksum."""
-        present = self.arrays["n"] > 0
-        which = np.flatnonzero(present)
-        kept = {name: array[which] for name, array in self.arrays.items()}
-        if self.rule is Rule.PLAIN:  # small numbers pack well
-            kept["sum"] = kept["sum"] - kept["n"].astype(np.int64) * kept["min"]
-            kept["max"] = kept["max"] - kept["min"]
-        elif self.rule is Rule.COUNTER:
-            kept["last_at"] = kept["last_at"] - kept["first_at"]
-            kept["last"] = kept["last"] - kept["first"]
-        parts = [bytes((_VERSION, self.rule, self.bins)), np.packbits(present).tobytes()]
-        parts += [_shuffled(kept[name].astype(dtype)) for name, dtype, _ in ARRAYS[self.rule]]
-        # (a compressor is not for two threads at once)
-        packer = zstandard.ZstdCompressor(level=3, write_checksum=True)
-        return packer.compress(b"".join(parts))
+        """Return the block's bytes at rest."""
+        present = self.present()
+        slots = np.flatnonzero(present)
+        parts = [np.packbits(present).tobytes()]
+        if len(slots):
+            kept = {name: array[slots].astype(np.int64) for name, array in self._arrays.items()}
+            parts += _DENSE[self.kind](kept)
+        head = _HEAD.pack(_VERSION, self.kind, self.bins // hour.BINS_A_PART, 0)
+        return head + _codec.pack.compress(b"".join(parts))
 
     @classmethod
-    def unpack(cls, data: bytes) -> "Block":
-        """Return the block that was packed. Raises DamagedBlock."""
+    def unpack(cls, body: bytes) -> Self:
+        """Return the block of bytes that `pack` made. Raises BlockError."""
         try:
-            if zstandard.get_frame_parameters(data).content_size > _UNPACKED_MAX:
-                raise DamagedBlock("a roll-up says that it is larger than any is")
-            raw = zstandard.ZstdDecompressor().decompress(data)
-        except zstandard.ZstdError as error:
-            raise DamagedBlock(f"a roll-up cannot be unpacked: {error}") from None
-        head = 3 + BLOCK // 8
-        if len(raw) < head or raw[0] != _VERSION or raw[1] not in set(Rule):
-            raise DamagedBlock("a roll-up is of another program's kind")
-        made = cls(Rule(raw[1]), raw[2])
-        which = np.flatnonzero(np.unpackbits(np.frombuffer(raw, np.uint8, BLOCK // 8, 3)))
-        count = len(which)
-        at = head
-        kept: Arrays = {}
-        for name, dtype, _ in ARRAYS[made.rule]:
-            items = count * (made.bins if name == "bins" else 1)
-            end = at + items * np.dtype(dtype).itemsize
-            if end > len(raw):
-                raise DamagedBlock("a roll-up is cut short")
-            kept[name] = _unshuffled(raw[at:end], dtype)
-            at = end
-        if at != len(raw):
-            raise DamagedBlock("a roll-up is longer than it says")
-        if made.rule is Rule.PLAIN:
-            kept["sum"] += kept["n"].astype(np.int64) * kept["min"]
-            kept["max"] += kept["min"]
-        elif made.rule is Rule.COUNTER:
-            kept["last_at"] += kept["first_at"]
-            kept["last"] += kept["first"]
-        elif made.rule is Rule.HISTOGRAM:
-            kept["bins"] = kept["bins"].reshape(count, made.bins)
-        for name, array in kept.items():
-            made.arrays[name][which] = array
-        return made
+            version, kind, parts, _ = _HEAD.unpack_from(body)
+            if version != _VERSION:
+                raise BlockError(f"a block of version {version}, which is not known here")
+            plain = _codec.unpack.decompress(body[_HEAD.size :], max_output_size=_SIZE_MAX)
+            block = cls(Kind(kind), parts * hour.BINS_A_PART)
+            slots = np.flatnonzero(np.unpackbits(np.frombuffer(plain, np.uint8, BLOCK // 8)))
+            if len(slots):
+                planes = _Planes(plain, BLOCK // 8, len(slots))
+                for name, values in _FULL[block.kind](planes, block.bins).items():
+                    block._arrays[name][slots] = values
+        except (struct.error, zstandard.ZstdError, ValueError) as error:
+            if isinstance(error, BlockError):
+                raise
+            raise BlockError(f"a damaged block: {error}") from None
+        return block
 
 
-def _earlier(mine: Arrays, its: Arrays) -> None:
-    """Of two meters' readings keep the earlier, of one instant the smaller."""
-    same = its["first_at"] == mine["first_at"]
-    take = (its["first_at"] < mine["first_at"]) | (same & (its["first"] < mine["first"]))
-    for name in ("first_at", "first"):
-        mine[name][take] = its[name][take]
+def _plane(values: NDArray[np.int64]) -> bytes:
+    """Return numbers as their least, the bytes that the rest needs, and planes of those."""
+    least = int(values.min())
+    above = (values - least).astype("<u8", copy=False)
+    width = (int(above.max()).bit_length() + 7) // 8
+    planes = above.reshape(-1, 1).view(np.uint8)[:, :width].T
+    return _PLANE.pack(least, width) + planes.tobytes()
 
 
-def _later(mine: Arrays, its: Arrays) -> None:
-    """Of two meters' readings keep the later, of one instant the larger."""
-    same = its["last_at"] == mine["last_at"]
-    take = (its["last_at"] > mine["last_at"]) | (same & (its["last"] > mine["last"]))
-    for name in ("last_at", "last"):
-        mine[name][take] = its[name][take]
+class _Planes:
+    """Reads what `_plane` wrote, one after the other."""
+
+    def __init__(self, plain: bytes, at: int, count: int):
+        self._plain = plain
+        self._at = at
+        self.count = count
+
+    def next(self, count: int | None = None) -> NDArray[np.int64]:
+        """Return the next `count` numbers (default: as many as there are nodes)."""
+        count = self.count if count is None else count
+        least, width = _PLANE.unpack_from(self._plain, self._at)
+        if width > 8:
+            raise BlockError(f"numbers of {width} bytes")
+        planes = np.frombuffer(self._plain, np.uint8, count * width, self._at + _PLANE.size)
+        self._at += _PLANE.size + count * width
+        full = np.zeros((count, 8), np.uint8)
+        full[:, :width] = planes.reshape(width, count).T
+        found: NDArray[np.int64] = full.view("<i8")[:, 0]
+        found += least
+        return found
 
 
-def _shuffled(values: NDArray[Any]) -> bytes:
-    """Return the values' first bytes, then their second ones and so on."""
-    flat = np.ascontiguousarray(values).reshape(-1)
-    return flat.view(np.uint8).reshape(flat.size, flat.itemsize).T.tobytes()
+def _dense_sums(kept: dict[str, NDArray[np.int64]], weight: str) -> list[bytes]:
+    """Return n, seconds, sums, and least and greatest as distances from the mean."""
+    n, sums = kept["n"], kept["sum"]
+    parts = [_plane(n)]
+    weights = kept[weight]
+    if "seconds" in kept:
+        usual = int(kept["seconds"].sum()) // int(n.sum())
+        parts += [_one(usual), _plane(kept["seconds"] - n * usual)]
+    divisor = int(np.gcd.reduce(sums)) or 1
+    parts += [_one(divisor), _plane(sums // divisor)]
+    if "min" in kept:
+        mean = sums // weights
+        parts += [_plane(mean - kept["min"]), _plane(kept["max"] - mean)]
+    return parts
 
 
-def _unshuffled(data: bytes, dtype: str) -> NDArray[Any]:
-    size = np.dtype(dtype).itemsize
-    planes = np.frombuffer(data, np.uint8).reshape(size, -1)
-    return np.array(planes.T, order="C").reshape(-1).view(dtype)
+def _full_sums(
+    planes: _Planes, *, timed: bool, weight: str, extremes: bool = True
+) -> dict[str, Array]:
+    found: dict[str, Array] = {"n": planes.next()}
+    if timed:
+        usual = planes.next(1)[0]
+        found["seconds"] = planes.next() + found["n"] * usual
+    divisor = planes.next(1)[0]
+    found["sum"] = planes.next() * divisor
+    if extremes:
+        weights = found[weight]
+        if not weights.all():
+            raise BlockError("values that weigh nothing")
+        mean = found["sum"] // weights
+        found["min"] = mean - planes.next()
+        found["max"] = planes.next() + mean
+    return found
+
+
+def _one(value: int) -> bytes:
+    return _PLANE.pack(value, 0)
+
+
+def _dense_counter(kept: dict[str, NDArray[np.int64]]) -> list[bytes]:
+    first_at, first = unstamp(kept["first"])
+    last_at, last = unstamp(kept["last"])
+    return [_plane(a) for a in (kept["n"], first_at, last_at - first_at, first, last - first)]
+
+
+def _full_counter(planes: _Planes, _: int) -> dict[str, Array]:
+    n, first_at, took, first, grew = (planes.next() for _ in range(5))
+    return {
+        "n": n,
+        "first": stamp(first_at, first),
+        "last": stamp(first_at + took, first + grew),
+    }
+
+
+_DENSE: dict[Kind, Callable[[dict[str, NDArray[np.int64]]], list[bytes]]] = {
+    Kind.MEAN: lambda kept: _dense_sums(kept, "seconds"),
+    Kind.TOTAL: lambda kept: _dense_sums(kept, "n"),
+    Kind.SAMPLE: lambda kept: _dense_sums(kept, "n"),
+    Kind.ENERGY: lambda kept: _dense_sums(kept, "n"),
+    Kind.HISTOGRAM: lambda kept: [_plane(kept["bins"].ravel())],
+    Kind.COUNTER: _dense_counter,
+}
+_FULL: dict[Kind, Callable[[_Planes, int], dict[str, Array]]] = {
+    Kind.MEAN: lambda planes, _: _full_sums(planes, timed=True, weight="seconds"),
+    Kind.TOTAL: lambda planes, _: _full_sums(planes, timed=True, weight="n"),
+    Kind.SAMPLE: lambda planes, _: _full_sums(planes, timed=False, weight="n"),
+    Kind.ENERGY: lambda planes, _: _full_sums(planes, timed=True, weight="n", extremes=False),
+    Kind.HISTOGRAM: lambda planes, bins: {
+        "bins": planes.next(planes.count * bins).reshape(-1, bins)
+    },
+    Kind.COUNTER: _full_counter,
+}

@@ -1,39 +1,78 @@
-"""Which fields are rolled up, and by which rule."""
+"""Which fields are rolled up, and how, as data."""
 
-from enum import IntEnum
+import enum
 from typing import NamedTuple
 
 from lampione_protocol import hour, names, schema
 
-FIVE_MINUTES, HOUR, DAY = LEVELS = (300, 3600, 86400)  # seconds, by UTC
+LEVELS = (300, 3600, 86400)  # seconds of a bucket; buckets are aligned to UTC
+BLOCK = 1024  # nodes that are rolled up together; block b: ids from b * BLOCK on
 
 
-class Rule(IntEnum):
-    """How values of a bucket become one. The numbers are in packed blocks: append only."""
+class Kind(enum.IntEnum):
+    """How values of a bucket become one. Stored: append-only."""
 
-    PLAIN = 1  # n, seconds, sum, min, max
-    ENERGY = 2  # seconds, and the mean-square energy over them, see `ENERGY_SCALE`
-    COUNTER = 3  # a meter's reading at the bucket's first and last message
-    HISTOGRAM = 4  # bins that add up
+    MEAN = 1  # n, seconds, sum of steps x seconds, min, max: of what lasts as long as its report
+    TOTAL = 2  # n, seconds, sum, min, max: of what was counted in the time of a report
+    SAMPLE = 3  # n, sum, min, max: of what was true at an instant
+    ENERGY = 4  # n, seconds, sum of `ENERGY_STEPS` x 10^(L/10) x seconds, of levels L in dB
+    HISTOGRAM = 5  # bins
+    COUNTER = 6  # n, first, last: time and value of a counter, which may start anew
 
 
 class Measure(NamedTuple):
-    """A field of a message and the rule for it; `bins` of a histogram."""
+    """What is rolled up of a field."""
 
-    name: str
-    kind: int
-    field: str
-    rule: Rule
-    bins: int = 0
+    message: int
+    field: str  # HISTOGRAM: of the hour's bins, see `first_part`
+    kind: Kind
+    first_part: int = 0  # of an Hour message, HISTOGRAM alone
+    parts: int = 0
+    levels: tuple[int, ...] = LEVELS
+
+    @property
+    def bins(self) -> int:
+        """How many bins a histogram has."""
+        return self.parts * hour.BINS_A_PART
 
 
-# Energy of a level L in dB over t seconds: ENERGY_SCALE * 10^(L/10) * t. A day at the scale's end,
-# 122.2 dB, is 2.3e18 and fits 63 bits; at 20 dB a step of energy is 0.003 dB.
-ENERGY_SCALE = 16
+_MEANS = (
+    "pm1",
+    "pm2_5",
+    "pm10",
+    "no2",
+    "o3",
+    "temperature",
+    "humidity",
+    "lafmax",
+    "sound_valid",
+    "presence",
+    "ambient_light",
+    "lamp_level",
+    "lamp_power",
+)
+_TOTALS = ("vehicles_toward", "vehicles_away")
+_SAMPLES = ("voltage", "board_temperature", "rssi", "free_heap", "idle")
+_COUNTERS = ("energy", "burn_hours")
+_HOURS = LEVELS[1:]
+_SPEEDS = hour.FIRST_SPEED_PART
 
-# Of each field of a report: the sensor that it is from, whose flag in `valid` speaks for it; the
-# lamp's level is the node's own.
-SENSOR_OF: dict[str, str | None] = {
+MEASURES: dict[str, Measure] = {
+    **{name: Measure(schema.REPORT, name, Kind.MEAN) for name in _MEANS},
+    "speed_max": Measure(schema.REPORT, "speed_max", Kind.SAMPLE),
+    **{name: Measure(schema.REPORT, name, Kind.TOTAL) for name in _TOTALS},
+    "laeq_energy": Measure(schema.REPORT, "laeq", Kind.ENERGY),
+    **{name: Measure(schema.HEALTH, name, Kind.SAMPLE) for name in _SAMPLES},
+    **{name: Measure(schema.HEALTH, name, Kind.COUNTER) for name in _COUNTERS},
+    "sound_levels": Measure(schema.HOUR, "bin", Kind.HISTOGRAM, 0, _SPEEDS, _HOURS),
+    "speeds": Measure(schema.HOUR, "bin", Kind.HISTOGRAM, _SPEEDS, hour.PARTS - _SPEEDS, _HOURS),
+}
+"""By name. Stored under these names: append-only."""
+
+ENERGY_STEPS = 16  # fine enough for 20 dB: 0.001 dB
+COUNTER_BITS = 24  # of a counter's value; its time stands above them
+
+SENSOR_OF = {
     "pm1": "particulates",
     "pm2_5": "particulates",
     "pm10": "particulates",
@@ -54,33 +93,12 @@ SENSOR_OF: dict[str, str | None] = {
     "speed_max": "radar",
     "presence": "radar",
     "ambient_light": "light",
-    "lamp_level": None,
     "lamp_power": "energy",
 }
-_HEALTH = ("voltage", "board_temperature", "rssi", "free_heap", "outbox_depth")
-LEVEL_BINS = hour.FIRST_SPEED_PART * hour.BINS_A_PART
-SPEED_BINS = (hour.PARTS - hour.FIRST_SPEED_PART) * hour.BINS_A_PART
-
-MEASURES: dict[str, Measure] = {
-    measure.name: measure
-    for measure in (
-        *(Measure(name, schema.REPORT, name, Rule.PLAIN) for name in SENSOR_OF),
-        Measure("laeq_energy", schema.REPORT, "laeq", Rule.ENERGY),
-        *(Measure(name, schema.HEALTH, name, Rule.PLAIN) for name in _HEALTH),
-        Measure("energy", schema.HEALTH, "energy", Rule.COUNTER),
-        Measure("burn_hours", schema.HEALTH, "burn_hours", Rule.COUNTER),
-        Measure("sound_levels", schema.HOUR, "bin", Rule.HISTOGRAM, LEVEL_BINS),
-        Measure("speeds", schema.HOUR, "bin", Rule.HISTOGRAM, SPEED_BINS),
-    )
-}
+"""Field of a report to the sensor whose flag in `valid` speaks for it; others need none."""
 
 
 def validity_bit(field: str) -> int:
     """Return the flag in a report's `valid` that a field needs; 0: none."""
     sensor = SENSOR_OF.get(field)
     return 0 if sensor is None else 1 << names.SENSORS.index(sensor)
-
-
-def of_kind(kind: int) -> list[Measure]:
-    """Return the measures of a message."""
-    return [measure for measure in MEASURES.values() if measure.kind == kind]

@@ -142,6 +142,11 @@ def unpack(
     )
 
 
+def join(parts: Sequence[Batch]) -> Batch:
+    """Return one behind the other."""
+    return Batch(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))
+
+
 def of_frames(frames: Sequence[tuple[int, Frame]]) -> Batch:
     """Return (node, frame) each as columns."""
     return unpack([(0, pack(frames))])
