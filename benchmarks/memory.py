@@ -145,10 +145,12 @@ def free_kb(start: int, alloc: int, code: int) -> float:
     return PROMPT_KB - WIFI_KB - TLS_KB - used / 1000
 
 
-def growth_bytes(minutes: int, settle: int = 10) -> tuple[int, int]:
+def growth_bytes(
+    minutes: int, settle: int = 10, parts: Mapping[str, object] = SMALL, rom: bool = False
+) -> tuple[int, int]:
     """Run for virtual minutes without a network; return bytes at minute `settle` and at the end."""
     with VirtualBench(clock="virtual") as bench:
-        board = bench.board("heap", files(60, {}))
+        board = _made(bench, files(60, {"parts": parts}), rom)
         board.power_on()
         bench.run_for(minutes * 60 + 30)
         heap = told(board)
