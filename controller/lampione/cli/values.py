@@ -3,6 +3,7 @@
 import argparse
 import math
 import re
+from datetime import date
 from pathlib import Path
 
 LONGEST_S = 10_000 * 86400.0  # what clocks and timers everywhere can hold
@@ -26,6 +27,25 @@ def duration_s(text: str) -> float:
     if total > LONGEST_S:
         raise argparse.ArgumentTypeError(f"{text!r} is too long a time: 10000d at most")
     return total
+
+
+def moment(text: str) -> float | date:
+    """Read how long ago, as `duration_s`, or a day as `2026-06-01`.
+
+    Raises argparse.ArgumentTypeError.
+    """
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        pass
+    try:
+        return duration_s(text)
+    except argparse.ArgumentTypeError as error:
+        if "too long" in str(error):
+            raise
+    raise argparse.ArgumentTypeError(
+        f"{text!r}: write how long ago, as 7d, or a day, as 2026-06-01"
+    )
 
 
 def folder(text: str) -> Path:
