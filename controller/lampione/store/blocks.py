@@ -1,6 +1,6 @@
 """Frames of a block of nodes, sorted out: the rows of each hour, and the roll-ups."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from typing import Any, NamedTuple
 
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from lampione import values
 from lampione.batch import Columns
-from lampione.rollup import LEVELS, accumulate, coarsen
+from lampione.rollup import BLOCK, LEVELS, accumulate, coarsen
 from lampione.rollup.accumulate import Blocks
 from lampione.store.batches import Batch, seconds
 from lampione.store.rows import Rows, rows
@@ -70,8 +70,26 @@ def roll_up(kind: int, frames: Batch, columns: Columns, now: float) -> dict[int,
     nodes, at = frames.nodes[frames.timed], frames.at[frames.timed]
     if kind == values.TYPES["hour"]:  # of an hour as it is
         hourly = accumulate(_HOUR, kind, nodes, at, timed)
-        return {_HOUR: hourly, _DAY: coarsen(_DAY, hourly)}
+        return {_HOUR: hourly, _DAY: coarsen(hourly, _DAY)}
     fine = accumulate(_FINE, kind, nodes, at, timed)
-    hourly = coarsen(_HOUR, fine)
+    hourly = coarsen(fine, _HOUR)
     recent = {key: block for key, block in fine.items() if key[0] >= now - FINE_KEPT_S}
-    return {_FINE: recent, _HOUR: hourly, _DAY: coarsen(_DAY, hourly)}
+    return {_FINE: recent, _HOUR: hourly, _DAY: coarsen(hourly, _DAY)}
+
+
+def by_block(frames: Batch) -> Iterator[tuple[int, Batch]]:
+    """Give the frames of each block of nodes, the lowest first."""
+    blocks: NDArray[Any] = frames.nodes // BLOCK
+    order = np.argsort(blocks, kind="stable")
+    numbers, firsts = np.unique(blocks[order], return_index=True)
+    for number, which in zip(numbers.tolist(), np.split(order, firsts[1:]), strict=False):
+        yield number, frames.take(which)
+
+
+def newest_of(frames: Batch, superseded: Sequence[int]) -> Batch:
+    """Return each node's newest: of its last boot that is not superseded, if there is one."""
+    counts = ~np.isin(frames.epochs, np.array(superseded, np.uint32))
+    order = np.lexsort((frames.seqs, frames.epochs, counts, frames.nodes))
+    nodes = frames.nodes[order]
+    last = np.append(nodes[1:] != nodes[:-1], True) if len(nodes) else np.empty(0, np.bool_)
+    return frames.take(order[last])

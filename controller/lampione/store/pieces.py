@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from lampione.batch import Columns, Fields, decode
 from lampione.rollup import BLOCK, Block, Measure
+from lampione.rollup.block import blank
 from lampione.store import RollupTable, Series, StoreError
 from lampione.store.batches import Batch, seconds
 from lampione.store.rows import Rows
@@ -96,11 +97,7 @@ def table(
     """Return roll-ups (number, start, block, bytes) of one measure as a table of these nodes."""
     starts = sorted({start for _, start, _, _ in rows})
     place = {start: n for n, start in enumerate(starts)}
-    empty = Block(measure.rule, measure.bins)
-    arrays = {
-        name: np.repeat(array[None, :1], len(ids), axis=1).repeat(len(starts), axis=0)
-        for name, array in empty.arrays.items()
-    }
+    arrays = blank(measure.kind, (len(starts), len(ids)), measure.bins)
     blocks = ids // BLOCK
     columns = {number: np.flatnonzero(blocks == number) for number in np.unique(blocks).tolist()}
     for number, start, which, body in rows:
@@ -108,10 +105,10 @@ def table(
             block = Block.unpack(body)
         except ValueError as error:
             raise StoreError(f"roll-up {number}: {error}") from None
-        if (block.rule, block.bins) != (measure.rule, measure.bins):
+        if (block.kind, block.bins) != (measure.kind, measure.bins):
             raise StoreError(f"roll-up {number} is of another kind")
         mine = columns[which]
         slots = ids[mine] % BLOCK
-        for name, array in block.arrays.items():
+        for name, array in block.arrays().items():
             arrays[name][place[start], mine] = array[slots]
     return RollupTable(np.array(starts, np.int64), ids, arrays)

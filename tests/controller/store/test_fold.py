@@ -239,7 +239,7 @@ class Folding(RuleBasedStateMachine):
             for level in LEVELS[1:]:
                 blocks = accumulate(level, kind, nodes, at, columns) if timed else {}
                 for name, measure in MEASURES.items():
-                    if measure.kind != kind:
+                    if measure.message != kind:
                         continue
                     table = reader.rollups(level, 0, 2**33, name)
                     assert table.nodes.tolist() == list(NODES)
@@ -247,7 +247,7 @@ class Folding(RuleBasedStateMachine):
                     assert table.starts.tolist() == sorted({key[0] for key in mine})
                     for (start, _, number), block in mine.items():
                         row = table.starts.tolist().index(start)
-                        for array, expected in arrays_of(block).items():
+                        for array, expected in block.arrays().items():
                             for node in NODES:
                                 if node // 1024 == number:
                                     got = table.arrays[array][row, ids[node]]
@@ -257,10 +257,6 @@ class Folding(RuleBasedStateMachine):
     def teardown(self) -> None:
         self.store.close()
         self.folder.cleanup()
-
-
-def arrays_of(block: Any) -> dict[str, Any]:
-    return dict(block.arrays)
 
 
 TestFolding = Folding.TestCase
@@ -277,7 +273,7 @@ TestFolding.settings = settings(
 def test_folding_at_length() -> None:
     from hypothesis.stateful import run_state_machine_as_test
 
-    run_state_machine_as_test(  # type: ignore[no-untyped-call]
+    run_state_machine_as_test(
         Folding,
         settings=settings(
             max_examples=400,

@@ -6,22 +6,20 @@ is either in its batch for readers, or in a chunk and in the roll-ups; once in e
 """
 
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from lampione import batch, values
 from lampione.rollup import Block
 from lampione.store import BLOCK, SERIES, Folded, Frame, StoreError, batches, chunks
 from lampione.store.batches import Batch
-from lampione.store.blocks import Place, chunk_rows, roll_up
+from lampione.store.blocks import Place, by_block, chunk_rows, newest_of, roll_up
 from lampione.store.held import Held
 from lampione.store.rows import Rows, merge
 from lampione.store.sqlite.connect import connect
-from lampione.store.sqlite.writer import newest_of
 
 HOUR_S, DAY_S = 3600, 86400
 LATE_S = 7200  # a day is gathered when it has been over so long
@@ -96,7 +94,7 @@ class SqliteFolder:
         whole = batches.unpack(blobs)
         frames = written = 0
         state = self._state()
-        for number, part in _by_block(whole):
+        for number, part in by_block(whole):
             if number <= done:
                 continue
             if stop():
@@ -143,7 +141,7 @@ class SqliteFolder:
             return None
         whole = batches.of_frames([(row[0], Frame(*row[1:])) for row in found])
         frames = written = 0
-        for number, part in _by_block(whole):
+        for number, part in by_block(whole):
             if stop():
                 break
             steps, made = self._block(number, part, now)
@@ -306,12 +304,3 @@ class SqliteFolder:
         parts = [chunks.unpack(body, f"chunk {number}") for number, body in stored]
         rows = merge(values.FIELDS[place.type], parts)
         return (*place, len(rows.epochs), chunks.pack(rows))
-
-
-def _by_block(whole: Batch) -> Iterator[tuple[int, Batch]]:
-    """Give each block's frames, the lowest first."""
-    blocks: NDArray[Any] = whole.nodes // BLOCK
-    order = np.argsort(blocks, kind="stable")
-    numbers, firsts = np.unique(blocks[order], return_index=True)
-    for number, which in zip(numbers.tolist(), np.split(order, firsts[1:]), strict=False):
-        yield number, whole.take(which)

@@ -20,6 +20,7 @@ from lampione.store import (
     StoreError,
     batches,
 )
+from lampione.store.blocks import newest_of
 from lampione.store.held import Held
 from lampione.store.index import Index
 from lampione.store.sqlite.migrate import migrate
@@ -424,12 +425,3 @@ class SqliteStore:
 
 def _key(frame: Frame) -> tuple[int, int]:
     return frame.epoch, frame.seq
-
-
-def newest_of(frames: batches.Batch, superseded: Sequence[int]) -> batches.Batch:
-    """Return each node's newest: of its last boot that is not superseded, if there is one."""
-    counts = ~np.isin(frames.epochs, np.array(superseded, np.uint32))
-    order = np.lexsort((frames.seqs, frames.epochs, counts, frames.nodes))
-    nodes = frames.nodes[order]
-    last = np.append(nodes[1:] != nodes[:-1], True) if len(nodes) else np.empty(0, np.bool_)
-    return frames.take(order[last])
