@@ -9,6 +9,7 @@ from typing import Any
 from lampione.cli import present
 from lampione.cli.errors import OK, USAGE, CliError
 from lampione.cli.fleet import core, printer
+from lampione.core.zone import fleet_zone
 
 _BY = {
     "values": "hour",
@@ -57,12 +58,14 @@ def _question(options: argparse.Namespace) -> dict[str, Any]:
     """Return the parameters of the core's operation."""
     if bool(options.nodes) == options.all:
         raise CliError("name the nodes, or say --all", USAGE)
+    if options.immission_class and options.noise != "it":
+        raise CliError("--class goes with --noise it", USAGE)
     what = "noise" if options.noise else "values"
     for word in ("air", "limits", "traffic", "energy"):
         if getattr(options, word):
             what = word
     by = options.by or _BY[what]
-    zone_name = options.zone or present.time_zone(options.state)
+    zone_name = options.zone or fleet_zone(options.state)
     try:
         zone = zoneinfo.ZoneInfo(zone_name)
     except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
@@ -71,15 +74,16 @@ def _question(options: argparse.Namespace) -> dict[str, Any]:
         ) from None
     now = time.time()
     until = now if options.until is None else _at(options.until, now, zone)
-    since = options.since
-    if since is None:
-        since = _SINCE_S.get(by) or datetime.fromtimestamp(until, zone).date().replace(
-            month=1, day=1
-        )
+    if options.since is not None:
+        since = _at(options.since, now, zone)
+    elif by in _SINCE_S:
+        since = until - _SINCE_S[by]
+    else:
+        since = _at(datetime.fromtimestamp(until, zone).date().replace(month=1, day=1), now, zone)
     wanted = {
         "what": what,
         "by": by,
-        "since": _at(since, until if since is not options.since else now, zone),
+        "since": since,
         "until": until,
         "nodes": options.nodes or None,
         "together": options.together,
@@ -88,7 +92,7 @@ def _question(options: argparse.Namespace) -> dict[str, Any]:
         "periods": options.noise,
         "immission_class": options.immission_class,
     }
-    if wanted["since"] >= until:
+    if since >= until:
         raise CliError("the time asked for ends before it begins", USAGE)
     return {name: value for name, value in wanted.items() if value is not None}
 

@@ -19,6 +19,7 @@ from lampione.core.core import Core
 from lampione.core.feed import Feed
 from lampione.core.requests import Bad, names, number, text
 from lampione.core.shape import event_shape, missing_count, node_shape, state_of
+from lampione.core.zone import fleet_zone
 from lampione.fleet.commands import TooManyCommands
 from lampione.fleet.node import NodeState
 from lampione.store import TelemetryReader
@@ -197,7 +198,7 @@ class Answers(ConfigAnswers):
             nodes=None if nodes is None else tuple(nodes),
             together=bool(request.get("together")),
             measures=None if measures is None else tuple(measures),
-            zone=text(request, "zone", "Europe/Rome"),
+            zone=text(request, "zone", fleet_zone(self._core.folder.path)),
             periods=text(request, "periods", "eu"),
             immission_class=text(request, "immission_class", None),
         )
