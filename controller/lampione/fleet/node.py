@@ -131,14 +131,18 @@ class Fleet:
         """Return a node; one that got its key a moment ago too."""
         node = self.nodes.get(name)
         if node is None and self._keys_changed():
-            for added in self._keys.keys() - self.nodes.keys():
-                known = {stored.name: stored for stored in self._store.nodes()}
-                state = self._add(known.get(added) or self._store.add_node(added), 0)
-                newest = [
-                    self._store.latest(kind, [state.id]).get(state.id)
-                    for kind in (schema.REPORT, schema.HEALTH)
-                ]
-                self._show(state, *newest)
+            known = {stored.name: stored for stored in self._store.nodes()}
+            added = [
+                self._add(known.get(name) or self._store.add_node(name), 0)
+                for name in self._keys.keys() - self.nodes.keys()
+            ]
+            ids = [state.id for state in added]
+            reports, healths = (
+                self._store.latest(kind, ids) if ids else {}
+                for kind in (schema.REPORT, schema.HEALTH)
+            )
+            for state in added:
+                self._show(state, reports.get(state.id), healths.get(state.id))
             node = self.nodes.get(name)
         return node
 
