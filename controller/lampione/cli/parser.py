@@ -8,6 +8,7 @@ from typing import Any, NoReturn
 
 from lampione.cli import (
     board_arguments,
+    broker_arguments,
     config_parser,
     flash_arguments,
     hil_arguments,
@@ -178,19 +179,7 @@ def _services(commands: _Commands) -> None:
     )
     serve.add_argument("--until-eof", action="store_true", help=argparse.SUPPRESS)
 
-    broker = commands.add(
-        "broker",
-        "lampione.cli.service:broker",
-        "start, stop or look at the broker that comes with Lampione",
-        "  lampione broker start\n  lampione broker start --port 1884\n"
-        "  lampione broker status --json\n  lampione broker stop\n",
-    )
-    broker.add_argument("action", nargs="?", choices=("start", "status", "stop"), default="status")
-    broker.add_argument(
-        "--port",
-        type=values.port,
-        help="to listen on (default: as before, else 1883, else a free one)",
-    )
+    broker_arguments.add(commands)
 
     keys = commands.add(
         "keys",

@@ -95,6 +95,10 @@ def broker(options: argparse.Namespace) -> int:
     """`lampione broker`."""
     from lampione.broker import LocalBroker, Running
 
+    if options.action == "config":
+        from lampione.cli.broker_config import config
+
+        return config(options)
     out = printer(options)
     local = LocalBroker(options.state / "broker")
     if options.action == "stop":
