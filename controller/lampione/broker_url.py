@@ -49,12 +49,13 @@ class BrokerUrl:
         """Read a URL, and the file of the password. Raises BrokerUrlError."""
         try:
             parts = urlsplit(text)
-            first, *more = parts.netloc.split(",")
-            parts = parts._replace(netloc=first)
+            user, at, servers = parts.netloc.rpartition("@")
+            first, *more = servers.split(",")
+            parts = parts._replace(netloc=user + at + first)
             port = parts.port
             others = [urlsplit(f"//{other}") for other in more]
             places = [(other.hostname, other.port) for other in others]
-            if not all(host for host, _ in places) or any("@" in other for other in more):
+            if not all(host for host, _ in places):
                 raise ValueError
         except ValueError:
             raise BrokerUrlError(
@@ -79,16 +80,20 @@ class BrokerUrl:
             password = _password_of(Path(password_file))
         if password is not None and not parts.username:
             raise BrokerUrlError(_NO_USER)
+        ca, cert, key = (
+            Path(files[name]) if name in files else None for name in ("ca", "cert", "key")
+        )
+        usual = TLS_PORT if tls else PORT
         return cls(
             parts.hostname,
-            port or (TLS_PORT if tls else PORT),
+            port or usual,
             tls,
             None if parts.username is None else unquote(parts.username),
             password,
-            *(Path(files[name]) if name in files else None for name in ("ca", "cert", "key")),
-            others=tuple(
-                (host, port or (TLS_PORT if tls else PORT)) for host, port in places if host
-            ),
+            ca,
+            cert,
+            key,
+            tuple((host, port or usual) for host, port in places if host),
         )
 
     def for_session(self, shard: str, turn: int) -> Self:

@@ -155,7 +155,7 @@ def test_a_configuration_that_it_refuses_is_quoted(
         ("mqtt://broker", "mqtt://broker:1883", 1883),
         ("mqtts://user:p%40ss@broker.example", "mqtts://user@broker.example:8883", 8883),
         ("mqtt://[::1]:77", "mqtt://[::1]:77", 77),
-        ("mqtt://u@a,b:7,[::1]:8", "mqtt://u@a:1883,b:7,[::1]:8", 1883),
+        ("mqtt://a,b:7,[::1]:8", "mqtt://a:1883,b:7,[::1]:8", 1883),
     ],
 )
 def test_urls(text: str, shown: str, port: int) -> None:
@@ -214,7 +214,7 @@ def test_a_password_from_the_environment_or_a_file_and_not_from_the_arguments(
     "text",
     ["", "broker", "http://b", "mqtt://", "mqtt://b:99999", "mqtt://b/topic", "mqtt://b?ca=x",
      "mqtts://b?cert=x", "mqtts://u:secret@b?x=1", "mqtt://u:secret@b:port",
-     "mqtt://:secret@b", "mqtt://b,,c", "mqtt://b,u:secret@c", "mqtt://b,c:99999",
+     "mqtt://:secret@b", "mqtt://b,,c", "mqtt://b,u:secret@c,d:x", "mqtt://b,c:99999",
      "mqtt://u:secret@b?password-file=x"],
 )  # fmt: skip
 def test_what_is_no_url(text: str) -> None:

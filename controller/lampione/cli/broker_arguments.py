@@ -1,6 +1,5 @@
 """The grammar of `lampione broker`."""
 
-import argparse
 from pathlib import Path
 from typing import Any
 
@@ -51,7 +50,7 @@ def add(commands: Any) -> None:
         "--hosts",
         type=lambda text: text.split(","),
         metavar="A,B,C",
-        help="where they run, as nodes and neighbours reach them (default: this machine's loopback)",
+        help="where they run, as nodes and neighbours reach them (default: the loopback)",
     )
     config.add_argument("--tls", action="store_true", help="certificates, and rules for each node")
     config.add_argument("--mosquitto", action="store_true", help="one mosquitto; always with TLS")

@@ -3,7 +3,7 @@
 import json
 import logging
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -39,6 +39,7 @@ class NodeState:
 
     id: int
     name: str
+    shard: str
     key: bytes
     line: Line
     counter: int
@@ -78,9 +79,17 @@ class NodeState:
 
 
 class Fleet:
-    """All nodes that have a key, by name, with what the store knows of them."""
+    """All nodes of some shards that have a key, by name, with what the store knows of them."""
 
-    def __init__(self, store: TelemetryStore, key_file: Path):
+    def __init__(
+        self,
+        store: TelemetryStore,
+        key_file: Path,
+        shards: Collection[str],
+        shard_of: Callable[[str], str],
+    ):
+        self.shards = frozenset(shards)
+        self._shard_of = shard_of
         self._store = store
         self._key_file = key_file
         self._looked = 0.0
@@ -96,8 +105,13 @@ class Fleet:
         lost = self._store.lost_counts()
         refusals = self._store.refusals()
         by_name = {stored.name: stored for stored in self._store.nodes()}
-        reports, healths = (self._store.latest(kind) for kind in (schema.REPORT, schema.HEALTH))
-        for name in self._keys:
+        ours = [name for name in self._keys if self.is_ours(name)]
+        some = [by_name[name].id for name in ours if name in by_name]
+        wanted = some if len(ours) < len(self._keys) else None
+        reports, healths = (
+            self._store.latest(kind, wanted) for kind in (schema.REPORT, schema.HEALTH)
+        )
+        for name in ours:
             stored = by_name.get(name) or self._store.add_node(name)
             node = self._add(stored, lost.get(stored.id, 0))
             self._show(node, reports.get(stored.id), healths.get(stored.id))
@@ -105,6 +119,14 @@ class Fleet:
         for row in refusals:
             if row["node"] in self.nodes:
                 self.nodes[row["node"]].refusals[row["reason"]] = row["count"]
+
+    def is_ours(self, name: str) -> bool:
+        """Say whether a node is of our shards; whoever else serves the others."""
+        return self._shard_of(name) in self.shards
+
+    def is_elsewhere(self, name: str) -> bool:
+        """Say whether a node has a key and is of a shard that is not ours."""
+        return name in self._keys and not self.is_ours(name)
 
     def _read_keys(self) -> None:
         found = keys.load(self._key_file)
@@ -114,7 +136,8 @@ class Fleet:
 
     def _add(self, stored: StoredNode, lost: int) -> NodeState:
         line = Line() if stored.line is None else Line.from_json(json.loads(stored.line))
-        node = NodeState(stored.id, stored.name, self._keys[stored.name], line, stored.counter)
+        shard, key = self._shard_of(stored.name), self._keys[stored.name]
+        node = NodeState(stored.id, stored.name, shard, key, line, stored.counter)
         node.lost = lost
         if stored.hello is not None:
             node.hello_body, node.hello_at = stored.hello, stored.hello_at
@@ -132,6 +155,8 @@ class Fleet:
         node = self.nodes.get(name)
         if node is None and self._keys_changed():
             for added in self._keys.keys() - self.nodes.keys():
+                if not self.is_ours(added):
+                    continue
                 known = {stored.name: stored for stored in self._store.nodes()}
                 state = self._add(known.get(added) or self._store.add_node(added), 0)
                 newest = [

@@ -3,12 +3,13 @@
 import json
 import os
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from lampione.api import CommandState, Refused
 from lampione.store import Frame, StoredConfig, StoredNode, StoredRollout, StoreError
+from lampione.store.leases import Fence
 from lampione.store.sqlite.migrate import migrate
 
 COMMAND_COLUMNS = (
@@ -55,6 +56,11 @@ class SqliteStore:
         self._path = path
         self._epochs: dict[tuple[int, bytes, int], int] = {}
         self._open = False
+        self._fence = Fence()
+
+    def fence(self, holder: str, terms: Mapping[str, int]) -> None:
+        """Commit only while these leases stand."""
+        self._fence.set(holder, terms)
 
     def _write(self, sql: str, values: tuple[Any, ...] = ()) -> sqlite3.Cursor:
         try:
@@ -84,6 +90,7 @@ class SqliteStore:
     def commit(self) -> None:
         """Make it durable. Raises StoreError; then call `rollback`."""
         if self._open:
+            self._fence.check(self._read)
             try:
                 self._db.execute("COMMIT")
             except sqlite3.Error as error:
