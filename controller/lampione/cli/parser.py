@@ -10,8 +10,10 @@ from lampione.cli import (
     board_arguments,
     broker_arguments,
     config_parser,
+    export_arguments,
     flash_arguments,
     hil_arguments,
+    nodes_arguments,
     provision_arguments,
     values,
 )
@@ -109,6 +111,7 @@ def build() -> argparse.ArgumentParser:
     hil_arguments.add(commands, common, _Commands)
     flash_arguments.add(commands, common)
     provision_arguments.add(commands)
+    export_arguments.add(commands)
     return parser
 
 
@@ -243,12 +246,7 @@ def _configuring(commands: _Commands, common: argparse.ArgumentParser) -> None:
 
 
 def _reading(commands: _Commands) -> None:
-    commands.add(
-        "nodes",
-        "lampione.cli.fleet:nodes",
-        "list the fleet, one line a node",
-        "  lampione nodes\n  lampione nodes --json | jq -r 'select(.online|not).node'\n",
-    )
+    nodes_arguments.add(commands)
 
     watch = commands.add(
         "watch",

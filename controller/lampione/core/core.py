@@ -268,6 +268,9 @@ class Core:
         if isinstance(error, Fenced):
             left = self.fleet.shards - error.shards
             self.fleet.shards = left
+            if self._held is not None:
+                holder, terms = self._held
+                self._held = holder, {s: term for s, term in terms.items() if s in left}
             self._tie(left)
         self._load_at = now
         self._load(now)

@@ -96,6 +96,7 @@ class Intake:
         if moved:
             self._store.lines((_compact(node), node.id) for node in moved.values())
             self._downlink.changed(moved.values())
+            self._fleet.touch(moved.values())
             self.changed.update(moved)
         totals = {
             "stored": new,
@@ -132,6 +133,7 @@ class Intake:
             return
         node.claimed, node.claimed_at = payload == topics.ONLINE, wall
         self.changed.add(node.name)
+        self._fleet.touch([node])
         if node.claimed:
             with self._fleet.guarded(node):
                 self._commands.pump(node)
@@ -212,7 +214,7 @@ class Intake:
         self._lost(node, lost, wall, "the node holds nothing older")
         if answered:
             node.ask = None
-        node.hello, node.hello_body, node.hello_at = said, body, wall
+        node.hello_body, node.hello_at = body, wall
         node.last_seen = wall
         if (said["last_counter"] or 0) > node.counter:
             node.counter = said["last_counter"]

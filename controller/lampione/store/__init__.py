@@ -214,6 +214,13 @@ class TelemetryReader(Protocol):
         """
         ...
 
+    def frames(self, nodes: Sequence[str] | None = None) -> Iterator[tuple[int, Frame]]:
+        """Every frame with its node, node by node, in whatever form it is stored, of one instant.
+
+        What was folded came at whole seconds.
+        """
+        ...
+
     def rollups(
         self,
         level: int,

@@ -5,7 +5,7 @@ CRC-32 of the rest, number of frames, a row of `_ROW` a frame, the bodies one be
 
 import struct
 import zlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import starmap
 from typing import Any, NamedTuple
 
@@ -102,10 +102,14 @@ def _bodies_in(blob: bytes, where: str) -> int:
     return begins
 
 
-def unpack(blobs: Sequence[tuple[int, bytes]]) -> Batch:
+def unpack(
+    blobs: Sequence[tuple[int, bytes]],
+    keep: Callable[[NDArray[Any]], NDArray[np.bool_]] | None = None,
+) -> Batch:
     """Return the frames of (number, blob) each, one batch behind another.
 
-    Raises StoreError that names the batch.
+    `keep` says of rows with `node`, `epoch`, `seq` and `type` which are wanted. Raises StoreError
+    that names the batch.
     """
     begins = [_bodies_in(blob, f"batch {number}") for number, blob in blobs]
     rows = np.frombuffer(
@@ -118,9 +122,12 @@ def unpack(blobs: Sequence[tuple[int, bytes]]) -> Batch:
     ends = np.cumsum(rows["size"], dtype=np.int64)
     if len(joined) != (int(ends[-1]) if len(rows) else 0):
         raise StoreError("a batch is damaged: its bodies are of another length")
+    starts = ends - rows["size"]
+    if keep is not None:
+        kept = keep(rows)
+        rows, starts, ends = rows[kept], starts[kept], ends[kept]
     bodies = np.empty(len(rows), object)
-    starts = (ends - rows["size"]).tolist()
-    bodies[:] = [joined[a:b] for a, b in zip(starts, ends.tolist(), strict=True)]
+    bodies[:] = [joined[a:b] for a, b in zip(starts.tolist(), ends.tolist(), strict=True)]
     timed = rows["at"] != _NO_TIME
     received = rows["received"].astype(np.float64)
     return Batch(
@@ -133,3 +140,18 @@ def unpack(blobs: Sequence[tuple[int, bytes]]) -> Batch:
         timed=timed,
         bodies=bodies,
     )
+
+
+def join(parts: Sequence[Batch]) -> Batch:
+    """Return one behind the other."""
+    return Batch(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))
+
+
+def of_frames(frames: Sequence[tuple[int, Frame]]) -> Batch:
+    """Return (node, frame) each as columns."""
+    return unpack([(0, pack(frames))])
+
+
+def repack(batch: Batch) -> bytes:
+    """Return a batch as one blob."""
+    return pack(zip(batch.nodes.tolist(), batch.frames(), strict=True))

@@ -70,6 +70,11 @@ class Held:
             firsts.insert(place + 1, number + 1)
             lasts.insert(place + 1, last)
 
+    def before(self, number: int) -> int:
+        """Return the last number of the range before a number; -1: there is none."""
+        place = bisect_right(self._firsts, number) - 1
+        return self._lasts[place] if place >= 0 else -1
+
     def pack(self) -> bytes:
         """Return the distances from border to border, 7 bits a byte, the least first."""
         packed = bytearray()

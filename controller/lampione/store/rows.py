@@ -1,12 +1,13 @@
 """Many messages of one node and type, as a chunk holds them."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lampione import batch
+from lampione.store import Frame
 
 U32 = NDArray[np.uint32]
 Index = NDArray[Any]
@@ -53,6 +54,19 @@ class Rows(NamedTuple):
             return pasted
         sound, rest = iter(pasted), iter(self.others)
         return [next(sound if cut else rest) for cut in self.cut.tolist()]
+
+    def frames(self, kind: int) -> Iterator[Frame]:
+        """Give the messages as frames, which came at whole seconds."""
+        times = zip(self.at.tolist(), self.timed.tolist(), strict=True)
+        for epoch, seq, received, (at, timed), body in zip(
+            self.epochs.tolist(),
+            self.seqs.tolist(),
+            self.received.tolist(),
+            times,
+            self.bodies(),
+            strict=True,
+        ):
+            yield Frame(epoch, seq, kind, float(received), at if timed else None, body)
 
     def columns(self, fields: batch.Fields, names: Sequence[str] | None = None) -> batch.Columns:
         """Return the values; `sound` is of the whole message."""

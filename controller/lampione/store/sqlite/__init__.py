@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from lampione.store import Folder, Keeper
+from lampione.store import Keeper
+from lampione.store.sqlite.fold import SqliteFolder
 from lampione.store.sqlite.reader import SqliteReader
 from lampione.store.sqlite.writer import SqliteStore
 
@@ -26,9 +27,9 @@ class SqliteEngine:
         """Open a reader."""
         return SqliteReader(self.path)
 
-    def folder(self) -> Folder:
+    def folder(self) -> SqliteFolder:
         """Open what folds."""
-        raise NotImplementedError
+        return SqliteFolder(self.path)
 
     def keeper(self) -> Keeper:
         """Open what looks after it."""
