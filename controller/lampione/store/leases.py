@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 from lampione.store import Engine, StoreError
 
 BUSY_S = 10.0
+LOCK_ROWS = " FOR SHARE"  # of PostgreSQL: the row stays as it is until our commit
 _TABLES = (
     "CREATE TABLE IF NOT EXISTS leases (shard TEXT PRIMARY KEY, holder TEXT NOT NULL, "
     "term {integer} NOT NULL, until {real} NOT NULL)",

@@ -6,23 +6,26 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from lampione.store import Frame
+from lampione.store import Engine, Frame
 from lampione.store.engine import open_engine
 from lampione.store.leases import Fenced, Lease, Leases, open_leases
-from lampione.store.sqlite.writer import SqliteStore
 from lampione.workers.balance import plan
 from lampione_protocol import schema
 
 
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    SqliteStore(tmp_path / "x.db").close()
-    return tmp_path / "x.db"
+@pytest.fixture(params=["sqlite", "postgres"])
+def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Engine:
+    where = tmp_path / "x.db"
+    if request.param == "postgres":
+        where = request.getfixturevalue("postgres_url")
+    engine = open_engine(where)
+    engine.writer().close()
+    return engine
 
 
 @pytest.fixture
-def leases(path: Path) -> Iterator[Leases]:
-    leases = open_leases(open_engine(path))
+def leases(engine: Engine) -> Iterator[Leases]:
+    leases = open_leases(engine)
     leases.offer(["a", "b"])
     yield leases
     leases.close()
@@ -50,10 +53,10 @@ def test_one_holder_until_it_runs_out(leases: Leases) -> None:
     assert [lease.term for lease in leases.look()[1]] == [3, 0, 0]
 
 
-def test_a_commit_needs_its_lease(leases: Leases, path: Path) -> None:
+def test_a_commit_needs_its_lease(leases: Leases, engine: Engine) -> None:
     term = leases.take("a", "one", 60)
     assert term is not None
-    store = SqliteStore(path)
+    store = engine.writer()
     store.fence("one", {"a": term})
     epoch = store.epoch_id(store.add_node("n-1").id, b"aaaa", 1)
     store.commit()

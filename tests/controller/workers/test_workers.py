@@ -3,7 +3,6 @@
 import json
 import os
 import signal
-import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -14,7 +13,7 @@ from typing import Any
 import pytest
 from lampione import keys
 from lampione.core.client import Client, NoCore
-from lampione.store.sqlite.writer import SqliteStore
+from lampione.store.engine import open_engine
 
 from tests.brokers import Broker, running_broker, wait_until
 from tests.controller.brokers.cluster import seed_of
@@ -26,11 +25,11 @@ HERE, THERE = ["a-1", "a-2"], ["b-1", "b-2"]
 class Workers:
     """A store, a fleet of the shards a and b, and workers by number."""
 
-    def __init__(self, folder: Path, broker: Broker, ends: ExitStack):
+    def __init__(self, folder: Path, broker: Broker, url: str, ends: ExitStack):
         self.folder = folder
         self.broker = broker
-        self.database = folder / "shared.db"
-        SqliteStore(self.database).close()
+        self.url = url
+        open_engine(url).writer().close()
         seed_of(folder / "fleet.toml", HERE, THERE)
         self.processes: dict[int, subprocess.Popen[bytes]] = {}
         self.nodes: dict[str, FakeNode] = {}
@@ -52,7 +51,7 @@ class Workers:
             (state / keys.FILE).write_bytes((self.folder / keys.FILE).read_bytes())
         command = [
             *(sys.executable, "-m", "lampione", "worker", "--state", str(state)),
-            *("--store", f"sqlite:{self.database}", "--broker", self.broker.url),
+            *("--store", self.url, "--broker", self.broker.url),
             *("--fleet", str(self.folder / "fleet.toml"), "--lease", "3s"),
         ]
         with (self.folder / f"{number}.log").open("ab") as log:
@@ -101,21 +100,26 @@ class Workers:
 
             wait_until(f"{node.name} is covered", covered, 40)
 
-    def stored(self) -> list[tuple[Any, ...]]:
-        with sqlite3.connect(self.database) as database:
-            return database.execute(
-                "SELECT e.epoch, e.boot, f.seq FROM frames f JOIN epochs e ON e.id = f.epoch"
-            ).fetchall()
+    def stored(self) -> list[tuple[str, int, int]]:
+        """Return (node, epoch's number, sequence) of every frame."""
+        reader = open_engine(self.url).reader()
+        names = reader.names()
+        found = [(names[node], frame.epoch, frame.seq) for node, frame in reader.frames()]
+        reader.close()
+        return found
 
     def log(self, number: int) -> str:
         return (self.folder / f"{number}.log").read_text()
 
 
-@pytest.fixture
-def workers(tmp_path: Path) -> Iterator[Workers]:
+@pytest.fixture(params=["sqlite", "postgres"])
+def workers(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Workers]:
+    url = f"sqlite:{tmp_path / 'shared.db'}"
+    if request.param == "postgres":
+        url = request.getfixturevalue("postgres_url")
     with ExitStack() as ends:
         broker = ends.enter_context(running_broker("nats", tmp_path / "broker"))
-        yield Workers(tmp_path, broker, ends)
+        yield Workers(tmp_path, broker, url, ends)
 
 
 def test_they_share_and_take_over(workers: Workers) -> None:
@@ -163,5 +167,6 @@ def test_they_share_and_take_over(workers: Workers) -> None:
     wait_until("the third has all again", lambda: workers.shards(3) == ["a", "b"])
     stored = workers.stored()
     assert len(stored) == len(set(stored))
-    made = set().union(*(node.created for node in workers.nodes.values()))
-    assert set(stored) == made
+    made = {(n.name, seq) for n in workers.nodes.values() for _, _, seq in n.created}
+    assert {(name, seq) for name, _, seq in stored} == made
+    assert len(stored) == len(made)
