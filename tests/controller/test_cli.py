@@ -20,6 +20,7 @@ from lampione.durations import LONGEST_S
 COMMANDS = (
     "demo", "serve", "broker", "keys", "config", "nodes", "watch", "show", "history", "gaps",
     "refused", "send", "program", "board", "flash", "hil", "provision",
+    "export", "http",
 )  # fmt: skip
 
 

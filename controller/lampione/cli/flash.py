@@ -15,6 +15,7 @@ from lampione.cli.progress import Progress
 if TYPE_CHECKING:
     from lampione_hil.flashing import Flashed
     from lampione_hil.flashing.image import Image
+    from lampione_hil.flashing.layout import Layout
     from lampione_hil.real.ports import Port
 
 _AT_ONCE = 16
@@ -23,19 +24,30 @@ _LOOK_S = 0.2
 
 def flash(options: argparse.Namespace) -> int:
     """`lampione flash`."""
-    from lampione_hil.flashing import image as images
-
     out = printer(options)
     if options.instrument and options.dry_run:
         raise CliError("--instrument writes what differs; it has no dry run", USAGE)
     if options.erase and not options.micropython:
         raise CliError("--erase goes with --micropython IMAGE, which is what comes after it", USAGE)
+    if options.no_rom and not options.micropython:
+        raise CliError("--no-rom goes with --micropython IMAGE", USAGE)
     wanted, missing = _chosen(options)
-    image = images.read(options.micropython) if options.micropython else None
-    if image and not out.as_json:
+    return _Work(options, out, _image(options, out)).run(wanted, missing)
+
+
+def _image(options: argparse.Namespace, out: Printer) -> "Image | None":
+    """Return the MicroPython to be installed, if any, after saying what it is."""
+    if not options.micropython:
+        return None
+    from lampione_hil.flashing import image as images
+
+    image = images.read(options.micropython)
+    if not out.as_json:
         out.line(f"{image.path.name}: MicroPython {image.version} for {image.chip}")
         out.line(f"sha256 {image.sha256}")
-    return _Work(options, out, image).run(wanted, missing)
+        if image.layout is None and not options.no_rom:
+            out.line(f"no ROM partition: {image.wrong}; it is installed as it is")
+    return image
 
 
 def _chosen(options: argparse.Namespace) -> tuple[dict[str, "Port"], dict[str, str]]:
@@ -94,6 +106,7 @@ class _Work:
         self._trees = _Trees()
         self._stop = threading.Event()
         self._failed: list[str] = []
+        self._layouts: dict[str, Layout] = {}  # of those that got MicroPython
 
     def run(self, wanted: "dict[str, Port]", missing: dict[str, str]) -> int:
         # Not by an exception, which could come in the middle of handing out the work.
@@ -133,7 +146,7 @@ class _Work:
         try:
             self._check()
             if self._image:
-                self._install(self._image, port, tell)
+                self._install(self._image, name, port, tell)
             if self._options.instrument:
                 self._instrument(progress, name, port, tell)
                 return
@@ -152,23 +165,38 @@ class _Work:
         else:
             self._say(progress, name, self._words(done), done)
 
-    def _install(self, image: "Image", port: "Port", tell: Any) -> None:
-        from lampione_hil.flashing import image as images
+    def _install(self, image: "Image", name: str, port: "Port", tell: Any) -> None:
+        """Install MicroPython, unless the board runs this very one, laid out as wanted."""
+        from lampione_hil.flashing import install, layout
 
-        if not (self._options.force or self._options.erase):
+        flags = self._options
+        rom = not flags.no_rom and image.layout is not None
+        url = port.rfc2217 or port.port
+        options = ["--no-stub"] if port.virtual else []  # it has the chip's own loader only
+        runs = False
+        if not (flags.force or flags.erase):
             tell("connecting", 0)
-            if images.has(image, port.port, self._check):
+            runs, has_rom = install.has(image, port.port, self._check)
+            if runs and (has_rom or not rom):
                 return
-        if self._options.dry_run:
+        wanted = None
+        if rom and image.layout and flags.erase:
+            wanted = layout.with_rom(image.layout)
+        elif rom:
+            wanted = install.plan(image, url, options=options, told=tell, check=self._check)
+        said = wanted or image.layout
+        if said:
+            self._layouts[name] = said
+            tell(f"partitions: {said.words}", 0)
+            if wanted and wanted.why_no_rom:
+                tell(f"no ROM partition: {wanted.why_no_rom}", 0)
+                if runs:
+                    return
+        if flags.dry_run:
             tell(f"would install MicroPython {image.version}", 0)
             return
-        images.install(
-            image,
-            port.rfc2217 or port.port,
-            erase=self._options.erase,
-            options=["--no-stub"] if port.virtual else [],  # it has the chip's own loader only
-            told=tell,
-            check=self._check,
+        install.install(
+            image, url, wanted, erase=flags.erase, options=options, told=tell, check=self._check
         )
 
     def _instrument(self, progress: Progress, name: str, port: "Port", tell: Any) -> None:
@@ -198,7 +226,10 @@ class _Work:
             self._failed.append(name)
         progress.end(name, text, done is not None)
         if self._out.as_json:
-            self._out.json({"board": name, "ok": done is not None, "says": text, **_facts(done)})
+            said = {"board": name, "ok": done is not None, "says": text, **_facts(done)}
+            if name in self._layouts:
+                said["partitions"] = [vars(one) for one in self._layouts[name].entries]
+            self._out.json(said)
 
     def _words(self, done: "Flashed") -> str:
         what = (
@@ -239,6 +270,7 @@ def _facts(done: "Flashed | None") -> dict[str, Any]:
         "firmware": done.firmware,
         "tree": done.ident,
         "slot": done.slot,
+        "rom_bytes": done.chip.rom_bytes,
         "node": hello.name if hello else None,
         "written": done.written,
         "sent": done.sent,

@@ -3,7 +3,7 @@
 import json
 import os
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ from lampione.store import (
 from lampione.store.blocks import newest_of
 from lampione.store.held import Held
 from lampione.store.index import Index
+from lampione.store.leases import Fence
 from lampione.store.sqlite.migrate import migrate
 
 COMMAND_COLUMNS = (
@@ -70,8 +71,16 @@ class SqliteStore:
         self._path = path
         self._epochs: dict[tuple[int, bytes, int], int] = {}
         self._open = False
+        self._fence = Fence()
         self._index = Index(self._load)
         self._unfolded: dict[int, NDArray[np.uint32]] | None = None  # numbers, at the start
+
+    def fence(self, holder: str, terms: Mapping[str, int]) -> None:
+        """Commit only while these leases stand; others may have written what is theirs."""
+        self._fence.set(holder, terms)
+        self._epochs.clear()
+        self._index.forget()
+        self._unfolded = None
 
     def _write(self, sql: str, values: tuple[Any, ...] = ()) -> sqlite3.Cursor:
         try:
@@ -101,6 +110,7 @@ class SqliteStore:
     def commit(self) -> None:
         """Make it durable. Raises StoreError; then call `rollback`."""
         if self._open:
+            self._fence.check(self._read)
             try:
                 self._db.execute("COMMIT")
             except sqlite3.Error as error:
