@@ -1,6 +1,7 @@
 """What is PostgreSQL's own: typed rows, partitions, several workers, and how it fails."""
 
 import logging
+import subprocess
 import threading
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from lampione.store.postgres.migrate import migrate, migrations
 from lampione_protocol import codec, schema
 
 from tests.controller.store.contract import T0, event, frames_of, history, report
-from tests.controller.store.postgres_server import CAREFUL, PASSWORD, PostgresServer
+from tests.controller.store.postgres_server import CAREFUL, PASSWORD, PostgresServer, programs
 
 DAY = T0 // 86_400
 
@@ -263,6 +264,88 @@ def test_what_was_committed_survives_a_killed_server() -> None:
         store.close()
     finally:
         server.close()
+
+
+def test_a_backup_is_pg_dumps(postgres: PostgresServer, tmp_path: Path) -> None:
+    url = postgres.new_database()
+    engine = open_engine(url)
+    store = engine.writer()
+    epoch = store.epoch_id(store.add_node("a-1").id, b"aaaa", 1)
+    frames = [report(epoch, n, T0 + 60 * n) for n in range(9)]
+    store.frames(frames)
+    store.commit()
+    keeper = engine.keeper()
+    parts: list[float] = []
+    keeper.backup(tmp_path / "x.dump", progress=parts.append)
+    assert parts[-1] == 1.0
+    assert (tmp_path / "x.dump").stat().st_mode & 0o777 == 0o600
+    with pytest.raises(StoreError, match="there already"):
+        keeper.backup(tmp_path / "x.dump")
+    with pytest.raises(StoreError, match="stopped"):
+        keeper.backup(tmp_path / "y.dump", stop=lambda: True)
+    assert [path.name for path in tmp_path.iterdir()] == ["x.dump"]
+    keeper.close()
+    store.close()
+    again = postgres.new_database()
+    done = subprocess.run(
+        [programs() / "pg_restore", "--dbname", again, tmp_path / "x.dump"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert [frame for _, frame in frames_of(open_engine(again))] == frames
+    store = open_engine(again).writer()
+    assert store.frames(frames) == 0
+    store.close()
+
+
+def test_days_that_a_crash_left_detached_go(postgres_url: str) -> None:
+    engine = open_engine(postgres_url)
+    store = engine.writer()
+    epoch = store.epoch_id(store.add_node("a-1").id, b"aaaa", 1)
+    store.frames([report(epoch, n, T0 + 86_400 * n) for n in range(3)])
+    store.commit()
+    store.close()
+    name = partitions.name_of("reports", DAY)
+    with psycopg.connect(postgres_url, autocommit=True) as other:
+        other.execute(f"ALTER TABLE reports DETACH PARTITION {name}".encode())
+    keeper = engine.keeper()
+    assert keeper.retain({"reports": 86_400.0}, T0 + 86_400 * 2, lambda: False) == {}
+    assert sql(postgres_url, f"SELECT to_regclass('{name}')::text") == [(None,)]
+    assert len(history(engine, [])) == 2
+    keeper.close()
+
+
+@pytest.mark.parametrize("damage", ["doubled", "roll-up", "unknown", "batch"])
+def test_a_check_finds_damage(postgres_url: str, damage: str) -> None:
+    engine = open_engine(postgres_url)
+    store = engine.writer()
+    epoch = store.epoch_id(store.add_node("a-1").id, b"aaaa", 1)
+    store.frames([report(epoch, n, T0 + 60 * n) for n in range(9)])
+    store.commit()
+    folder = engine.folder()
+    folder.fold(T0)
+    folder.close()
+    store.frames([report(epoch, 100, T0)])
+    store.commit()
+    store.close()
+    statement, words = {
+        "doubled": (
+            "INSERT INTO reports (ts, received, node, epoch, boot, seq, timed) "
+            "SELECT ts + interval '1 s', received, node, epoch, boot, seq, timed FROM reports "
+            "WHERE seq = 3",
+            "doubled",
+        ),
+        "roll-up": ("UPDATE reports SET laeq = laeq + 1 WHERE seq = 3", "not what it should be"),
+        "unknown": ("DELETE FROM held", "not known to be"),
+        "batch": ("UPDATE batches SET body = substr(body, 2)", "damaged"),
+    }[damage]
+    with psycopg.connect(postgres_url, autocommit=True) as other:
+        other.execute(statement.encode())
+    keeper = engine.keeper()
+    assert any(words in wrong for wrong in keeper.check(full=True))
+    keeper.close()
 
 
 def test_a_password_is_never_taken_from_a_url_nor_printed(
