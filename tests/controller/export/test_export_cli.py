@@ -210,6 +210,18 @@ def test_ctrl_c_leaves_no_half_file(
     assert not list(tmp_path.iterdir())
 
 
+def test_nor_does_a_timer_that_waits_no_longer(
+    export: Export, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from lampione.export import run as running
+
+    monkeypatch.setattr(running.Meter, "done", lambda *_: signal.raise_signal(signal.SIGTERM))
+    with pytest.raises(SystemExit) as ended:
+        export(*SPAN, "--output", tmp_path / "day.csv")
+    assert ended.value.code == 143
+    assert not list(tmp_path.iterdir())
+
+
 class _Terminal(io.StringIO):
     def isatty(self) -> bool:
         return True
