@@ -5,7 +5,7 @@ what an earlier transaction came to, nor of what another worker may have written
 """
 
 import secrets
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,7 @@ from lampione.store import SERIES, Frame, StoredNode, StoreError, batches
 from lampione.store.blocks import newest_of
 from lampione.store.held import Held
 from lampione.store.index import Index
+from lampione.store.leases import LOCK_ROWS, Fence
 from lampione.store.postgres import typed
 from lampione.store.postgres.connect import Link, shown
 from lampione.store.postgres.migrate import migrate
@@ -56,11 +57,18 @@ class PostgresStore(Orders):
         self._unfolded: dict[int, NDArray[np.uint32]] | None = None
         self._totals: dict[str, int] = {}
         self._refused: dict[tuple[str, str], tuple[int, float]] = {}
+        self._fence = Fence()
+
+    def fence(self, holder: str, terms: Mapping[str, int]) -> None:
+        """Commit only while these leases stand; others may have written what is theirs."""
+        self._fence.set(holder, terms)
+        self.forget()
 
     def commit(self) -> None:
         """Make it durable. Raises StoreError; then call `rollback`."""
         self._count()
         if not self._link.idle:
+            self._fence.check(self._ask, LOCK_ROWS)
             self._link.commit()
         self._index.commit()
 
@@ -70,6 +78,9 @@ class PostgresStore(Orders):
         self._refused.clear()
         self.forget()
         self._link.rollback()
+
+    def _ask(self, sql: str, given: tuple[Any, ...]) -> list[Any]:
+        return self._link.read(sql.replace("?", "%s"), given)
 
     def forget(self) -> None:
         """Ask the database again for what is stored: another worker may have written."""
