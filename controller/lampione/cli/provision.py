@@ -13,8 +13,7 @@ from typing import Any
 from lampione import calibration, seeds
 from lampione.broker_url import BrokerUrl
 from lampione.cli.errors import FAILED, INTERRUPTED, OK, UNKNOWN_NODE, UNREACHABLE, USAGE, CliError
-from lampione.cli.fleet import printer
-from lampione.cli.output import Printer, clean
+from lampione.cli.output import Printer, clean, printer
 from lampione.cli.progress import Progress
 from lampione.cli.service import fleet_file
 from lampione.config.model import Wifi
