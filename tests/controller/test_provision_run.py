@@ -258,7 +258,10 @@ def test_a_second_ctrl_c_waits_for_nothing(tmp_path: Path, monkeypatch: pytest.M
     def press() -> None:
         shop.asked += 1
 
-    shop.work = {"x": lambda row, place: over.wait(20) and None}
+    def slow(row: Row, place: Place) -> None:
+        assert over.wait(20)
+
+    shop.work = {"x": slow}
     shop.hands.at, shop.heard = {2: press}, press
     outcome, _ = shop.run(Queue(rows, path))
     over.set()
