@@ -18,6 +18,7 @@ GROUPS = {
     "program": "a year of nights simulated and judged, beside the level asked every minute",
     "virtual": "time of a full node on the virtual clock beside the wall clock, on one core",
     "flashing": "seconds to flash a board, beside `mpremote cp -r` of the same tree",
+    "city": "a city's months at rest: bytes a report, two questions, beside DuckDB and typed rows",
     "ingest": "messages stored a second beside the usual script and the broker's limit",
 }
 

@@ -17,8 +17,8 @@ from lampione.core.answers import Answers
 from lampione.core.core import Core
 from lampione.core.folder import StateFolder
 from lampione.core.server import Server
-from lampione.store.reader import SqliteReader
-from lampione.store.sqlite import SqliteStore
+from lampione.store import Engine
+from lampione.store.engine import open_engine
 
 _LOOK_S = 0.5
 _REVIVE_S = 3.0  # without a connection, between two looks at our own broker
@@ -58,9 +58,10 @@ def serve(
         if ours is not None:
             broker = ours.start().url
         assert broker is not None
-        core = Core(folder, SqliteStore(folder.database), broker, shard)
+        engine = open_engine(folder.database)
+        core = Core(folder, engine.writer(), broker, shard)
         try:
-            asyncio.run(_serve(core, folder, ours, ready, until_eof=until_eof))
+            asyncio.run(_serve(core, engine, folder, ours, ready, until_eof=until_eof))
         finally:
             core.stop()
         if core.failure is not None:
@@ -69,6 +70,7 @@ def serve(
 
 async def _serve(
     core: Core,
+    engine: Engine,
     folder: StateFolder,
     ours: LocalBroker | None,
     ready: Callable[[Core], None],
@@ -82,7 +84,7 @@ async def _serve(
     if until_eof:
         loop.add_reader(sys.stdin.fileno(), _at_eof, loop, end)
     core.start()
-    server = Server(Answers(core, lambda: SqliteReader(folder.database)), folder.socket)
+    server = Server(Answers(core, engine.reader), folder.socket)
     await server.start()
     ready(core)
     revived = loop.time()

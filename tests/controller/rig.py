@@ -2,7 +2,6 @@
 
 import os
 import signal
-import sqlite3
 import subprocess
 import sys
 import time
@@ -16,6 +15,7 @@ from lampione.core.client import Client, NoCore
 
 from tests.brokers import Broker, wait_until
 from tests.controller.fake_node import SHARD, FakeNode, Flash
+from tests.controller.store.whole import bodies_in
 
 RESEND_S = 5.0
 
@@ -109,10 +109,7 @@ class Rig:
 
     def stored(self) -> list[tuple[bytes, int, int]]:
         """Return the identity of every frame in the database."""
-        with sqlite3.connect(self.folder / "lampione.db") as database:
-            return database.execute(
-                "SELECT e.epoch, e.boot, f.seq FROM frames f JOIN epochs e ON e.id = f.epoch"
-            ).fetchall()
+        return [identity[1:] for identity, _ in bodies_in(self.folder / "lampione.db")]
 
     def __enter__(self) -> Self:
         self.start()

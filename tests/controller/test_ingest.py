@@ -15,7 +15,7 @@ from lampione.broker_url import BrokerUrl
 from lampione.core.core import Core
 from lampione.core.folder import StateFolder
 from lampione.ingest.session import Received
-from lampione.store.sqlite import SqliteStore
+from lampione.store.sqlite.writer import SqliteStore
 from lampione_protocol import schema, seal, topics
 from lampione_protocol.errors import RangeError
 
@@ -305,7 +305,7 @@ def test_unknown_types_are_stored_raw(core: Core) -> None:
     body = bytes(range(25))
     take(core, node, node.hello_frame(), node.make(29, body, send=False))
     assert core.store.totals() == {"stored": 1, "unknown_type": 1}
-    frame = core.store.latest(1, 29)
+    frame = core.store.latest(29).get(1)
     assert frame is not None
     assert frame.body == body
 
@@ -404,7 +404,7 @@ def test_a_failure_with_one_node_stops_no_other(core: Core) -> None:
     assert well.line.watermark == 1
     told = [topic for topic, _, _ in core.downlink.take()]
     assert other.topic(topics.DOWN) in told
-    stored = core.store.latest(broken.id, schema.REPORT)
+    stored = core.store.latest(schema.REPORT).get(broken.id)
     assert stored is not None
 
 

@@ -18,7 +18,7 @@ from lampione.core.core import Core
 from lampione.core.folder import StateFolder
 from lampione.ingest import session as module
 from lampione.ingest.session import Received, Session
-from lampione.store.sqlite import SqliteStore
+from lampione.store.sqlite.writer import SqliteStore
 
 CONNACK = b"\x20\x02\x00\x00"
 SUBACK = b"\x90\x04\x00\x01\x01\x01"

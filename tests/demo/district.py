@@ -18,6 +18,7 @@ from lampione.demo.lampposts import Lampposts, Sounds
 from lampione_hil.firmware import compile_tree
 from lampione_hil.virtual import VirtualBoard
 
+from tests.controller.store.whole import bodies_in
 from tests.demo.flash_image import Identity, committed
 
 INTERVAL_S = 2
@@ -126,12 +127,7 @@ class District:
 
     def stored(self) -> dict[Identity, bytes]:
         """Return the text of every frame in the database."""
-        database = self.database()
-        rows = database.execute(
-            "SELECT n.name, e.epoch, e.boot, f.seq, f.body FROM frames f"
-            " JOIN epochs e ON e.id = f.epoch JOIN nodes n ON n.id = e.node"
-        ).fetchall()
-        database.close()
-        found = {(name, epoch, boot, seq): body for name, epoch, boot, seq, body in rows}
+        rows = bodies_in(self.state / "lampione.db")
+        found = dict(rows)
         assert len(found) == len(rows)
         return found

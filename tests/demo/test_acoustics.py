@@ -2,7 +2,6 @@
 
 import json
 import os
-import sqlite3
 import subprocess
 import sys
 import wave
@@ -13,6 +12,7 @@ import pytest
 from lampione_protocol.codec import decode, index
 from lampione_protocol.schema import EPOCH_2020, REPORT, REPORT_FIELDS
 
+from tests.controller.store.whole import frames_in
 from tests.demo.oracle import RATE_HZ, Levels, Recording, read_words
 
 STREET = os.environ.get("LAMPIONE_STREET_WAV", "")
@@ -38,15 +38,11 @@ def run_demo(folder: Path, wav: Path, interval_s: int, for_s: int) -> None:
 
 def reports(database: Path, interval_s: int) -> dict[str, list[tuple[int, Levels]]]:
     """Return {node: [(Unix start, levels)]} of the whole intervals in the store."""
-    rows = (
-        sqlite3.connect(f"file:{database}?mode=ro", uri=True)
-        .execute(
-            "SELECT n.name, f.body FROM frames f JOIN epochs e ON e.id = f.epoch"
-            " JOIN nodes n ON n.id = e.node WHERE f.type = ? ORDER BY f.seq",
-            (REPORT,),
-        )
-        .fetchall()
-    )
+    rows = [
+        (node, frame.body)
+        for node, frame in sorted(frames_in(database), key=lambda row: row[1].seq)
+        if frame.type == REPORT
+    ]
     found: dict[str, list[tuple[int, Levels]]] = {}
     for node, body in rows:
         values = decode(REPORT_FIELDS, body, 0, len(body))

@@ -1,19 +1,36 @@
-"""What the core needs of a store. SQLite is the one behind it (`store.sqlite`).
+"""What the core needs of a store. SQLite (`store.sqlite`) or PostgreSQL (`store.postgres`).
 
 A store has one writer, the core's thread. What it writes counts after `commit` only; when that
 raises, nothing of it does. Reading (`TelemetryReader`) happens elsewhere, on connections of its
-own.
+own, and so do folding (`Folder`) and upkeep (`Keeper`), each in one thread at a time.
+
+The numerous messages (`SERIES`) come in batches and are folded into denser forms later; whoever
+reads sees all of them at every instant. docs/store.md has the picture.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from pathlib import Path
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+from lampione_protocol import schema
+from numpy.typing import NDArray
 
 from lampione.api import CommandState, EpochRow, History, Lost, Refused
-from lampione.store.migrate import StoreError
+from lampione.batch import Columns
 
 __all__ = [
+    "BLOCK",
+    "SERIES",
+    "Engine",
+    "Folded",
+    "Folder",
     "Frame",
+    "Keeper",
+    "RollupTable",
+    "Series",
+    "Space",
     "StoreError",
     "StoredConfig",
     "StoredNode",
@@ -21,6 +38,13 @@ __all__ = [
     "TelemetryReader",
     "TelemetryStore",
 ]
+
+SERIES = (schema.REPORT, schema.HEALTH, schema.HOUR, schema.RAW)
+BLOCK = 1024  # nodes that are folded and rolled up together; block b: ids from b * BLOCK on
+
+
+class StoreError(Exception):
+    """The database cannot be used; the text says why and what to do."""
 
 
 class Frame(NamedTuple):
@@ -129,12 +153,33 @@ class TelemetryStore(Protocol):
         """Numbers lost, by node."""
         ...
 
-    def latest(self, node: int, kind: int) -> Frame | None:
-        """The newest frame of a type."""
+    def latest(self, kind: int, nodes: Sequence[int] | None = None) -> dict[int, Frame]:
+        """The newest frame of a type by node id, of `nodes` or of all that have one."""
+        ...
 
     def commit(self) -> None: ...
     def rollback(self) -> None: ...
     def close(self) -> None: ...
+
+
+class Series(NamedTuple):
+    """A piece of many messages of one type: rows by node, then time."""
+
+    nodes: NDArray[np.uint32]  # ids
+    at: NDArray[np.int64]  # Unix seconds by the node's clock, by arrival where it had none
+    timed: NDArray[np.bool_]  # the node had the time
+    received: NDArray[np.int64]  # Unix seconds
+    epochs: NDArray[np.uint32]  # ids of its boots
+    seqs: NDArray[np.uint32]
+    columns: Columns  # numbers alone; `sound` is of the whole message
+
+
+class RollupTable(NamedTuple):
+    """One measure of many buckets and nodes."""
+
+    starts: NDArray[np.int64]  # of the buckets, Unix seconds, rising
+    nodes: NDArray[np.uint32]  # ids, rising
+    arrays: dict[str, NDArray[Any]]  # as the block has them, [bucket, node] and on
 
 
 class TelemetryReader(Protocol):
@@ -149,6 +194,45 @@ class TelemetryReader(Protocol):
         fields: list[str] | None,
         limit: int,
     ) -> History: ...
+    def series(
+        self,
+        kind: int,
+        since: float,
+        until: float,
+        nodes: Sequence[str] | None = None,
+        fields: Sequence[str] | None = None,
+    ) -> Iterator[Series]:
+        """Messages of a type with `since <= at < until`, of some nodes or of all.
+
+        In pieces of some ten thousand, which together are what the store held at one instant:
+        take them to the end, or close. `fields`: the columns that are wanted, default all.
+        Raises KeyError for a field that does not exist; a name of no node has no rows.
+        """
+        ...
+
+    def frames(self, nodes: Sequence[str] | None = None) -> Iterator[tuple[int, Frame]]:
+        """Every frame with its node, node by node, in whatever form it is stored, of one instant.
+
+        What was folded came at whole seconds.
+        """
+        ...
+
+    def rollups(
+        self,
+        level: int,
+        since: float,
+        until: float,
+        measure: str,
+        nodes: Sequence[str] | None = None,
+    ) -> RollupTable:
+        """Buckets of `rollup.LEVELS` with `since <= start < until`; what is not yet folded is
+        not in them. Without `nodes`: every node of the store."""
+        ...
+
+    def names(self) -> dict[int, str]:
+        """Every node's name by its id."""
+        ...
+
     def events(
         self, node: str | None, since: float, limit: int
     ) -> list[tuple[str, float, int | None, bytes]]:
@@ -160,3 +244,73 @@ class TelemetryReader(Protocol):
     def epochs(self, node: str) -> list[EpochRow]: ...
     def size_bytes(self) -> int: ...
     def close(self) -> None: ...
+
+
+class Folded(NamedTuple):
+    """What a fold did."""
+
+    frames: int
+    chunks: int  # written
+
+
+class Folder(Protocol):
+    """Makes batches dense, beside the writer. Raises StoreError; call again, nothing is lost."""
+
+    def fold(self, now: float, stop: Callable[[], bool] = lambda: False) -> Folded:
+        """Fold every batch there is into chunks and roll-ups; `stop` is asked between steps."""
+        ...
+
+    def refold(self, now: float, stop: Callable[[], bool] = lambda: False) -> Folded:
+        """Gather the hours of days that are over into days."""
+        ...
+
+    def close(self) -> None: ...
+
+
+class Space(NamedTuple):
+    """What one class of data takes."""
+
+    rows: int
+    bytes: int
+
+
+class Keeper(Protocol):
+    """Looks after a store beside its writer. Raises StoreError."""
+
+    def space(self) -> dict[str, Space]:
+        """By class of data."""
+        ...
+
+    def retain(
+        self, policy: Mapping[str, float | None], now: float, stop: Callable[[], bool]
+    ) -> dict[str, int]:
+        """Delete what is older than a class may be, seconds, None: kept; return how many rows."""
+        ...
+
+    def check(self) -> list[str]:
+        """What is wrong, in words; empty: nothing."""
+        ...
+
+    def vacuum(self, stop: Callable[[], bool]) -> int:
+        """Give free space back to the disk, step by step; return how many bytes."""
+        ...
+
+    def backup(self, path: Path, stop: Callable[[], bool]) -> None:
+        """Copy the store, as it was at one instant, to a file that is not there yet."""
+        ...
+
+    def close(self) -> None: ...
+
+
+class Engine(Protocol):
+    """One database; each call opens it anew."""
+
+    @property
+    def url(self) -> str: ...
+    def writer(self) -> TelemetryStore:
+        """Make the database where there is none, and bring it up to date."""
+        ...
+
+    def reader(self) -> TelemetryReader: ...
+    def folder(self) -> Folder: ...
+    def keeper(self) -> Keeper: ...

@@ -1,40 +1,32 @@
 """Questions to the SQLite store, on a connection of their own that cannot write."""
 
-import sqlite3
-from pathlib import Path
+import math
+from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 from lampione_protocol import schema
 
 from lampione import batch, values
 from lampione.api import CommandState, EpochRow, History, Json, Lost
-from lampione.store.migrate import StoreError
-from lampione.store.sqlite import COMMAND_COLUMNS, command_of
+from lampione.rollup import MEASURES
+from lampione.store import (
+    BLOCK,
+    SERIES,
+    RollupTable,
+    pieces,
+)
+from lampione.store.sqlite.walk import SqliteSeries
+from lampione.store.sqlite.writer import COMMAND_COLUMNS, command_of
 
 ROWS_MAX = 10_000
+DAY_S = 86400
+_PIECE = 16_384  # rows of a series given at once, about
+_NODES_ONE_BY_ONE = 64
 
 
-class SqliteReader:
+class SqliteReader(SqliteSeries):
     """See `store.TelemetryReader`. For one thread at a time."""
-
-    def __init__(self, path: Path):
-        self._path = path
-        try:
-            self._db = sqlite3.connect(
-                f"{path.absolute().as_uri()}?mode=ro", uri=True, check_same_thread=False
-            )
-        except sqlite3.Error as error:
-            raise StoreError(f"{path}: {error}") from None
-
-    def _read(self, sql: str, given: tuple[Any, ...] = ()) -> list[Any]:
-        try:
-            return self._db.execute(sql, given).fetchall()
-        except sqlite3.Error as error:
-            raise StoreError(f"{self._path}: {error}") from error
-
-    def close(self) -> None:
-        """Close the connection."""
-        self._db.close()
 
     def history(
         self,
@@ -54,6 +46,8 @@ class SqliteReader:
         wanted = list(layout) if fields is None else fields
         shown = [layout[name] for name in wanted]
         limit = max(1, min(limit, ROWS_MAX))
+        if kind in SERIES:
+            return self._history_of_series(node, kind, since, until, wanted, limit)
         found = self._read(
             "SELECT coalesce(f.at, f.received) AS time, f.body "
             "FROM epochs e JOIN nodes n ON n.id = e.node JOIN frames f ON f.epoch = e.id "
@@ -88,16 +82,74 @@ class SqliteReader:
             "more": more,
         }
 
+    def _history_of_series(
+        self, node: str, kind: int, since: float, until: float, wanted: list[str], limit: int
+    ) -> History:
+        """As `history`, of messages that hold numbers alone."""
+        name = values.NAMES[kind]
+        layout = {field[0]: field for field in values.FIELDS[kind]}
+        rows: list[list[Json]] = []
+        count = 0
+        with self._instant():
+            for part in self._walk(kind, since, until, self._ids([node]), wanted):
+                columns = [
+                    [
+                        values.readable(name, layout[field], None if v == batch.UNKNOWN else v)
+                        for v in part.columns[field].tolist()
+                    ]
+                    for field in wanted
+                ]
+                left = limit - count
+                for row, sound in zip(
+                    zip(part.at.tolist(), *columns, strict=True),
+                    part.columns.sound.tolist()[: max(left, 0)],
+                    strict=False,
+                ):
+                    if sound:
+                        rows.append(list(row))
+                count += len(part.nodes)
+                if count > limit:
+                    break
+        return {
+            "node": node,
+            "message": name,
+            "fields": ["at", *wanted],
+            "units": ["s", *(layout[field][6] for field in wanted)],
+            "rows": rows,
+            "more": count > limit,
+        }
+
+    def rollups(
+        self,
+        level: int,
+        since: float,
+        until: float,
+        measure: str,
+        nodes: Sequence[str] | None = None,
+    ) -> RollupTable:
+        """See `store.TelemetryReader`. Raises KeyError for what is not measured."""
+        rule = MEASURES[measure]
+        with self._instant():
+            ids = np.array(self._ids(nodes), np.uint32)
+            found = self._read(
+                "SELECT id, start, block, body FROM rollups "
+                "WHERE level = ? AND measure = ? AND start >= ? AND start < ? ORDER BY start",
+                (level, measure, math.ceil(since), math.ceil(until)),
+            )
+        wanted = set((ids // BLOCK).tolist())
+        return pieces.table(rule, ids, [row for row in found if row[2] in wanted])
+
     def events(
         self, node: str | None, since: float, limit: int
     ) -> list[tuple[str, float, int | None, bytes]]:
         """Return (node, received, at, body), newest first."""
         which = "" if node is None else "AND n.name = ?"
-        given: tuple[Any, ...] = (schema.EVENT, since) + (() if node is None else (node,))
+        given: tuple[Any, ...] = (since,) + (() if node is None else (node,))
         return self._read(
             "SELECT n.name, f.received, f.at, f.body "  # noqa: S608
             "FROM frames f JOIN epochs e ON e.id = f.epoch JOIN nodes n ON n.id = e.node "
-            f"WHERE f.type = ? AND f.received >= ? {which} ORDER BY f.received DESC LIMIT ?",
+            f"WHERE f.type = {schema.EVENT} AND f.received >= ? {which} "
+            "ORDER BY f.received DESC LIMIT ?",
             (*given, limit),
         )
 

@@ -3,18 +3,16 @@
 import sqlite3
 from importlib.resources import files
 
+from lampione.store import StoreError
+
 _FOLDER = "migrations"
-
-
-class StoreError(Exception):
-    """The database cannot be used; the text says why and what to do."""
 
 
 def migrations() -> list[tuple[int, str]]:
     """Return (number, SQL) of each, rising from 1 without a hole."""
     found = sorted(
         (int(entry.name.partition("_")[0]), entry.read_text(encoding="utf-8"))
-        for entry in files("lampione.store").joinpath(_FOLDER).iterdir()
+        for entry in files("lampione.store.sqlite").joinpath(_FOLDER).iterdir()
         if entry.name.endswith(".sql")
     )
     if [number for number, _ in found] != list(range(1, len(found) + 1)):

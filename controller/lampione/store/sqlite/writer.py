@@ -3,13 +3,27 @@
 import json
 import os
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from lampione.api import CommandState, Refused
-from lampione.store import Frame, StoredConfig, StoredNode, StoredRollout, StoreError
-from lampione.store.migrate import migrate
+from lampione.store import (
+    SERIES,
+    Frame,
+    StoredConfig,
+    StoredNode,
+    StoredRollout,
+    StoreError,
+    batches,
+)
+from lampione.store.blocks import newest_of
+from lampione.store.held import Held
+from lampione.store.index import Index
+from lampione.store.sqlite.migrate import migrate
 
 COMMAND_COLUMNS = (
     'c.id, n.name, c."order", c.state, c.final, c.counter, c.reason, c.level, c.value, '
@@ -55,6 +69,8 @@ class SqliteStore:
         self._path = path
         self._epochs: dict[tuple[int, bytes, int], int] = {}
         self._open = False
+        self._index = Index(self._load)
+        self._unfolded: dict[int, NDArray[np.uint32]] | None = None  # numbers, at the start
 
     def _write(self, sql: str, values: tuple[Any, ...] = ()) -> sqlite3.Cursor:
         try:
@@ -89,10 +105,12 @@ class SqliteStore:
             except sqlite3.Error as error:
                 raise StoreError(f"{self._path}: {error}") from error
             self._open = False
+        self._index.commit()
 
     def rollback(self) -> None:
         """Forget what was written since the last commit."""
         self._epochs.clear()
+        self._index.rollback()
         if self._open:
             self._open = False
             if self._db.in_transaction:
@@ -149,13 +167,49 @@ class SqliteStore:
 
     def frames(self, frames: list[Frame]) -> int:
         """Store; return how many were new."""
-        if not frames:
-            return 0
-        return self._write_many(
-            "INSERT INTO frames (epoch, seq, type, received, at, body) VALUES (?, ?, ?, ?, ?, ?) "
-            "ON CONFLICT DO NOTHING",
-            frames,
+        batch: list[tuple[int, Frame]] = []
+        rows: list[Frame] = []
+        for frame in frames:
+            node = self._index.add(frame.epoch, frame.seq)
+            if node is None:
+                continue
+            if frame.type in SERIES:
+                batch.append((node, frame))
+            else:
+                rows.append(frame)
+        if batch:
+            times = [frame.received for _, frame in batch]
+            self._write(
+                "INSERT INTO batches (count, oldest, newest, body) VALUES (?, ?, ?, ?)",
+                (len(batch), min(times), max(times), batches.pack(batch)),
+            )
+        if rows:
+            self._write_many(
+                "INSERT INTO frames (epoch, seq, type, received, at, body) "
+                "VALUES (?, ?, ?, ?, ?, ?)",
+                rows,
+            )
+        return len(batch) + len(rows)
+
+    def _load(self, epoch: int) -> tuple[int, Held]:
+        """Return a boot's node, and the numbers of it that are stored in any form."""
+        if self._unfolded is None:
+            # Before `held` is read: what is folded meanwhile is in both.
+            frames = batches.unpack(self._read("SELECT id, body FROM batches ORDER BY id"))
+            order = np.lexsort((frames.seqs, frames.epochs))
+            epochs, firsts = np.unique(frames.epochs[order], return_index=True)
+            parts = np.split(frames.seqs[order], firsts[1:])
+            self._unfolded = dict(zip(epochs.tolist(), parts, strict=False))
+        found = self._read("SELECT node, held FROM epochs WHERE id = ?", (epoch,))
+        if not found:
+            raise StoreError(f"{self._path}: no boot has the number {epoch}")
+        node, packed = found[0]
+        held = Held.unpack(packed)
+        held.update(
+            seq for (seq,) in self._read("SELECT seq FROM frames WHERE epoch = ?", (epoch,))
         )
+        held.update(self._unfolded.pop(epoch, np.empty(0, np.uint32)).tolist())
+        return node, held
 
     def lines(self, lines: Iterable[tuple[str, int]]) -> None:
         """Keep what is counted."""
@@ -325,8 +379,37 @@ class SqliteStore:
         """Return how many numbers each node lost."""
         return dict(self._read("SELECT node, sum(last - first + 1) FROM losses GROUP BY node"))
 
-    def latest(self, node: int, kind: int) -> Frame | None:
-        """Return the newest frame of a type, of the last epochs."""
+    def latest(self, kind: int, nodes: Sequence[int] | None = None) -> dict[int, Frame]:
+        """Return the newest frame of a type by node; of boots that count before the others."""
+        found: dict[int, Frame] = {}
+        if kind in SERIES:
+            wanted = None if nodes is None else np.array(nodes, np.uint32)
+            found = self._latest_of_series(kind, wanted)
+            if not self._read("SELECT old FROM folding")[0][0]:
+                return found
+        if nodes is None:
+            nodes = [node for (node,) in self._read("SELECT id FROM nodes")]
+        for node in nodes:
+            frame = self._latest_row(node, kind)
+            if frame is not None and (node not in found or _key(found[node]) < _key(frame)):
+                found[node] = frame
+        return found
+
+    def _latest_of_series(self, kind: int, wanted: NDArray[np.uint32] | None) -> dict[int, Frame]:
+        def keep(rows: NDArray[Any]) -> NDArray[np.bool_]:
+            kept: NDArray[np.bool_] = rows["type"] == kind
+            return kept if wanted is None else kept & np.isin(rows["node"], wanted)
+
+        # Batches first: what is folded meanwhile is in both.
+        blobs = self._read("SELECT id, body FROM batches ORDER BY id")
+        blobs += self._read("SELECT block, body FROM newest WHERE type = ?", (kind,))
+        newest = newest_of(batches.unpack(blobs, keep), self._superseded())
+        return dict(zip(newest.nodes.tolist(), newest.frames(), strict=True))
+
+    def _superseded(self) -> list[int]:
+        return [epoch for (epoch,) in self._read("SELECT id FROM epochs WHERE superseded")]
+
+    def _latest_row(self, node: int, kind: int) -> Frame | None:
         for (epoch,) in self._read(
             "SELECT id FROM epochs WHERE node = ? ORDER BY superseded, id DESC LIMIT 8", (node,)
         ):
@@ -338,3 +421,7 @@ class SqliteStore:
             if rows:
                 return Frame(*rows[0])
         return None
+
+
+def _key(frame: Frame) -> tuple[int, int]:
+    return frame.epoch, frame.seq
