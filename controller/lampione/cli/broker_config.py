@@ -14,6 +14,7 @@ from lampione.provision.brokers.folder import Written
 
 PORT = 8883
 ROUTE_PORT = 6222
+MONITOR_PORT = 8222
 _LOOPBACK = "127.0.0.1"
 
 
@@ -72,6 +73,7 @@ def _servers(options: argparse.Namespace, hosts: list[str]) -> list[nats.Server]
             host,
             port + n if together else port,
             ROUTE_PORT + n if together else ROUTE_PORT,
+            MONITOR_PORT + n if together else MONITOR_PORT,
             lies / f"nats-{n + 1}",
         )
         for n, host in enumerate(hosts)
