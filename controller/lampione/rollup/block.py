@@ -204,7 +204,7 @@ class _Planes:
         if width == 0:
             return np.full(count, least, np.int64)
         if width == 1:
-            return planes.astype(np.int64) + least
+            return np.asarray(planes.astype(np.int64) + least)
         full = np.zeros((count, 8), np.uint8)
         full[:, :width] = planes.reshape(width, count).T
         found: NDArray[np.int64] = full.view("<i8")[:, 0]
