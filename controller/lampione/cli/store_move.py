@@ -7,8 +7,7 @@ import time
 from collections.abc import Iterator
 
 from lampione.cli.errors import OK
-from lampione.cli.fleet import printer
-from lampione.cli.output import Printer
+from lampione.cli.output import Printer, printer
 from lampione.core.folder import LOCK, StateFolder
 from lampione.store.engine import open_carrier, path_of
 from lampione.store.move import Carrier, Progress, check

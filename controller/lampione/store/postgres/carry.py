@@ -94,7 +94,7 @@ class PostgresCarrier:
 
     def held(self) -> Iterator[tuple[int, bytes]]:
         """Give the numbers of each boot."""
-        return iter(self._read("SELECT epoch, body FROM held"))  # type: ignore[arg-type]
+        return iter(self._read("SELECT epoch, body FROM held"))
 
     def begun(self) -> tuple[str, int] | None:
         """Return what is being moved here."""
