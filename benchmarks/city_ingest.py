@@ -232,6 +232,13 @@ def _reports(
         if now >= looked + 1:
             looked = now
             lags.append((sent - controller.status()["counters"]["stored"]) / rate)
+            if len(lags) % 60 == 0:
+                used = cpu_s(controller.pid) - before[0]
+                print(
+                    f"{now - begun:.0f} s: {sent:,} sent, controller {used / (now - begun):.2f} "
+                    f"cores, worst lag {max(lags[-60:]):.2f} s, load {os.getloadavg()[0]:.1f}",
+                    file=sys.stderr,
+                )
         if int(now) % 10 == 0 and len(asked) <= (now - begun) / 10:
             ask = time.perf_counter()
             controller.client.call("select", where="pm2_5>25", sort="pm2_5", top=50)

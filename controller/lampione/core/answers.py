@@ -20,6 +20,7 @@ from lampione.core.feed import Feed
 from lampione.core.requests import Bad, names, number, text
 from lampione.core.shape import event_shape, node_shape
 from lampione.core.zone import fleet_zone
+from lampione.core.upkeep import DOES, Upkeep
 from lampione.fleet.commands import OPEN_MAX, TooManyCommands
 from lampione.fleet.node import NodeState
 from lampione.live import words
@@ -27,6 +28,7 @@ from lampione.live.places import Places
 from lampione.live.select import ROWS_MAX
 from lampione.live.state import ONLINE
 from lampione.store import TelemetryReader
+from lampione.store.retention import CLASSES
 
 EXPIRES_S = (1.0, 30 * 86400.0)
 DEFAULT_EXPIRES_S = 60.0
@@ -39,8 +41,9 @@ _PIECE = 500  # nodes shown in one go: some 20 ms
 class Answers(ConfigAnswers):
     """The operations, for the server's event loop."""
 
-    def __init__(self, core: Core, reader: Callable[[], TelemetryReader]):
+    def __init__(self, core: Core, reader: Callable[[], TelemetryReader], upkeep: Upkeep):
         super().__init__(core)
+        self._upkeep = upkeep
         self._make_reader = reader
         self._places = Places(core.folder.path)
         self._local = threading.local()
@@ -269,6 +272,21 @@ class Answers(ConfigAnswers):
         found: list[api.Refused] = await self.in_core(self._core.store.refusals)
         return found
 
+    async def store(self, request: dict[str, Json]) -> dict[str, int]:
+        """See `api`. `policy`: seconds by class, None: for ever."""
+        do, policy = text(request, "do"), request.get("policy", {})
+        if do not in DOES:
+            raise Bad("request", f"do is one of {', '.join(DOES)}")
+        if not isinstance(policy, dict) or not all(
+            name in CLASSES and (age is None or _is_age(age)) for name, age in policy.items()
+        ):
+            raise Bad("request", f"policy has seconds, or nothing, by {', '.join(CLASSES)}")
+        upkeep = self._upkeep
+        found: dict[str, int] = await asyncio.wrap_future(
+            upkeep.ask(lambda: upkeep.perform(do, policy))
+        )
+        return found
+
     async def watch(self, request: dict[str, Json]) -> AsyncIterator[Json]:
         """Yield what `api.WatchItem` says, until the core ends."""
         wanted = request.get("nodes")
@@ -354,6 +372,10 @@ class Answers(ConfigAnswers):
                 yield state
             before = state
             await asyncio.sleep(ELSEWHERE_S)
+
+
+def _is_age(value: Json) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and value >= 0
 
 
 def _losses(node: str, reader: TelemetryReader) -> list[api.Lost]:
