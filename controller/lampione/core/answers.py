@@ -19,8 +19,8 @@ from lampione.core.core import Core
 from lampione.core.feed import Feed
 from lampione.core.requests import Bad, names, number, text
 from lampione.core.shape import event_shape, node_shape
-from lampione.core.zone import fleet_zone
 from lampione.core.upkeep import DOES, Upkeep
+from lampione.core.zone import fleet_zone
 from lampione.fleet.commands import OPEN_MAX, TooManyCommands
 from lampione.fleet.node import NodeState
 from lampione.live import words

@@ -237,6 +237,29 @@ def test_a_connection_that_is_lost_takes_the_transaction_with_it(
     assert len(frames_of(engine)) == 3
 
 
+def test_a_connection_that_ends_between_two_questions_is_made_again(postgres_url: str) -> None:
+    engine = open_engine(postgres_url)
+    store, reader, folder, keeper = (
+        engine.writer(), engine.reader(), engine.folder(), engine.keeper()
+    )  # fmt: skip
+    epoch = store.epoch_id(store.add_node("a-1").id, b"aaaa", 1)
+    for turn in range(2):
+        store.frames([report(epoch, turn, T0)])
+        store.commit()
+        assert reader.names() == {1: "a-1"}
+        assert reader.size_bytes() > 0
+        folder.fold(T0)
+        folder.refold(T0)
+        assert keeper.space()["reports"].rows == turn + 1
+        with psycopg.connect(postgres_url, autocommit=True) as other:
+            other.execute(
+                "SELECT pg_terminate_backend(pid, 20000) FROM pg_stat_activity "
+                "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            )
+    for each in (store, reader, folder, keeper):
+        each.close()
+
+
 def test_what_was_committed_survives_a_killed_server() -> None:
     server = PostgresServer(durable=True)
     try:

@@ -64,7 +64,7 @@ class PostgresStore(Orders):
         self._epochs: dict[tuple[int, bytes, int], int] = {}
         self._boots: dict[int, tuple[int, int]] = {}  # epoch as a number, boot
         self._days: set[tuple[str, int]] = set()
-        self._temporary: set[str] = set()
+        self._temporary: set[tuple[int, str]] = set()  # connection, table
         self._index = Index(self._load)
         self._unfolded: dict[int, NDArray[np.uint32]] | None = None
         self._totals: dict[str, int] = {}
@@ -236,12 +236,13 @@ class PostgresStore(Orders):
         boots = typed.Boots(known[places, 0], known[places, 1])
         packed = typed.pack(kind, frames, boots)
         names = ", ".join(f'"{name}"' for name in typed.column_names(kind))
-        if table not in self._temporary:
+        here = self._link.made, table
+        if here not in self._temporary:
             self._link.write(
                 f"CREATE TEMPORARY TABLE IF NOT EXISTS new_{table} (LIKE {table}) "
                 "ON COMMIT DELETE ROWS"
             )
-            self._temporary.add(table)
+            self._temporary.add(here)
 
         def copy(db: Any) -> int:
             with db.cursor() as cursor:
