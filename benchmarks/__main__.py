@@ -19,6 +19,7 @@ GROUPS = {
     "virtual": "time of a full node on the virtual clock beside the wall clock, on one core",
     "flashing": "seconds to flash a board, beside `mpremote cp -r` of the same tree",
     "city": "a city's months at rest: bytes a report, two questions, beside DuckDB and typed rows",
+    "postgres": "the store in PostgreSQL: rows appended a second, beside SQLite and INSERT",
     "ingest": "messages stored a second beside the usual script and the broker's limit",
 }
 

@@ -26,7 +26,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from lampione import batch
 from lampione.rollup import BLOCK, LEVELS, accumulate, coarsen
-from lampione.store import Frame, chunks
+from lampione.store import Engine, Frame, chunks
 from lampione.store.held import Held
 from lampione.store.rows import Rows
 from lampione.store.sqlite import SqliteEngine
@@ -183,9 +183,8 @@ def _hourly(reader: Any, _: int, day: int) -> bool:
     return bool(means.shape == (24, NODES) and (means > 0).all())
 
 
-def _append(folder: Path) -> tuple[float, float]:
+def append(engine: Engine) -> tuple[float, float]:
     """Return frames a second that are appended, committed 2,000 at a time, and then folded."""
-    engine = SqliteEngine(folder / "append.db")
     writer = engine.writer()
     nodes = APPENDED // 100
     columns = {
@@ -251,7 +250,7 @@ def rows() -> Figures:
         )
         ratio = typed.hourly_s * 1000 / hourly
         yield Row("city_hour_ms", hourly, "ms", "typed rows in SQLite", ratio)
-        appended, folded = _append(folder)
+        appended, folded = append(SqliteEngine(folder / "append.db"))
         rate = typed.rows / typed.load_s
         yield Row("store_append_rate", appended, "/s", "typed rows in SQLite", appended / rate)
         yield Row("store_fold_rate", folded, "/s")

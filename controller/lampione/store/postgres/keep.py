@@ -198,10 +198,11 @@ class PostgresKeeper:
         """Return what is wrong, as the store is at one instant; `full`: every roll-up too."""
         return check(self._url, full=full)
 
-    def vacuum(self, stop: Stop, *, alone: bool = False) -> int:
+    def vacuum(self, stop: Stop, *, alone: bool = False) -> int:  # noqa: ARG002
         """Vacuum every table that has dead rows, as the server does by itself when it has time.
 
-        The space is used again; only what was at a table's end goes back to the disk.
+        The space is used again; only what was at a table's end goes back to the disk. `alone` makes
+        no difference: what gives back more locks the table, and whole days are dropped anyway.
         """
         ((before,),) = self._side.read("SELECT pg_database_size(current_database())")
         for (table,) in self._side.read(
@@ -210,7 +211,7 @@ class PostgresKeeper:
         ):
             if stop():
                 break
-            self._side.write(f"VACUUM (ANALYZE{', FULL' if alone else ''}) {table}")
+            self._side.write(f"VACUUM (ANALYZE) {table}")
         ((after,),) = self._side.read("SELECT pg_database_size(current_database())")
         return max(int(before - after), 0)
 
