@@ -57,7 +57,8 @@ class Machine(RuleBasedStateMachine):
         self.clean = True  # nothing waits for a commit
 
     def teardown(self) -> None:
-        for each in (*self.folders, *self.readers, *self.writers):
+        opened: list[Any] = [*self.folders, *self.readers, *self.writers]
+        for each in opened:
             each.close()
         self.folder.cleanup()
 

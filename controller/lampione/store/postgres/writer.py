@@ -65,6 +65,7 @@ class PostgresStore(Orders):
         self._boots: dict[int, tuple[int, int]] = {}  # epoch as a number, boot
         self._days: set[tuple[str, int]] = set()
         self._temporary: set[tuple[int, str]] = set()  # connection, table
+        self._filled: set[str] = set()  # temporary tables, in this transaction
         self._ready: dict[int, tuple[int, Held]] = {}
         self._index = Index(self._load)
         self._unfolded: dict[int, NDArray[np.uint32]] | None = None
@@ -83,6 +84,7 @@ class PostgresStore(Orders):
         if not self._link.idle:
             self._fence.check(self._ask, LOCK_ROWS)
             self._link.commit()
+        self._filled.clear()
         self._index.commit()
 
     def rollback(self) -> None:
@@ -105,6 +107,7 @@ class PostgresStore(Orders):
         self._unfolded = None
         self._temporary.clear()
         self._days.clear()
+        self._filled.clear()
 
     def close(self) -> None:
         """Close without committing."""
@@ -254,6 +257,9 @@ class PostgresStore(Orders):
 
         def copy(db: Any) -> int:
             with db.cursor() as cursor:
+                if table in self._filled:  # a commit may take more than one batch
+                    cursor.execute(f"DELETE FROM new_{table}".encode())  # noqa: S608
+                self._filled.add(table)
                 sql = f"COPY new_{table} ({names}) FROM STDIN (FORMAT binary)"
                 with cursor.copy(sql.encode()) as stream:
                     stream.write(packed)
@@ -262,8 +268,6 @@ class PostgresStore(Orders):
                     "ON CONFLICT DO NOTHING".encode()
                 )
                 inserted: int = cursor.rowcount
-                # (a commit may take more than one batch)
-                cursor.execute(f"DELETE FROM new_{table}".encode())  # noqa: S608
             return inserted
 
         self._check(self._link.run(copy), len(frames.nodes))
