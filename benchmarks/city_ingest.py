@@ -283,10 +283,11 @@ def _until(condition: Any, what: str) -> None:
 def rows(nodes: int = NODES, minutes: float = MINUTES) -> Rows:
     """Ten minutes of a city."""
     with tempfile.TemporaryDirectory(prefix="lampione-ingest-") as folder:
-        yield from _rows(nodes, run(Path(folder), nodes, nodes / 60, minutes * 60))
+        yield from in_rows(nodes, run(Path(folder), nodes, nodes / 60, minutes * 60))
 
 
-def _rows(nodes: int, found: Figures) -> Iterator[Row]:
+def in_rows(nodes: int, found: Figures) -> Iterator[Row]:
+    """Return the figures as lines of the table."""
     of = f"{nodes:,} nodes, {found.seconds:.0f} s, load {found.load:.1f}"
     yield Row("city_published", found.published, "", of)
     unseen = found.published - found.stored + found.missing + found.lost
@@ -301,8 +302,3 @@ def _rows(nodes: int, found: Figures) -> Iterator[Row]:
     yield Row("city_start_s", found.start_s, "s", "of the controller, its first")
     yield Row("city_memory", found.memory_mb, "MB", "of the controller")
     yield Row("city_database", found.database_bytes / 1e6, "MB", "with its log")
-
-
-if __name__ == "__main__":
-    for row in rows(int(sys.argv[1]), float(sys.argv[2])):
-        print(row.name, f"{row.value:,.3f}", row.unit, row.peer, row.goal)

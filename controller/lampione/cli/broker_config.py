@@ -5,8 +5,7 @@ from pathlib import Path
 
 from lampione import keys, seeds
 from lampione.cli.errors import OK, USAGE, CliError
-from lampione.cli.fleet import printer
-from lampione.cli.output import Printer
+from lampione.cli.output import Printer, printer
 from lampione.cli.service import fleet_file
 from lampione.provision import ca
 from lampione.provision.brokers import folder, nats, rules
@@ -14,6 +13,7 @@ from lampione.provision.brokers.folder import Written
 
 PORT = 8883
 ROUTE_PORT = 6222
+MONITOR_PORT = 8222
 _LOOPBACK = "127.0.0.1"
 
 
@@ -72,6 +72,7 @@ def _servers(options: argparse.Namespace, hosts: list[str]) -> list[nats.Server]
             host,
             port + n if together else port,
             ROUTE_PORT + n if together else ROUTE_PORT,
+            MONITOR_PORT + n if together else MONITOR_PORT,
             lies / f"nats-{n + 1}",
         )
         for n, host in enumerate(hosts)

@@ -79,6 +79,11 @@ def blank(kind: Kind, shape: tuple[int, ...], bins: int = 0) -> dict[str, Array]
     }
 
 
+def adding(name: str) -> np.ufunc:
+    """Return how two arrays of a name become one."""
+    return _LAYOUT[name][2]
+
+
 def stamp(at: Array, value: Array) -> NDArray[np.int64]:
     """Return times and values of counters as one number each, which sorts by time."""
     return (at.astype(np.int64) << COUNTER_BITS) | value.astype(np.int64)
@@ -149,13 +154,21 @@ class Block:
             version, kind, parts, _ = _HEAD.unpack_from(body)
             if version != _VERSION:
                 raise BlockError(f"a block of version {version}, which is not known here")
-            plain = _codec.unpack.decompress(body[_HEAD.size :], max_output_size=_SIZE_MAX)
-            block = cls(Kind(kind), parts * hour.BINS_A_PART)
+            packed = body[_HEAD.size :]
+            # What a damaged frame says of its size would be allocated before it is looked at.
+            if zstandard.get_frame_parameters(packed).content_size > _SIZE_MAX:
+                raise BlockError("a damaged block: its size cannot be")
+            plain = _codec.unpack.decompress(packed, max_output_size=_SIZE_MAX)
+            made, bins = Kind(kind), parts * hour.BINS_A_PART
             slots = np.flatnonzero(np.unpackbits(np.frombuffer(plain, np.uint8, BLOCK // 8)))
-            if len(slots):
-                planes = _Planes(plain, BLOCK // 8, len(slots))
-                for name, values in _FULL[block.kind](planes, block.bins).items():
-                    block._arrays[name][slots] = values
+            if not len(slots):
+                return cls(made, bins)
+            values = _FULL[made](_Planes(plain, BLOCK // 8, len(slots)), bins)
+            if len(slots) == BLOCK:
+                return cls(made, bins, {n: a.astype(_LAYOUT[n][0]) for n, a in values.items()})
+            block = cls(made, bins)
+            for name, array in values.items():
+                block._arrays[name][slots] = array
         except (struct.error, zstandard.ZstdError, ValueError) as error:
             if isinstance(error, BlockError):
                 raise
@@ -188,6 +201,10 @@ class _Planes:
             raise BlockError(f"numbers of {width} bytes")
         planes = np.frombuffer(self._plain, np.uint8, count * width, self._at + _PLANE.size)
         self._at += _PLANE.size + count * width
+        if width == 0:
+            return np.full(count, least, np.int64)
+        if width == 1:
+            return np.asarray(planes.astype(np.int64) + least)
         full = np.zeros((count, 8), np.uint8)
         full[:, :width] = planes.reshape(width, count).T
         found: NDArray[np.int64] = full.view("<i8")[:, 0]

@@ -8,6 +8,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
+from urllib.request import urlopen
 
 import paho.mqtt.client as mqtt
 from lampione import seeds
@@ -59,6 +60,7 @@ class Cluster:
     authority: Authority | None
     ports: dict[str, int]
     commands: dict[str, list[str]]
+    monitors: dict[str, int] = field(default_factory=dict)
     processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
 
     @property
@@ -77,6 +79,16 @@ class Cluster:
         """Kill one server as a power cut would."""
         self.processes[name].kill()
         self.processes.pop(name).wait()
+
+    def whole(self) -> bool:
+        """Say whether every NATS server has what the others have."""
+        try:
+            for port in self.monitors.values():
+                with urlopen(f"http://{HOST}:{port}/healthz", timeout=5) as answer:
+                    answer.read()
+        except OSError:  # HTTPError is one
+            return False
+        return True
 
     def log(self, name: str) -> str:
         """Return what a server said."""
@@ -111,7 +123,7 @@ def nats_cluster(
 ) -> Cluster:
     """Write the files of a cluster on free ports of the loopback."""
     servers = [
-        nats.Server(f"nats-{n}", HOST, free_port(), free_port(), path / f"nats-{n}")
+        nats.Server(f"nats-{n}", HOST, free_port(), free_port(), free_port(), path / f"nats-{n}")
         for n in range(1, count + 1)
     ]
     folder.write_nats(path, servers, clients, authority, file_bytes=1 << 30)
@@ -120,6 +132,7 @@ def nats_cluster(
         authority,
         {server.name: server.mqtt_port for server in servers},
         {s.name: [program("nats"), "-c", str(s.folder / "nats.conf")] for s in servers},
+        {s.name: s.monitor_port for s in servers},
     )
 
 

@@ -181,6 +181,6 @@ def test_again_keeps_certificates_and_takes_nodes_in(tmp_path: Path) -> None:
 
 def nats_cluster_servers(path: Path) -> list[nats.Server]:
     return [
-        nats.Server(f"nats-{n}", "127.0.0.1", 8883 + n, 6222 + n, path / f"nats-{n}")
+        nats.Server(f"nats-{n}", "127.0.0.1", 8883 + n, 6222 + n, 8222 + n, path / f"nats-{n}")
         for n in (1, 2, 3)
     ]

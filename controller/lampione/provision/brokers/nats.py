@@ -17,6 +17,7 @@ _SERVER = """\
 # Written by `lampione broker config`: change nothing here, it is written again.
 server_name: {name}
 listen: "127.0.0.1:-1"          # nobody speaks NATS itself
+http: "127.0.0.1:{monitor}"      # /healthz: this server has what the others have
 max_payload: 64KB
 max_connections: {connections}
 jetstream {{
@@ -74,6 +75,7 @@ class Server:
     host: str
     mqtt_port: int
     route_port: int
+    monitor_port: int
     folder: Path
 
 
@@ -108,6 +110,7 @@ def server_config(
         )
     return _SERVER.format(
         name=server.name,
+        monitor=server.monitor_port,
         connections=clients * 2 + 100,  # those that changed networks are still there for a while
         store=json.dumps(str(server.folder / "store")),
         file_bytes=file_bytes,
