@@ -15,8 +15,8 @@ from lampione.cli import (
     hil_arguments,
     nodes_arguments,
     provision_arguments,
-    store_arguments,
     statistics_arguments,
+    store_arguments,
     values,
 )
 from lampione.cli.errors import EXIT_CODES, USAGE
