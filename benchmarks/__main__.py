@@ -20,6 +20,7 @@ GROUPS = {
     "flashing": "seconds to flash a board, beside `mpremote cp -r` of the same tree",
     "city": "a city's months at rest: bytes a report, two questions, beside DuckDB and typed rows",
     "ingest": "messages stored a second beside the usual script and the broker's limit",
+    "live_state": "a question about 140,000 nodes as they are now, beside an object a node",
     "city_ingest": "ten minutes of a city's reports through the whole controller; when asked for",
 }
 LONG = {"city_ingest"}
