@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from lampione.cli.errors import FAILED, OK, CliError
-from lampione.cli.fleet import printer
+from lampione.cli.output import printer
 from lampione.cli.store_arguments import CLASSES, EVER
 from lampione.core.client import Client, NoCore
 from lampione.core.folder import StateFolder
