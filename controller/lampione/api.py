@@ -14,12 +14,15 @@ unless said) and what `result` is:
 
     status                                                    Status
     nodes                                                     list[Node]
+    select    where, sort, ascending, top, fields             Selected
     show      node (required)                                 Detail
     watch     nodes: list of names                            streams WatchItem until cancelled
     send      node, command (required: Order), expires_s      streams CommandState, then the last
     commands  node, limit                                     list[CommandState], newest first
     history   node (required), since, until, message,         History
               fields, limit
+    statistics  what, by, since, until, nodes, together,      Statistics
+              measures, zone, periods, immission_class
     gaps      node                                            list[Gap]
     events    node, since, limit                              list[Event], newest first
     refused                                                   list[Refused]
@@ -50,11 +53,13 @@ busy: too much under way; broken: the core's own fault, see its log."""
 OPS = (
     "status",
     "nodes",
+    "select",
     "show",
     "watch",
     "send",
     "commands",
     "history",
+    "statistics",
     "gaps",
     "events",
     "refused",
@@ -125,6 +130,25 @@ class Node(TypedDict):
     report_at: float | None  # when it was received
     health_at: float | None
     hello_at: float | None
+
+
+class Summary(TypedDict):
+    known: int  # nodes
+    mean: float | None  # of decibels by energy
+    least: float | None
+    greatest: float | None
+
+
+class Selected(TypedDict):
+    """Nodes that a question is true of. What is stale is unknown, and None."""
+
+    at: float
+    nodes: int  # that have a key
+    matched: int
+    fields: list[str]
+    units: list[str]
+    summary: dict[str, Summary]  # of all that match, by field that is a number
+    rows: list[Values]  # the first of them: node, site, state, age and the fields
 
 
 class EpochRow(TypedDict):
@@ -220,6 +244,18 @@ class History(TypedDict):
     units: list[str]
     rows: list[list[Json]]  # oldest first; [0] is always "at", Unix seconds
     more: bool  # cut at `limit`: ask again from the last row on
+
+
+class Statistics(TypedDict):
+    """Figures of spans of time; `lampione.statistics.Question` says what can be asked."""
+
+    what: str
+    by: str
+    zone: str  # whose days, months and years
+    fields: list[str]
+    units: list[str]
+    rows: list[list[Json]]  # by start; [0] is "at", the span's start, [1] the node
+    notes: list[str]  # what the figures are and are not
 
 
 class Refused(TypedDict):

@@ -9,9 +9,12 @@ from typing import Any, NoReturn
 from lampione.cli import (
     board_arguments,
     config_parser,
+    export_arguments,
     flash_arguments,
     hil_arguments,
+    nodes_arguments,
     provision_arguments,
+    statistics_arguments,
     values,
 )
 from lampione.cli.errors import EXIT_CODES, USAGE
@@ -27,6 +30,7 @@ examples:
   lampione nodes                           the fleet, one line a node
   lampione send bligny-1 level 40 --ramp 5s --for 10m
   lampione history bligny-1 --since 2h --json
+  lampione statistics bligny-1 --noise it  day, evening and night of a week
   lampione program show                    the light of every night of a year
 
 {EXIT_CODES}
@@ -108,6 +112,7 @@ def build() -> argparse.ArgumentParser:
     hil_arguments.add(commands, common, _Commands)
     flash_arguments.add(commands, common)
     provision_arguments.add(commands)
+    export_arguments.add(commands)
     return parser
 
 
@@ -222,12 +227,7 @@ def _configuring(commands: _Commands, common: argparse.ArgumentParser) -> None:
 
 
 def _reading(commands: _Commands) -> None:
-    commands.add(
-        "nodes",
-        "lampione.cli.fleet:nodes",
-        "list the fleet, one line a node",
-        "  lampione nodes\n  lampione nodes --json | jq -r 'select(.online|not).node'\n",
-    )
+    nodes_arguments.add(commands)
 
     watch = commands.add(
         "watch",
@@ -278,6 +278,8 @@ def _reading(commands: _Commands) -> None:
         default="report", help="of this kind (default: report)",
     )  # fmt: skip
     history.add_argument("--fields", metavar="A,B", help="these fields only (default: all)")
+
+    statistics_arguments.add(commands)
 
     gaps = commands.add(
         "gaps",

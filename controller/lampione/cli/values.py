@@ -2,12 +2,10 @@
 
 import argparse
 import math
-import re
+from datetime import date
 from pathlib import Path
 
-LONGEST_S = 10_000 * 86400.0  # what clocks and timers everywhere can hold
-_UNITS_S = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
-_DURATION = re.compile(r"([0-9]+(?:\.[0-9]+)?)(ms|s|m|h|d)")
+from lampione import durations
 
 
 def duration_s(text: str) -> float:
@@ -15,17 +13,29 @@ def duration_s(text: str) -> float:
 
     Raises argparse.ArgumentTypeError.
     """
-    total, at = 0.0, 0
-    for part in _DURATION.finditer(text):
-        if part.start() != at:
-            break
-        total += float(part[1]) * _UNITS_S[part[2]]
-        at = part.end()
-    if not text or at != len(text):
-        raise argparse.ArgumentTypeError(f"{text!r} is not a duration: write 5s, 10m, 2h or 1d")
-    if total > LONGEST_S:
-        raise argparse.ArgumentTypeError(f"{text!r} is too long a time: 10000d at most")
-    return total
+    try:
+        return durations.duration_s(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def moment(text: str) -> float | date:
+    """Read how long ago, as `duration_s`, or a day as `2026-06-01`.
+
+    Raises argparse.ArgumentTypeError.
+    """
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        pass
+    try:
+        return duration_s(text)
+    except argparse.ArgumentTypeError as error:
+        if "too long" in str(error):
+            raise
+    raise argparse.ArgumentTypeError(
+        f"{text!r}: write how long ago, as 7d, or a day, as 2026-06-01"
+    )
 
 
 def folder(text: str) -> Path:

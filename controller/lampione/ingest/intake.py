@@ -98,6 +98,7 @@ class Intake:
         if moved:
             self._store.lines((_compact(node), node.id) for node in moved.values())
             self._downlink.changed(moved.values())
+            self._fleet.touch(moved.values())
             self.changed.update(moved)
         totals = {
             "stored": new,
@@ -131,6 +132,7 @@ class Intake:
             return
         node.claimed, node.claimed_at = payload == topics.ONLINE, wall
         self.changed.add(node.name)
+        self._fleet.touch([node])
         if node.claimed:
             with self._fleet.guarded(node):
                 self._commands.pump(node)
@@ -211,8 +213,7 @@ class Intake:
         self._lost(node, lost, wall, "the node holds nothing older")
         if answered:
             node.ask = None
-        node.hello, node.hello_body, node.hello_at = said, body, wall
-        node.last_seen = wall
+        node.greeted(body, said, wall)
         if (said["last_counter"] or 0) > node.counter:
             node.counter = said["last_counter"]
             self._store.counter(node.id, node.counter)

@@ -15,4 +15,12 @@ def open_engine(where: str | Path) -> Engine:
         return SqliteEngine(Path(where))
     if scheme == "sqlite":
         return SqliteEngine(Path(rest))
+    if scheme in ("postgresql", "postgres"):
+        try:
+            from lampione.store.postgres import PostgresEngine
+        except ImportError as error:
+            raise StoreError(
+                f"{error.name} is not installed: pip install 'lampione[postgres]'"
+            ) from None
+        return PostgresEngine(where)
     raise StoreError(f"{scheme}: no such kind of store; give a path or postgresql://...")
