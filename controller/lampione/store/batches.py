@@ -42,8 +42,8 @@ class Batch(NamedTuple):
     timed: NDArray[np.bool_]
     bodies: NDArray[Any]  # of objects: bytes
 
-    def take(self, which: NDArray[Any]) -> "Batch":
-        """Return some of the frames: by a mask or by their numbers."""
+    def take(self, which: NDArray[Any] | slice) -> "Batch":
+        """Return some of the frames: by a mask, by their numbers, or as a view."""
         columns: list[NDArray[Any]] = [column[which] for column in self]
         return Batch(*columns)
 
