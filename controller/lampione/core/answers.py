@@ -20,7 +20,7 @@ from lampione.core.feed import Feed
 from lampione.core.requests import Bad, names, number, text
 from lampione.core.shape import event_shape, node_shape
 from lampione.core.zone import fleet_zone
-from lampione.fleet.commands import TooManyCommands
+from lampione.fleet.commands import OPEN_MAX, TooManyCommands
 from lampione.fleet.node import NodeState
 from lampione.live import words
 from lampione.live.places import Places
@@ -31,6 +31,7 @@ from lampione.store import TelemetryReader
 EXPIRES_S = (1.0, 30 * 86400.0)
 DEFAULT_EXPIRES_S = 60.0
 ROWS = 1000
+ELSEWHERE_S = 0.25
 _UNBOUNDED = 1e12
 _PIECE = 500  # nodes shown in one go: some 20 ms
 
@@ -309,6 +310,10 @@ class Answers(ConfigAnswers):
         loop = asyncio.get_running_loop()
         states: asyncio.Queue[api.CommandState] = asyncio.Queue()
         core = self._core
+        if await self.in_core(lambda: core.fleet.is_elsewhere(name)):
+            async for state in self._send_elsewhere(name, order, expires_s):
+                yield state
+            return
 
         def listener(state: api.CommandState) -> None:
             with contextlib.suppress(RuntimeError):  # the loop has ended
@@ -331,6 +336,24 @@ class Answers(ConfigAnswers):
                     return
         finally:
             core.ask(lambda: core.commands.unlisten(listener))
+
+    async def _send_elsewhere(
+        self, name: str, order: api.Order, expires_s: float
+    ) -> AsyncIterator[api.CommandState]:
+        """Leave a command in the store, where the worker that has the node's shard finds it."""
+        number_ = await self.in_core(lambda: self._core.commands.leave(name, order, expires_s))
+        if number_ is None:
+            raise Bad("refused", f"{name} has never spoken to a controller")
+        before: api.CommandState | None = None
+        while before is None or not before["final"]:
+            rows: list[api.CommandState] = await self._read(lambda r: r.commands(name, OPEN_MAX))
+            state = next((row for row in rows if row["command"] == number_), None)
+            if state is None:
+                raise Bad("busy", f"{name} has {OPEN_MAX} newer commands")
+            if state != before:
+                yield state
+            before = state
+            await asyncio.sleep(ELSEWHERE_S)
 
 
 def _losses(node: str, reader: TelemetryReader) -> list[api.Lost]:

@@ -3,7 +3,7 @@
 import json
 import logging
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -42,6 +42,7 @@ class NodeState:
 
     id: int
     name: str
+    shard: str
     key: bytes
     line: Line
     counter: int
@@ -104,9 +105,17 @@ class NodeState:
 
 
 class Fleet:
-    """All nodes that have a key, by name, with what the store knows of them."""
+    """All nodes of some shards that have a key, by name, with what the store knows of them."""
 
-    def __init__(self, store: TelemetryStore, key_file: Path):
+    def __init__(
+        self,
+        store: TelemetryStore,
+        key_file: Path,
+        shards: Collection[str],
+        shard_of: Callable[[str], str],
+    ):
+        self.shards = frozenset(shards)
+        self._shard_of = shard_of
         self._store = store
         self._key_file = key_file
         self._looked = 0.0
@@ -124,11 +133,19 @@ class Fleet:
         self._touched.clear()
         self._live = Live()
         self.selector = Selector(self._live)
-        self._add(self._keys)
+        self._add(name for name in self._keys if self.is_ours(name))
         self._store.commit()
         for row in self._store.refusals():
             if row["node"] in self.nodes:
                 self.nodes[row["node"]].refusals[row["reason"]] = row["count"]
+
+    def is_ours(self, name: str) -> bool:
+        """Say whether a node is of our shards; whoever else serves the others."""
+        return self._shard_of(name) in self.shards
+
+    def is_elsewhere(self, name: str) -> bool:
+        """Say whether a node has a key and is of a shard that is not ours."""
+        return name in self._keys and not self.is_ours(name)
 
     def _read_keys(self) -> None:
         found = keys.load(self._key_file)
@@ -159,7 +176,8 @@ class Fleet:
 
     def _node(self, stored: StoredNode) -> NodeState:
         line = Line() if stored.line is None else Line.from_json(json.loads(stored.line))
-        node = NodeState(stored.id, stored.name, self._keys[stored.name], line, stored.counter)
+        shard, key = self._shard_of(stored.name), self._keys[stored.name]
+        node = NodeState(stored.id, stored.name, shard, key, line, stored.counter)
         if stored.hello is not None:
             node.hello_body, node.hello_at = stored.hello, stored.hello_at
         return node
@@ -168,7 +186,8 @@ class Fleet:
         """Return a node; one that got its key a moment ago too."""
         node = self.nodes.get(name)
         if node is None and self._keys_changed():
-            self._add(self._keys.keys() - self.nodes.keys())
+            new = self._keys.keys() - self.nodes.keys()
+            self._add(name for name in new if self.is_ours(name))
             node = self.nodes.get(name)
         return node
 

@@ -35,14 +35,12 @@ class Intake:
 
     def __init__(
         self,
-        shard: str,
         fleet: Fleet,
         store: TelemetryStore,
         downlink: Downlink,
         commands: Commands,
         configs: Configs,
     ):
-        self._shard = shard
         self._fleet = fleet
         self._store = store
         self._downlink = downlink
@@ -116,10 +114,13 @@ class Intake:
         self, topic: str, refused: Counter[tuple[str, str]]
     ) -> tuple[NodeState, bool] | None:
         parsed = topics.parse(topic)
-        if parsed is None or parsed[0] != self._shard or parsed[2] == topics.DOWN:
+        if parsed is None or parsed[0] not in self._fleet.shards or parsed[2] == topics.DOWN:
             refused[("", "topic")] += 1
             return None
         node = self._fleet.find(parsed[1])
+        if node is not None and node.shard != parsed[0]:
+            refused[("", "topic")] += 1
+            return None
         if node is None:
             if parsed[2] == topics.UP:
                 refused[("", "unknown node")] += 1

@@ -342,6 +342,8 @@ class Connector:
         self._url = url
         self._shard = shard
         self._tell = done
+        self._lock = threading.Lock()
+        self._abandoned = False
         self._thread = threading.Thread(target=self._run, name="mqtt-connect", daemon=True)
         self._thread.start()
 
@@ -353,6 +355,16 @@ class Connector:
             reason = getattr(error, "strerror", None) or str(error)
             self.error = f"cannot reach the broker at {self._url}: {reason}"
         else:
-            self.session = session
+            with self._lock:
+                self.session = session
+                if self._abandoned:
+                    session.close()
         self.done = True
         self._tell()
+
+    def abandon(self) -> None:
+        """Nobody waits for it any more."""
+        with self._lock:
+            self._abandoned = True
+            if self.session is not None:
+                self.session.close()

@@ -34,7 +34,7 @@ class Message:
         self._steps = np.full((len(self.fields), 0), batch.UNKNOWN, np.int32)
         self.received: Seconds = np.zeros(0)  # Unix seconds; 0: none came
         self.at: NDArray[np.int64] = np.zeros(0, np.int64)  # by the node's clock; 0: not known
-        self.columns: dict[str, batch.Column] = {}
+        self.columns: dict[str, batch.Column] = dict(zip(self.fields, self._steps, strict=True))
 
     def grow(self, rows: int) -> None:
         """Make room."""

@@ -202,7 +202,7 @@ def test_states_are_those_of_one_node(
     import time
 
     now = time.time()
-    node = NodeState(1, "a", b"", Line(), 0)
+    node = NodeState(1, "a", "test", b"", Line(), 0)
     node.claimed, node.claimed_at = claimed, now - claimed_ago
     if duration is not None:
         node.report = report(duration_s=duration)

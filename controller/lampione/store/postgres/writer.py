@@ -5,7 +5,7 @@ what an earlier transaction came to, nor of what another worker may have written
 """
 
 import secrets
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,7 @@ from lampione.store import SERIES, Frame, StoredNode, StoreError, batches
 from lampione.store.blocks import newest_of
 from lampione.store.held import Held
 from lampione.store.index import Index
+from lampione.store.leases import LOCK_ROWS, Fence
 from lampione.store.postgres import typed
 from lampione.store.postgres.connect import Link, shown
 from lampione.store.postgres.migrate import migrate
@@ -35,15 +36,27 @@ _SYNC = (
 )
 
 
+CONTROLLER = "lampione controller"  # what the server knows a writer by
+
+
+def is_half(link: Link) -> bool:
+    """Say whether a store is being moved into this database."""
+    return bool(link.read("SELECT to_regclass('moving') IS NOT NULL")[0][0])
+
+
 class PostgresStore(Orders):
     """See `store.TelemetryStore`. For one thread."""
 
-    def __init__(self, url: str, *, durable: bool = True):
-        """`durable`: a commit waits for the disk, whatever the server's default is."""
-        link = Link(url, settings=_SYNC if durable else "")
+    def __init__(self, url: str, *, moving: bool = False):
+        """`moving`: for `store.move`, not for a controller."""
+        link = Link(url, settings=_SYNC, name="lampione" if moving else CONTROLLER)
         super().__init__(link)
         try:
             migrate(link)
+            if not moving and link.whole(lambda: is_half(link)):
+                raise StoreError(
+                    f"{shown(url)} is not whole: `lampione store move` has not come to its end"
+                )
         except BaseException:
             link.close()
             raise
@@ -56,11 +69,18 @@ class PostgresStore(Orders):
         self._unfolded: dict[int, NDArray[np.uint32]] | None = None
         self._totals: dict[str, int] = {}
         self._refused: dict[tuple[str, str], tuple[int, float]] = {}
+        self._fence = Fence()
+
+    def fence(self, holder: str, terms: Mapping[str, int]) -> None:
+        """Commit only while these leases stand; others may have written what is theirs."""
+        self._fence.set(holder, terms)
+        self.forget()
 
     def commit(self) -> None:
         """Make it durable. Raises StoreError; then call `rollback`."""
         self._count()
         if not self._link.idle:
+            self._fence.check(self._ask, LOCK_ROWS)
             self._link.commit()
         self._index.commit()
 
@@ -70,6 +90,10 @@ class PostgresStore(Orders):
         self._refused.clear()
         self.forget()
         self._link.rollback()
+        self._side.close()  # made again when it is needed
+
+    def _ask(self, sql: str, given: tuple[Any, ...]) -> list[Any]:
+        return self._link.read(sql.replace("?", "%s"), given)
 
     def forget(self) -> None:
         """Ask the database again for what is stored: another worker may have written."""
@@ -78,6 +102,7 @@ class PostgresStore(Orders):
         self._index.forget()
         self._unfolded = None
         self._temporary.clear()
+        self._days.clear()
 
     def close(self) -> None:
         """Close without committing."""
