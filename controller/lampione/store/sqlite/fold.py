@@ -85,7 +85,7 @@ class SqliteFolder:
         return Folded(frames, written)
 
     def _fold_some(self, until: int, now: float, stop: Callable[[], bool]) -> Folded | None:
-        upto, done, old = self._state()
+        upto, done, old = state = self._state()
         if done < 0:
             upto = self._upto(until)
             if not upto:
@@ -93,7 +93,6 @@ class SqliteFolder:
         blobs = self._read("SELECT id, body FROM batches WHERE id <= ? ORDER BY id", (upto,))
         whole = batches.unpack(blobs)
         frames = written = 0
-        state = self._state()
         for number, part in by_block(whole):
             if number <= done:
                 continue
@@ -116,7 +115,7 @@ class SqliteFolder:
     def _upto(self, until: int) -> int:
         """Return the last batch to fold now, so that not too much comes into memory; 0: none."""
         upto = total = 0
-        for number, count in self._db.execute(
+        for number, count in self._read(
             "SELECT id, count FROM batches WHERE id <= ? ORDER BY id", (until,)
         ):
             total += count
