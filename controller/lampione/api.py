@@ -21,6 +21,8 @@ unless said) and what `result` is:
     commands  node, limit                                     list[CommandState], newest first
     history   node (required), since, until, message,         History
               fields, limit
+    statistics  what, by, since, until, nodes, together,      Statistics
+              measures, zone, periods, immission_class
     gaps      node                                            list[Gap]
     events    node, since, limit                              list[Event], newest first
     refused                                                   list[Refused]
@@ -57,6 +59,7 @@ OPS = (
     "send",
     "commands",
     "history",
+    "statistics",
     "gaps",
     "events",
     "refused",
@@ -241,6 +244,18 @@ class History(TypedDict):
     units: list[str]
     rows: list[list[Json]]  # oldest first; [0] is always "at", Unix seconds
     more: bool  # cut at `limit`: ask again from the last row on
+
+
+class Statistics(TypedDict):
+    """Figures of spans of time; `lampione.statistics.Question` says what can be asked."""
+
+    what: str
+    by: str
+    zone: str  # whose days, months and years
+    fields: list[str]
+    units: list[str]
+    rows: list[list[Json]]  # by start; [0] is "at", the span's start, [1] the node
+    notes: list[str]  # what the figures are and are not
 
 
 class Refused(TypedDict):

@@ -20,6 +20,7 @@ SECTOR = 0x1000
 APP, DATA = 0, 1  # types
 FACTORY, FAT, ROM = 0x00, 0x81, 0x8F  # subtypes
 ROM_LABEL = "romfs"  # MicroPython's name of the one that it runs code from
+ROM_BYTES = 128 << 10  # as in MicroPython's own table with one, and our firmware fits
 FILES_LABELS = ("vfs", "ffat")  # and of its file system's
 _ENTRY = struct.Struct("<2s2B2I16sI")
 _MAGIC, _SUM_MAGIC = b"\xaa\x50", b"\xeb\xeb" + b"\xff" * 14

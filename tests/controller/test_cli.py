@@ -25,13 +25,13 @@ COMMANDS = (
 
 
 def lampione(
-    *arguments: str, environment: dict[str, str] | None = None
+    *arguments: str, environment: dict[str, str] | None = None, timeout_s: float = 60
 ) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(
         [sys.executable, "-m", "lampione", *arguments],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=timeout_s,
         env={**os.environ, **(environment or {})},
         check=False,
     )

@@ -10,7 +10,7 @@ import pytest
 from cryptography.hazmat.primitives.ciphers.aead import AESCCM
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from lampione import keys
+from lampione import keys, values
 from lampione.config.blob import decode, digest, encode
 from lampione.config.light import Plan, Step
 from lampione.config.model import NodeConfig, Reporting
@@ -121,8 +121,7 @@ class World:
         number = self.store.epoch_id(node.id, self.epoch, self.boots)
         self.store.greet(node.id, number, self.boots, time.time(), body)
         self.store.lines([(json.dumps(node.line.as_json()), node.id)])
-        node.hello_body, node.hello_at = body, time.time()
-        node.last_seen = time.time()
+        node.greeted(body, values.steps(schema.HELLO, body), time.time())
         if self.counter > node.counter:
             node.counter = self.counter
         self.configs.greeted(node)

@@ -45,9 +45,24 @@ def _image(options: argparse.Namespace, out: Printer) -> "Image | None":
     if not out.as_json:
         out.line(f"{image.path.name}: MicroPython {image.version} for {image.chip}")
         out.line(f"sha256 {image.sha256}")
-        if image.layout is None and not options.no_rom:
-            out.line(f"no ROM partition: {image.wrong}; it is installed as it is")
+        out.line(_partitions(image, _usual(image, options)))
     return image
+
+
+def _usual(image: "Image", options: argparse.Namespace) -> "Layout | None":
+    """Return the table for a board whose files are where the image has them; None: unknown."""
+    from lampione_hil.flashing import layout
+
+    if image.layout is None or options.no_rom:
+        return image.layout
+    return layout.with_rom(image.layout)
+
+
+def _partitions(image: "Image", layout: "Layout | None") -> str:
+    if layout is None:
+        return f"partitions: {image.wrong}; it is installed as it is"
+    why = f"; no ROM partition: {layout.why_no_rom}" if layout.why_no_rom else ""
+    return f"partitions: {layout.words}{why}"
 
 
 def _chosen(options: argparse.Namespace) -> tuple[dict[str, "Port"], dict[str, str]]:
@@ -119,7 +134,7 @@ class _Work:
     def _run(self, wanted: "dict[str, Port]", missing: dict[str, str]) -> int:
         with Progress(self._out, [*wanted, *missing]) as progress:
             for name, text in missing.items():
-                self._say(progress, name, text, None)
+                self._say(progress, name, text)
             with ThreadPoolExecutor(_AT_ONCE) as pool:
                 going = {
                     pool.submit(self._one, progress, name, port): name
@@ -145,8 +160,11 @@ class _Work:
 
         try:
             self._check()
-            if self._image:
-                self._install(self._image, name, port, tell)
+            installs = self._image and self._install(self._image, progress, name, port)
+            if self._image and installs and self._options.dry_run:
+                text = f"would install MicroPython {self._image.version}, then the firmware"
+                self._say(progress, name, text, good=True)
+                return
             if self._options.instrument:
                 self._instrument(progress, name, port, tell)
                 return
@@ -159,45 +177,44 @@ class _Work:
                 check=self._check,
             )
         except (BenchError, CompileError) as error:
-            self._say(progress, name, str(error), None)
+            self._say(progress, name, str(error))
         except Exception as error:  # noqa: BLE001 - the others go on
-            self._say(progress, name, f"unexpected {type(error).__name__}: {error}", None)
+            self._say(progress, name, f"unexpected {type(error).__name__}: {error}")
         else:
             self._say(progress, name, self._words(done), done)
 
-    def _install(self, image: "Image", name: str, port: "Port", tell: Any) -> None:
-        """Install MicroPython, unless the board runs this very one, laid out as wanted."""
-        from lampione_hil.flashing import install, layout
+    def _install(self, image: "Image", progress: Progress, name: str, port: "Port") -> bool:
+        """Install MicroPython; False: the board runs this very one, laid out as it should be."""
+        from lampione_hil.flashing import install
 
         flags = self._options
-        rom = not flags.no_rom and image.layout is not None
+        rom = image.layout is not None and not flags.no_rom
         url = port.rfc2217 or port.port
         options = ["--no-stub"] if port.virtual else []  # it has the chip's own loader only
+
+        def tell(step: str, part: float) -> None:
+            progress.tell(name, step, part)
+
         runs = False
         if not (flags.force or flags.erase):
             tell("connecting", 0)
             runs, has_rom = install.has(image, port.port, self._check)
             if runs and (has_rom or not rom):
-                return
-        wanted = None
-        if rom and image.layout and flags.erase:
-            wanted = layout.with_rom(image.layout)
-        elif rom:
+                return False
+        usual = wanted = _usual(image, flags)
+        if rom and not flags.erase:
             wanted = install.plan(image, url, options=options, told=tell, check=self._check)
-        said = wanted or image.layout
-        if said:
-            self._layouts[name] = said
-            tell(f"partitions: {said.words}", 0)
-            if wanted and wanted.why_no_rom:
-                tell(f"no ROM partition: {wanted.why_no_rom}", 0)
-                if runs:
-                    return
-        if flags.dry_run:
-            tell(f"would install MicroPython {image.version}", 0)
-            return
-        install.install(
-            image, url, wanted, erase=flags.erase, options=options, told=tell, check=self._check
-        )
+        if wanted and wanted != usual:
+            progress.say(f"{name}: {_partitions(image, wanted)}")
+        if wanted and wanted.why_no_rom and runs:
+            return False
+        if wanted:
+            self._layouts[name] = wanted
+        if not flags.dry_run:
+            install.install(
+                image, url, wanted, erase=flags.erase, options=options, told=tell, check=self._check
+            )
+        return True
 
     def _instrument(self, progress: Progress, name: str, port: "Port", tell: Any) -> None:
         from lampione_hil.instrument_flash import install
@@ -221,12 +238,20 @@ class _Work:
 
             raise Stopped("stopped before it began; it runs what it ran before")
 
-    def _say(self, progress: Progress, name: str, text: str, done: "Flashed | None") -> None:
-        if done is None:
+    def _say(
+        self,
+        progress: Progress,
+        name: str,
+        text: str,
+        done: "Flashed | None" = None,
+        good: bool = False,
+    ) -> None:
+        good = good or done is not None
+        if not good:
             self._failed.append(name)
-        progress.end(name, text, done is not None)
+        progress.end(name, text, good)
         if self._out.as_json:
-            said = {"board": name, "ok": done is not None, "says": text, **_facts(done)}
+            said = {"board": name, "ok": good, "says": text, **_facts(done)}
             if name in self._layouts:
                 said["partitions"] = [vars(one) for one in self._layouts[name].entries]
             self._out.json(said)

@@ -15,6 +15,7 @@ from lampione.cli import (
     hil_arguments,
     nodes_arguments,
     provision_arguments,
+    statistics_arguments,
     values,
 )
 from lampione.cli.errors import EXIT_CODES, USAGE
@@ -30,6 +31,7 @@ examples:
   lampione nodes                           the fleet, one line a node
   lampione send bligny-1 level 40 --ramp 5s --for 10m
   lampione history bligny-1 --since 2h --json
+  lampione statistics bligny-1 --noise it  day, evening and night of a week
   lampione program show                    the light of every night of a year
 
 {EXIT_CODES}
@@ -297,6 +299,8 @@ def _reading(commands: _Commands) -> None:
         default="report", help="of this kind (default: report)",
     )  # fmt: skip
     history.add_argument("--fields", metavar="A,B", help="these fields only (default: all)")
+
+    statistics_arguments.add(commands)
 
     gaps = commands.add(
         "gaps",

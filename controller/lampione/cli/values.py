@@ -2,6 +2,7 @@
 
 import argparse
 import math
+from datetime import date
 from pathlib import Path
 
 from lampione import durations
@@ -16,6 +17,25 @@ def duration_s(text: str) -> float:
         return durations.duration_s(text)
     except ValueError as error:
         raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def moment(text: str) -> float | date:
+    """Read how long ago, as `duration_s`, or a day as `2026-06-01`.
+
+    Raises argparse.ArgumentTypeError.
+    """
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        pass
+    try:
+        return duration_s(text)
+    except argparse.ArgumentTypeError as error:
+        if "too long" in str(error):
+            raise
+    raise argparse.ArgumentTypeError(
+        f"{text!r}: write how long ago, as 7d, or a day, as 2026-06-01"
+    )
 
 
 def folder(text: str) -> Path:

@@ -12,13 +12,14 @@ from typing import Any, cast
 
 from lampione_protocol.errors import ProtocolError
 
-from lampione import api, values
+from lampione import api, statistics, values
 from lampione.api import Json
 from lampione.core.config_answers import ConfigAnswers
 from lampione.core.core import Core
 from lampione.core.feed import Feed
-from lampione.core.requests import Bad, number, text
+from lampione.core.requests import Bad, names, number, text
 from lampione.core.shape import event_shape, node_shape
+from lampione.core.zone import fleet_zone
 from lampione.fleet.commands import OPEN_MAX, TooManyCommands
 from lampione.fleet.node import NodeState
 from lampione.live import words
@@ -223,6 +224,36 @@ class Answers(ConfigAnswers):
         found: api.History = await self._read(
             lambda reader: reader.history(name, message, since, until, fields, limit)
         )
+        return found
+
+    async def statistics(self, request: dict[str, Json]) -> api.Statistics:
+        """See `api`."""
+        nodes = names(request, required=False)
+        measures = request.get("measures")
+        if measures is not None and not (
+            isinstance(measures, list) and all(isinstance(name, str) for name in measures)
+        ):
+            raise Bad("request", "measures is a list of names")
+        for name in nodes or ():
+            await self.in_core(functools.partial(self._node, name))
+        question = statistics.Question(
+            what=text(request, "what", "values"),
+            by=text(request, "by", "hour"),
+            since=number(request, "since", time.time() - 86400, -_UNBOUNDED, _UNBOUNDED),
+            until=number(request, "until", time.time(), -_UNBOUNDED, _UNBOUNDED),
+            nodes=None if nodes is None else tuple(nodes),
+            together=bool(request.get("together")),
+            measures=None if measures is None else tuple(measures),
+            zone=text(request, "zone", fleet_zone(self._core.folder.path)),
+            periods=text(request, "periods", "eu"),
+            immission_class=text(request, "immission_class", None),
+        )
+        try:
+            found: api.Statistics = await self._read(
+                lambda reader: statistics.answer(reader, question)
+            )
+        except statistics.StatisticsError as error:
+            raise Bad("request", str(error)) from None
         return found
 
     async def events(self, request: dict[str, Json]) -> list[api.Event]:

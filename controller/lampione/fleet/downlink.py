@@ -89,9 +89,9 @@ class Downlink:
 
     def greeted(self, node: NodeState, now: float) -> None:
         """Answer a hello that was accepted: watermark, then the time when it is needed."""
-        node.watermark_sent = float("-inf")
         self.changed([node])
-        self._flush_watermarks(now)
+        if node.line.settled:
+            self._send_watermark(node, now)
         off = node.hello.get("clock") != _CLOCK_CONTROLLER
         if off or now > node.time_sent + TIME_EVERY_S:
             node.time_sent = now

@@ -84,6 +84,11 @@ class NodeState:
             self._said = body, values.steps(schema.HELLO, body)
         return self._said[1]
 
+    def greeted(self, body: bytes, said: dict[str, Any], at: float) -> None:
+        """Keep a hello that was accepted; `said`: the same in steps."""
+        self.hello_body, self._said = body, (body, said)
+        self.hello_at = self.last_seen = at
+
     @property
     def missing(self) -> int:
         """Return how many numbers have not come."""

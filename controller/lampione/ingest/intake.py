@@ -214,8 +214,7 @@ class Intake:
         self._lost(node, lost, wall, "the node holds nothing older")
         if answered:
             node.ask = None
-        node.hello_body, node.hello_at = body, wall
-        node.last_seen = wall
+        node.greeted(body, said, wall)
         if (said["last_counter"] or 0) > node.counter:
             node.counter = said["last_counter"]
             self._store.counter(node.id, node.counter)

@@ -79,6 +79,11 @@ def blank(kind: Kind, shape: tuple[int, ...], bins: int = 0) -> dict[str, Array]
     }
 
 
+def adding(name: str) -> np.ufunc:
+    """Return how two arrays of a name become one."""
+    return _LAYOUT[name][2]
+
+
 def stamp(at: Array, value: Array) -> NDArray[np.int64]:
     """Return times and values of counters as one number each, which sorts by time."""
     return (at.astype(np.int64) << COUNTER_BITS) | value.astype(np.int64)
@@ -149,7 +154,11 @@ class Block:
             version, kind, parts, _ = _HEAD.unpack_from(body)
             if version != _VERSION:
                 raise BlockError(f"a block of version {version}, which is not known here")
-            plain = _codec.unpack.decompress(body[_HEAD.size :], max_output_size=_SIZE_MAX)
+            packed = body[_HEAD.size :]
+            # What a damaged frame says of its size would be allocated before it is looked at.
+            if zstandard.get_frame_parameters(packed).content_size > _SIZE_MAX:
+                raise BlockError("a damaged block: its size cannot be")
+            plain = _codec.unpack.decompress(packed, max_output_size=_SIZE_MAX)
             block = cls(Kind(kind), parts * hour.BINS_A_PART)
             slots = np.flatnonzero(np.unpackbits(np.frombuffer(plain, np.uint8, BLOCK // 8)))
             if len(slots):

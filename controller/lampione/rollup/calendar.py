@@ -8,7 +8,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-Span = Literal["hour", "day", "month", "year"]
+Span = Literal["day", "month", "year"]
 _ONE_DAY = timedelta(days=1)
 
 

@@ -23,39 +23,50 @@ class Used(NamedTuple):
     known: NDArray[np.bool_]  # the counter was seen, and before
 
 
-def used(first: NDArray[Any], last: NDArray[Any], n: NDArray[Any], fastest: float) -> Used:
-    """Return by how much a counter rose, in the buckets in which that was learned.
+class Meter:
+    """Reads counters bucket by bucket, in order of time.
 
     A counter that falls, or rises by more than the time since could bring, was made new or is
     another one: it counts from nought if it can have come so far since, else from where it is.
+    What a counter rose by between two buckets counts in the later one.
 
     Args:
-        first: stamps of `Kind.COUNTER`, [bucket, node], buckets in order.
-        last: as `first`.
-        n: how many values a bucket has; with none its stamps say nothing.
-        fastest: steps in an hour that the counter cannot exceed.
+        nodes: how many counters.
+        fastest: steps in an hour that no counter exceeds, see `FASTEST`.
     """
-    steps = np.zeros(n.shape, np.int64)
-    resets = np.zeros(n.shape, np.int64)
-    known = np.zeros(n.shape, np.bool_)
-    nodes = n.shape[1]
-    seen = np.zeros(nodes, np.bool_)
-    was_at, was = np.zeros(nodes, np.int64), np.zeros(nodes, np.int64)
-    for bucket in range(n.shape[0]):
-        here = n[bucket] > 0
-        for stamps in (first[bucket], last[bucket]):
-            at, value = unstamp(np.where(here, stamps, 0))
-            rise = value - was
-            # A step more: it may have been about to come.
-            most = np.floor((at - was_at) / 3600 * fastest).astype(np.int64) + 1
-            goes_on = (rise >= 0) & (rise <= most)
-            counted = np.where(goes_on, rise, np.where(value <= most, value, 0))
-            both = here & seen
-            steps[bucket] += np.where(both, counted, 0)
-            resets[bucket] += both & ~goes_on
-            known[bucket] |= both
-            seen |= here
-            was_at, was = np.where(here, at, was_at), np.where(here, value, was)
-    # With one value and none before it nothing is known to have been used.
-    known &= (n > 1) | (np.cumsum(n > 0, axis=0) > 1)
-    return Used(steps, resets, known)
+
+    def __init__(self, nodes: int, fastest: float):
+        self._fastest = fastest
+        self._seen = np.zeros(nodes, np.bool_)
+        self._at = np.zeros(nodes, np.int64)
+        self._value = np.zeros(nodes, np.int64)
+
+    def read(self, first: NDArray[Any], last: NDArray[Any], n: NDArray[Any]) -> Used:
+        """Return by how much counters rose in buckets that follow on those read before.
+
+        Args:
+            first: stamps of `Kind.COUNTER`, [bucket, node].
+            last: as `first`.
+            n: how many values a bucket has; with none its stamps say nothing.
+        """
+        steps = np.zeros(n.shape, np.int64)
+        resets = np.zeros(n.shape, np.int64)
+        known = np.zeros(n.shape, np.bool_)
+        for bucket in range(len(n)):
+            here = n[bucket] > 0
+            # With one value and none before it nothing is known to have been used.
+            known[bucket] = here & (self._seen | (n[bucket] > 1))
+            for stamps in (first[bucket], last[bucket]):
+                at, value = unstamp(np.where(here, stamps, 0))
+                rise = value - self._value
+                # A step more: it may have been about to come.
+                most = np.floor((at - self._at) / 3600 * self._fastest).astype(np.int64) + 1
+                goes_on = (rise >= 0) & (rise <= most)
+                counted = np.where(goes_on, rise, np.where(value <= most, value, 0))
+                both = here & self._seen
+                steps[bucket] += np.where(both, counted, 0)
+                resets[bucket] += both & ~goes_on
+                self._seen |= here
+                self._at = np.where(here, at, self._at)
+                self._value = np.where(here, value, self._value)
+        return Used(steps, resets, known)

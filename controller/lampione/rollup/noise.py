@@ -106,22 +106,42 @@ def day_evening_night(
     """
     clocks = calendar.local(starts, level, zone)
     firsts, span = np.unique(calendar.spans(clocks.days, by), return_inverse=True)
-    late = (clocks.hours >= periods.evening) & (clocks.hours < periods.night)
-    dark = (clocks.hours < periods.day) | (clocks.hours >= periods.night)
-    place = span * 3 + np.where(dark, 2, np.where(late, 1, 0))
-    shape = (len(firsts) * 3, *energy.shape[1:])
+    shape = (len(firsts), 3, *energy.shape[1:])
     sums, times = np.zeros(shape), np.zeros(shape)
+    place = span, period_of(clocks.hours, periods)
     np.add.at(sums, place, energy)
     np.add.at(times, place, seconds)
-    sums, times = (a.reshape(len(firsts), 3, -1) for a in (sums, times))
-    hours = np.array([period_hours(int(first), by, zone, periods) for first in firsts])
+    return of_sums(firsts, sums, times, zone, periods, by)
+
+
+def period_of(hours: NDArray[np.int64], periods: Periods) -> NDArray[np.int64]:
+    """Return the number in `PERIODS` of each hour of a day."""
+    late = (hours >= periods.evening) & (hours < periods.night)
+    dark = (hours < periods.day) | (hours >= periods.night)
+    return np.where(dark, 2, np.where(late, 1, 0))
+
+
+def of_sums(
+    firsts: NDArray[np.int64],
+    sums: Floats,
+    times: Floats,
+    zone: zoneinfo.ZoneInfo,
+    periods: Periods,
+    by: calendar.Span,
+    nodes: Any = 1,
+) -> Noise:
+    """Return levels of energies and seconds by span (its first day), period and node.
+
+    nodes: how many are together in each column, of which a share of time is one of all.
+    """
+    hours = np.array([period_hours(int(first), by, zone, periods) for first in firsts], float)
     hours = hours.reshape(-1, 3)
     levels = laeq(sums, times)
     return Noise(
         firsts,
         hours,
         levels,
-        np.minimum(times / (3600 * hours[:, :, None]), 1.0),
+        np.minimum(times / (3600 * hours[:, :, None] * nodes), 1.0),
         laeq(sums.sum(1), times.sum(1)),
         lden(levels[:, 0], levels[:, 1], levels[:, 2], hours.T[:, :, None]),
         laeq(sums[:, :2].sum(1), times[:, :2].sum(1)),

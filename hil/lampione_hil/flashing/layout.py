@@ -15,6 +15,7 @@ from lampione_hil.partitions import (
     FAT,
     FILES_LABELS,
     ROM,
+    ROM_BYTES,
     ROM_LABEL,
     TABLE_AT,
     Entry,
@@ -26,7 +27,6 @@ from lampione_hil.partitions import (
     rom_bytes,
 )
 
-ROM_BYTES = 128 << 10  # as in MicroPython's own table with one, and our firmware fits
 _STEP = 64 << 10  # an application's room, left for its next version
 
 
@@ -45,7 +45,7 @@ class Layout:
         """The table for people."""
         found = []
         for one in sorted(self.entries, key=lambda one: one.offset):
-            used = f", {_kib(self.used)} used" if one.type == APP else ""
+            used = f", {_kib(self.used)} used" if one.type == APP and self.used else ""
             found.append(f"{one.label} {one.offset:#x} ({_kib(one.size)}{used})")
         if files(self.entries).size is None:
             found.append(f"files from {files(self.entries).offset:#x}")

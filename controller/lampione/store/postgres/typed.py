@@ -62,10 +62,7 @@ def _raw(field: tuple[Any, ...], column: batch.Column) -> NDArray[np.uint32]:
     _, kind, bits, low, *_ = field
     unknown = column == batch.UNKNOWN
     value = np.where(unknown, 0, column).astype(np.int64)
-    if kind == "m":
-        raw = _minifloat(value)
-    else:
-        raw = value - low
+    raw = _minifloat(value) if kind == "m" else value - low
     return np.where(unknown, (1 << bits) - 1, raw).astype(np.uint32)
 
 

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -159,7 +160,7 @@ class PostgresSeries:
     def _long(self, kind: int, which: str) -> Batch:
         """Return the messages that have a body."""
         found = self._link.read(
-            "SELECT node, epoch, boot, seq, extract(epoch FROM received)::float8, "
+            "SELECT node, epoch, boot, seq, extract(epoch FROM received)::float8, "  # noqa: S608
             "CASE WHEN timed THEN extract(epoch FROM ts)::bigint END, body "
             f"{which} AND body IS NOT NULL"
         )
@@ -204,7 +205,7 @@ class PostgresSeries:
     def _all(self, kind: int, node: int) -> Iterator[Frame]:
         fields = [field[0] for field in typed.numbers(kind)]
         borders = self._borders(kind, _whole(-math.inf), _whole(math.inf))
-        for low, high in zip(borders, borders[1:], strict=False):
+        for low, high in pairwise(borders):
             which = _which(kind, [node], low, high)
             rows = self._copy(f"SELECT {typed.question(fields)} {which}", fields)
             if not len(rows):
