@@ -8,7 +8,6 @@ controller itself says: every number of every node is there, and none came twice
 import os
 import random
 import secrets
-import socket
 import statistics
 import subprocess
 import sys

@@ -18,9 +18,8 @@ from lampione.cli.send import order_of
 from lampione.durations import LONGEST_S
 
 COMMANDS = (
-    "demo", "serve", "broker", "keys", "config", "nodes", "watch", "show", "history", "gaps",
-    "refused", "send", "program", "board", "flash", "hil", "provision",
-    "export", "http",
+    "demo", "serve", "broker", "keys", "config", "nodes", "watch", "show", "history", "statistics",
+    "gaps", "refused", "send", "program", "board", "flash", "hil", "provision", "export", "http",
 )  # fmt: skip
 
 
@@ -91,6 +90,13 @@ def test_help_documents_the_exit_codes() -> None:
         (["demo", "--interval", "2.5s"], "whole seconds from 1 to 510"),
         (["demo", "--spl", "loud"], "'loud' is not a sound level"),
         (["history", "x", "--fields", "laeq,lqae"], "a report has no field 'lqae': it has start"),
+        (["statistics"], "name the nodes, or say --all"),
+        (["statistics", "x", "--all"], "name the nodes, or say --all"),
+        (["statistics", "x", "--noise", "eu", "--class", "IV"], "--class goes with --noise it"),
+        (["statistics", "x", "--since", "June"], "'June' is no time: write how long ago, as 7d"),
+        (["statistics", "x", "--since", "1h", "--until", "2h"], "ends before it begins"),
+        (["statistics", "x", "--zone", "Milan"], "'Milan' is not a time zone"),
+        (["statistics", "x", "--noise", "eu", "--air"], "--air: not allowed with"),
         (["broker", "start", "--port", "70000"], "'70000' is not a port: write 1 to 65535"),
         (["watch", "--for", "99999999999999d"], "is too long a time: 10000d at most"),
         (["history", "x", "--since", "9" * 400 + "d"], "is too long a time: 10000d at most"),
@@ -166,6 +172,7 @@ def test_what_a_terminal_cannot_show_becomes_a_question_mark() -> None:
         ["show", "bligny-1"],
         ["send", "bligny-1", "resume"],
         ["history", "bligny-1"],
+        ["statistics", "bligny-1"],
         ["gaps", "--json"],
         ["refused"],
     ],

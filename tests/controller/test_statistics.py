@@ -288,7 +288,7 @@ def test_pieces_make_the_same_figures(
         if not (what == "limits" and together)
     ]
     whole = [ask(reader, **question) for question in questions]
-    monkeypatch.setattr("lampione.statistics.gather._CELLS", 20)
+    monkeypatch.setattr("lampione.statistics.gather._CELLS", 200)
     assert [ask(reader, **question) for question in questions] == whole
 
 

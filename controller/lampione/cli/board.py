@@ -8,8 +8,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from lampione.cli.errors import FAILED, OK, USAGE, CliError
-from lampione.cli.fleet import printer
-from lampione.cli.output import Printer
+from lampione.cli.output import Printer, printer
 
 if TYPE_CHECKING:
     from lampione_hil.virtual.offered import Offered

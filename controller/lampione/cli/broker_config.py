@@ -5,8 +5,7 @@ from pathlib import Path
 
 from lampione import keys, seeds
 from lampione.cli.errors import OK, USAGE, CliError
-from lampione.cli.fleet import printer
-from lampione.cli.output import Printer
+from lampione.cli.output import Printer, printer
 from lampione.cli.service import fleet_file
 from lampione.provision import ca
 from lampione.provision.brokers import folder, nats, rules

@@ -2,6 +2,7 @@
 
 import argparse
 import contextlib
+import signal
 import sys
 import time
 from collections.abc import Iterator
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 _DAY_S = 86400.0
 _DRAW_S = 0.2
+TERMINATED = 143  # 128 + SIGTERM
 
 
 def open_store(options: argparse.Namespace) -> "Engine":
@@ -74,6 +76,20 @@ class _Progress:
     @property
     def seconds(self) -> float:
         return time.monotonic() - self._started
+
+
+@contextlib.contextmanager
+def _ended_in_order() -> Iterator[None]:
+    """Have SIGTERM, as of a timer that waits no longer, leave no half file either."""
+
+    def end(*_: object) -> None:
+        sys.exit(TERMINATED)
+
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _check(options: argparse.Namespace) -> list[str]:
@@ -141,7 +157,7 @@ def export(options: argparse.Namespace) -> int:
     meter = Meter(numbers, wanted.since, wanted.until, progress.tell)
     job = _Job(options, forms, reading, wanted, meter)
     output = None if options.output == "-" else Path(options.output)
-    with progress.shown():
+    with progress.shown(), _ended_in_order():
         broker = job.push() if options.push else None
         made = [] if options.push else job.write(targets(forms, output))
         if options.publisher:

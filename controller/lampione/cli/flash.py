@@ -8,8 +8,7 @@ from concurrent.futures import ThreadPoolExecutor, wait
 from typing import TYPE_CHECKING, Any
 
 from lampione.cli.errors import FAILED, INTERRUPTED, OK, USAGE, CliError
-from lampione.cli.fleet import printer
-from lampione.cli.output import Printer
+from lampione.cli.output import Printer, printer
 from lampione.cli.progress import Progress
 
 if TYPE_CHECKING:

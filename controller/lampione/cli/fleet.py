@@ -11,15 +11,10 @@ from typing import Any
 from lampione.cli import present
 from lampione.cli.errors import OK, CliError
 from lampione.cli.event_words import told
-from lampione.cli.output import Printer
+from lampione.cli.output import Printer, printer
 from lampione.cli.values import age
 from lampione.core.client import Client, NoCore
 from lampione.live.places import places
-
-
-def printer(options: argparse.Namespace) -> Printer:
-    """Return the printer that the options ask for."""
-    return Printer(as_json=options.json)
 
 
 @contextlib.contextmanager

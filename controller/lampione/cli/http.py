@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from lampione.cli.errors import OK, USAGE, CliError
 from lampione.cli.export import open_store, places_of
-from lampione.cli.fleet import printer
+from lampione.cli.output import printer
 
 
 def http(options: argparse.Namespace) -> int:

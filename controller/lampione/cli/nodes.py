@@ -6,8 +6,8 @@ from typing import Any
 
 from lampione.cli import present
 from lampione.cli.errors import OK
-from lampione.cli.fleet import core, print_nodes, printer
-from lampione.cli.output import Printer
+from lampione.cli.fleet import core, print_nodes
+from lampione.cli.output import Printer, printer
 from lampione.cli.values import age
 from lampione.live.places import places
 

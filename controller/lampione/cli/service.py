@@ -4,8 +4,7 @@ import argparse
 from pathlib import Path
 
 from lampione.cli.errors import FAILED, OK, USAGE, CliError
-from lampione.cli.fleet import printer
-from lampione.cli.output import Printer
+from lampione.cli.output import Printer, printer
 
 
 def demo(options: argparse.Namespace) -> int:

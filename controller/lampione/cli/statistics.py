@@ -8,7 +8,8 @@ from typing import Any
 
 from lampione.cli import present
 from lampione.cli.errors import OK, USAGE, CliError
-from lampione.cli.fleet import core, printer
+from lampione.cli.fleet import core
+from lampione.cli.output import printer
 from lampione.core.zone import fleet_zone
 
 _BY = {
@@ -19,6 +20,7 @@ _BY = {
     "traffic": "day",
     "energy": "month",
 }
+_PATIENCE_S = 600.0  # years of a whole city take a while
 _SINCE_S = {"5min": 3600.0, "hour": 86400.0, "day": 7 * 86400.0}
 _FORMS = {"5min": "%Y-%m-%d %H:%M", "hour": "%Y-%m-%d %H:%M", "day": "%Y-%m-%d",
           "month": "%Y-%m", "year": "%Y"}  # fmt: skip
@@ -30,7 +32,7 @@ def statistics(options: argparse.Namespace) -> int:
     wanted = _question(options)
     out = printer(options)
     with core(options) as client:
-        found = client.call("statistics", **wanted)
+        found = client.call("statistics", timeout_s=_PATIENCE_S, **wanted)
     rows, fields = found["rows"], found["fields"]
     if out.as_json:
         for row in rows:

@@ -34,7 +34,7 @@ def moment(text: str) -> float | date:
         if "too long" in str(error):
             raise
     raise argparse.ArgumentTypeError(
-        f"{text!r}: write how long ago, as 7d, or a day, as 2026-06-01"
+        f"{text!r} is no time: write how long ago, as 7d, or a day, as 2026-06-01"
     )
 
 

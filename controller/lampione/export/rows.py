@@ -239,7 +239,7 @@ class Reading:
             good = series.columns.sound
             if timed:
                 good = good & series.timed
-            kept = series if good.all() else _only(series, good)
+            kept = series if good.all() else only(series, good)
             if len(kept.at):
                 conceal(wanted.message, kept.columns, self.places.least_vehicles)
                 yield kept
@@ -291,7 +291,8 @@ class Reading:
         return filled
 
 
-def _only(series: Series, which: NDArray[np.bool_]) -> Series:
+def only(series: Series, which: NDArray[Any]) -> Series:
+    """Return some rows, by a mask or by their places."""
     kept = batch.Columns({name: column[which] for name, column in series.columns.items()})
     kept.sound = series.columns.sound[which]
     return series._replace(

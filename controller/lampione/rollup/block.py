@@ -159,12 +159,16 @@ class Block:
             if zstandard.get_frame_parameters(packed).content_size > _SIZE_MAX:
                 raise BlockError("a damaged block: its size cannot be")
             plain = _codec.unpack.decompress(packed, max_output_size=_SIZE_MAX)
-            block = cls(Kind(kind), parts * hour.BINS_A_PART)
+            made, bins = Kind(kind), parts * hour.BINS_A_PART
             slots = np.flatnonzero(np.unpackbits(np.frombuffer(plain, np.uint8, BLOCK // 8)))
-            if len(slots):
-                planes = _Planes(plain, BLOCK // 8, len(slots))
-                for name, values in _FULL[block.kind](planes, block.bins).items():
-                    block._arrays[name][slots] = values
+            if not len(slots):
+                return cls(made, bins)
+            values = _FULL[made](_Planes(plain, BLOCK // 8, len(slots)), bins)
+            if len(slots) == BLOCK:
+                return cls(made, bins, {n: a.astype(_LAYOUT[n][0]) for n, a in values.items()})
+            block = cls(made, bins)
+            for name, array in values.items():
+                block._arrays[name][slots] = array
         except (struct.error, zstandard.ZstdError, ValueError) as error:
             if isinstance(error, BlockError):
                 raise
@@ -197,6 +201,10 @@ class _Planes:
             raise BlockError(f"numbers of {width} bytes")
         planes = np.frombuffer(self._plain, np.uint8, count * width, self._at + _PLANE.size)
         self._at += _PLANE.size + count * width
+        if width == 0:
+            return np.full(count, least, np.int64)
+        if width == 1:
+            return np.asarray(planes.astype(np.int64) + least)
         full = np.zeros((count, 8), np.uint8)
         full[:, :width] = planes.reshape(width, count).T
         found: NDArray[np.int64] = full.view("<i8")[:, 0]

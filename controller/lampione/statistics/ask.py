@@ -76,7 +76,7 @@ def answer(reader: TelemetryReader, question: Question) -> Statistics:
         )
     rows: list[list[Json]] = []
     if names:
-        for who in groups(names, together=question.together):
+        for who in groups(names, together=question.together, everybody=wanted is None):
             rows += [row for row in _rows(reader, question, who, made, zone) if row is not None]
     rows.sort(key=lambda row: row[0])
     table = _TABLES[question.what](question, question.by)

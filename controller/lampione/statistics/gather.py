@@ -36,10 +36,14 @@ class Grid(NamedTuple):
 
 
 class Who(NamedTuple):
-    """Whose figures: names by rising id. `together`: as if they were one."""
+    """Whose figures: names by rising id. `together`: as if they were one.
+
+    everybody: these are all nodes there were when the question was asked.
+    """
 
     names: list[str]
     together: bool
+    everybody: bool
 
     @property
     def columns(self) -> int:
@@ -81,7 +85,11 @@ def tables(
     """Yield a measure's buckets piece by piece, with the span that each belongs to."""
     width = len(who.names) * max(MEASURES[measure].bins, 1)
     for since, until in windows(made, width):
-        table = reader.rollups(made.level, since, until, measure, who.names)
+        named = None if who.everybody else who.names
+        table = reader.rollups(made.level, since, until, measure, named)
+        if len(table.nodes) > len(who.names):  # of which the last are new since
+            arrays = {name: a[:, : len(who.names)] for name, a in table.arrays.items()}
+            table = table._replace(arrays=arrays, nodes=table.nodes[: len(who.names)])
         if len(table.starts):
             yield table, np.searchsorted(made.edges, table.starts, "right") - 1
 
@@ -117,10 +125,10 @@ def gather(reader: TelemetryReader, who: Who, made: Grid, measure: str) -> Gathe
     return Gathered(found, np.array(count, np.int64))
 
 
-def groups(names: Sequence[str], *, together: bool) -> Iterator[Who]:
+def groups(names: Sequence[str], *, together: bool, everybody: bool) -> Iterator[Who]:
     """Yield nodes by as many as share their blocks: hours of a year of all do not fit at once."""
-    if together:
-        yield Who(list(names), together)
+    if together or len(names) <= BLOCK:
+        yield Who(list(names), together, everybody)
         return
     for n in range(0, len(names), BLOCK):
-        yield Who(list(names[n : n + BLOCK]), together)
+        yield Who(list(names[n : n + BLOCK]), together, everybody=False)

@@ -291,16 +291,31 @@ class Keeper(Protocol):
         """Delete what is older than a class may be, seconds, None: kept; return how many rows."""
         ...
 
-    def check(self) -> list[str]:
-        """What is wrong, in words; empty: nothing."""
+    def policy(self) -> dict[str, float | None]:
+        """How long each class of `retention.CLASSES` is kept, seconds, None: for ever."""
+        ...
+
+    def set_policy(self, policy: Mapping[str, float | None]) -> None:
+        """Keep some classes otherwise from now on."""
+
+    def check(self, *, full: bool = False) -> list[str]:
+        """What is wrong, in words; empty: nothing. `full`: every roll-up is made again."""
         ...
 
     def vacuum(self, stop: Callable[[], bool]) -> int:
         """Give free space back to the disk, step by step; return how many bytes."""
         ...
 
-    def backup(self, path: Path, stop: Callable[[], bool]) -> None:
-        """Copy the store, as it was at one instant, to a file that is not there yet."""
+    def backup(
+        self,
+        path: Path,
+        stop: Callable[[], bool] = lambda: False,
+        progress: Callable[[float], None] = lambda _: None,
+    ) -> None:
+        """Copy the store, as it was at one instant, to a file that is not there yet.
+
+        `progress` hears of the part that is done.
+        """
         ...
 
     def close(self) -> None: ...

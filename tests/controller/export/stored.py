@@ -1,17 +1,14 @@
 """A store with known rows, for tests of what is given away."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from lampione import batch, seeds, values
+from lampione import seeds, values
 from lampione.export.places import Places
 from lampione.export.rows import Reading
-from lampione.rollup import MEASURES, Block, accumulate
-from lampione.store import Engine, Frame, RollupTable, Series
-from lampione.store.sqlite import SqliteEngine
-from lampione.store.sqlite.reader import SqliteReader
+from lampione.store import Engine, Frame
+from lampione.store.engine import open_engine
 from lampione_protocol import codec, schema
 
 START = 1_790_000_040  # 2026-09-21, a whole minute
@@ -80,12 +77,12 @@ Said = tuple[str, str, int, bytes]
 """Node, message, time and body."""
 
 
-def fill(engine: Engine, said: Iterable[Said], *, untimed: bool = False) -> None:
-    """Store messages, numbered as they come."""
+def fill(engine: Engine, said: Iterable[Said], *, untimed: bool = False, first: int = 1) -> None:
+    """Store messages, numbered from `first` as they come."""
     store = engine.writer()
     known = {node.name: node.id for node in store.nodes()}
     frames = []
-    for seq, (name, message, at, text) in enumerate(said, 1):
+    for seq, (name, message, at, text) in enumerate(said, first):
         if name not in known:
             known[name] = store.add_node(name).id
         epoch = store.epoch_id(known[name], b"\x01\x02\x03\x04", 1)
@@ -97,79 +94,17 @@ def fill(engine: Engine, said: Iterable[Said], *, untimed: bool = False) -> None
     store.close()
 
 
-class _Reader(SqliteReader):
-    """Until the store's own series and roll-ups are there: of the table of frames."""
-
-    def series(
-        self,
-        kind: int,
-        since: float,
-        until: float,
-        nodes: Sequence[str] | None = None,
-        fields: Sequence[str] | None = None,
-    ) -> Iterator[Series]:
-        rows = self._read(
-            "SELECT n.id, coalesce(f.at, cast(f.received AS integer)) AS time, f.at IS NOT NULL, "
-            "f.received, f.epoch, f.seq, f.body, n.name FROM epochs e JOIN nodes n ON n.id = e.node"
-            " JOIN frames f ON f.epoch = e.id WHERE f.type = ? AND time >= ? AND time < ? "
-            "ORDER BY n.id, time, f.seq",
-            (kind, since, until),
-        )
-        rows = [row for row in rows if nodes is None or row[7] in nodes]
-        for n in range(0, len(rows), 50):
-            part = rows[n : n + 50]
-            yield Series(
-                np.array([row[0] for row in part], np.uint32),
-                np.array([row[1] for row in part], np.int64),
-                np.array([row[2] for row in part], np.bool_),
-                np.array([row[3] for row in part], np.int64),
-                np.array([row[4] for row in part], np.uint32),
-                np.array([row[5] for row in part], np.uint32),
-                batch.decode(values.FIELDS[kind], [row[6] for row in part], fields),
-            )
-
-    def rollups(
-        self,
-        level: int,
-        since: float,
-        until: float,
-        measure: str,
-        nodes: Sequence[str] | None = None,
-    ) -> RollupTable:
-        kind = MEASURES[measure].message
-        blocks: dict[tuple[int, str, int], Block] = {}
-        for piece in self.series(kind, since, until + level, nodes):
-            made = accumulate(level, kind, piece.nodes, piece.at, piece.columns)
-            for key, block in made.items():
-                if key in blocks:
-                    blocks[key].add(block)
-                else:
-                    blocks[key] = block
-        found = {k[0]: b for k, b in blocks.items() if k[1] == measure and since <= k[0] < until}
-        starts = sorted(found)
-        names = self.names()
-        ids = sorted(n for n, name in names.items() if nodes is None or name in nodes)
-        empty = Block(MEASURES[measure].kind, MEASURES[measure].bins)
-        return RollupTable(
-            np.array(starts, np.int64),
-            np.array(ids, np.uint32),
-            {
-                name: np.array([found[start].arrays()[name][ids] for start in starts]).reshape(
-                    len(starts), len(ids), *array.shape[1:]
-                )
-                for name, array in empty.arrays().items()
-            },
-        )
-
-
-class _Engine(SqliteEngine):
-    def reader(self) -> SqliteReader:
-        return _Reader(self.path)
+def folded(engine: Engine) -> Engine:
+    """Return the store with everything folded into chunks and roll-ups."""
+    folder = engine.folder()
+    folder.fold(START + 10 * 86400.0)
+    folder.close()
+    return engine
 
 
 def engine_of(folder: Path, said: Iterable[Said]) -> Engine:
     """Return a new store with these messages."""
-    engine = _Engine(folder / "lampione.db")
+    engine = open_engine(folder / "lampione.db")
     fill(engine, said)
     return engine
 

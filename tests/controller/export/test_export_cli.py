@@ -20,7 +20,7 @@ from lampione.cli.run import run
 from lampione.export import whole_file
 from lampione.export.dcat import LICENCES
 
-from tests.controller.export.stored import START, _Reader, engine_of, hour_of_two
+from tests.controller.export.stored import START, engine_of, folded, hour_of_two
 from tests.controller.export.test_ngsi import Broker, broker
 
 __all__ = ["broker"]
@@ -30,14 +30,8 @@ SPAN = ("--since", "2026-09-21T14:00Z", "--until", "2026-09-22")
 @pytest.fixture(scope="module")
 def state(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder: Path = tmp_path_factory.mktemp("state")
-    engine_of(folder, hour_of_two())
+    folded(engine_of(folder, hour_of_two()))
     return folder
-
-
-@pytest.fixture(autouse=True)
-def _store_without_series(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Until the store's own series are there."""
-    monkeypatch.setattr("lampione.store.sqlite.SqliteReader", _Reader)
 
 
 Export = Callable[..., tuple[int, bytes, str]]
@@ -213,6 +207,18 @@ def test_ctrl_c_leaves_no_half_file(
     monkeypatch.setattr(running.Meter, "done", interrupted)
     code, _, _ = export(*SPAN, "--output", tmp_path / "day.csv")
     assert code == 130
+    assert not list(tmp_path.iterdir())
+
+
+def test_nor_does_a_timer_that_waits_no_longer(
+    export: Export, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from lampione.export import run as running
+
+    monkeypatch.setattr(running.Meter, "done", lambda *_: signal.raise_signal(signal.SIGTERM))
+    with pytest.raises(SystemExit) as ended:
+        export(*SPAN, "--output", tmp_path / "day.csv")
+    assert ended.value.code == 143
     assert not list(tmp_path.iterdir())
 
 

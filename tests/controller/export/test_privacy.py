@@ -25,7 +25,17 @@ ENOUGH = [(2, 1), (0, 3), (50, 60)]
 NODE = "bligny-1"
 
 
+_made: dict[tuple[int | None, int | None], Reading] = {}
+
+
 def stored(tmp_path: Path, toward: int | None, away: int | None) -> Reading:
+    """Return what reads a store of these counts; one store for all forms."""
+    if (toward, away) not in _made:
+        _made[toward, away] = _stored(tmp_path, toward, away)
+    return _made[toward, away]
+
+
+def _stored(tmp_path: Path, toward: int | None, away: int | None) -> Reading:
     counts: dict[str, Any] = {"vehicles_toward": toward, "vehicles_away": away}
     hour: dict[str, Any] = {"start": START, "part": 8, "v85": 51, "occupancy": 9, "clock": "ntp"}
     said: list[Said] = [
@@ -115,7 +125,7 @@ def test_every_form_tells_that_of_enough(tmp_path: Path, form: str, toward: int,
 
 
 def test_a_fleet_may_ask_for_more_vehicles(tmp_path: Path) -> None:
-    reading = stored(tmp_path, 2, 1)
+    reading = _stored(tmp_path, 2, 1)
     reading.places.least_vehicles = 4
     assert '"speed_mean": null' in json_text(reading, tmp_path)
 

@@ -11,7 +11,7 @@ from lampione.export import ExportError, rolled
 from lampione.export.rows import Wanted
 from lampione.export.text import JsonWriter
 
-from tests.controller.export.stored import Said, engine_of, hour_of_two, reading_of, report
+from tests.controller.export.stored import Said, engine_of, folded, hour_of_two, reading_of, report
 
 HOUR = 1_790_002_800  # 2026-09-21T15:00:00Z
 DAY = HOUR // 86400 * 86400
@@ -20,7 +20,7 @@ DAY = HOUR // 86400 * 86400
 def rows(tmp_path: Path, said: list[Said], by: rolled.By, fields: list[str]) -> list[Any]:
     wanted = Wanted("report", DAY, DAY + 3 * 86400, None, fields)
     found = []
-    for piece in rolled.rows(reading_of(engine_of(tmp_path, said)), wanted, by):
+    for piece in rolled.rows(reading_of(folded(engine_of(tmp_path, said))), wanted, by):
         out = io.BytesIO()
         JsonWriter(out, rolled.columns(by, fields)).write(piece)
         found += [json.loads(line) for line in out.getvalue().splitlines()]

@@ -27,6 +27,7 @@ from tests.controller.export.stored import (
     body,
     engine_of,
     fill,
+    folded,
     hour_of_two,
     reading_of,
     report,
@@ -132,6 +133,20 @@ def test_every_column_has_a_meaning(message: str) -> None:
     fields = {f[0] for f in values.FIELDS[values.TYPES[message]]}
     assert MEANINGS[name].keys() <= fields
     assert len({column.name for column in found}) == len(found)
+
+
+def test_folded_and_fresh_rows_are_one_table(tmp_path: Path) -> None:
+    said = hour_of_two()
+    (tmp_path / "fresh").mkdir()
+    fresh = written(tmp_path / "fresh", said, forms=("jsonl",))["jsonl"].read_text()
+    engine = folded(engine_of(tmp_path, said[:80]))
+    fill(engine, said[80:], first=81)
+    rows = [
+        row
+        for piece in reading_of(engine).rows(Wanted("report", START, START + 7200))
+        for row in _objects(piece)
+    ]
+    assert rows == [json.loads(line) for line in fresh.splitlines()]
 
 
 def test_fields_and_nodes_are_chosen(tmp_path: Path) -> None:

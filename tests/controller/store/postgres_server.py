@@ -15,6 +15,7 @@ import pytest
 
 from tests.brokers import free_port, wait_until
 
+CAREFUL, PASSWORD = "careful", "open sesame"
 _LEAST = 14
 
 
@@ -58,7 +59,11 @@ class PostgresServer:
         try:
             self._run("initdb", "-D", "data", "-U", "lampione", "-A", "trust", "--no-sync",
                       "-E", "UTF8", "--locale=C.UTF-8")  # fmt: skip
+            rules = self.folder / "data/pg_hba.conf"
+            # One who has to show a password; everybody else may come in.
+            rules.write_text(f"host all {CAREFUL} 127.0.0.1/32 md5\n{rules.read_text()}")
             self.start()
+            self.execute(f"CREATE USER {CAREFUL} PASSWORD '{PASSWORD}'")
         except BaseException:
             self.close()
             raise
@@ -123,8 +128,12 @@ class PostgresServer:
             connection.execute(sql.encode())
 
     def kill9(self) -> None:
-        """End it as a power cut would; its children notice and go."""
+        """End it as a power cut would; wait until its children have noticed."""
+        assert self.process is not None
+        of = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")
+        children = [Path("/proc") / pid for pid in of.read_text().split()]
         self._end(signal.SIGKILL)
+        wait_until("its children are gone", lambda: not any(map(_lives, children)))
 
     def stop(self) -> None:
         """End it at once, in good order."""
@@ -140,6 +149,13 @@ class PostgresServer:
         """End it and remove its folder."""
         self.stop()
         shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def _lives(process: Path) -> bool:
+    try:
+        return ") Z" not in (process / "stat").read_text()
+    except OSError:
+        return False
 
 
 @pytest.fixture(scope="session")

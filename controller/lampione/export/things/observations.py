@@ -1,8 +1,9 @@
 """Observations: values of reports, read from the store for each request and never held."""
 
+import contextlib
 import heapq
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -10,7 +11,7 @@ from lampione_protocol import names
 from numpy.typing import NDArray
 
 from lampione import batch
-from lampione.export.rows import Reading, Wanted
+from lampione.export.rows import Reading, Wanted, only
 from lampione.export.text import iso
 from lampione.export.things import QueryError
 from lampione.export.things.catalogue import LAYOUT, STREAMS
@@ -20,10 +21,10 @@ from lampione.store import Series, TelemetryReader
 
 EPOCH_2020 = 1577836800
 _HOUR_S = 3600
-_WINDOW_MAX_S = 32 * 86400
+_DAY_S = 86400
+_GROWTH = 8
 _DURATION_MAX_S = 510
 _AHEAD_S = 86400  # a node's clock may be wrong
-_NODES_AT_ONCE_MAX_S = 86400  # many nodes: a day at a time
 
 
 class Late(QueryError):
@@ -107,7 +108,7 @@ class Source:
         self._deadline = deadline
         self._numbers = {name: number for number, name in reading.names.items()}
 
-    def _series(self, scope: Scope, since: int, until: int) -> Iterator[Series]:
+    def _series(self, scope: Scope, since: int, until: int) -> Generator[Series]:
         every = len(scope.nodes) == len(self._numbers)
         wanted = Wanted(
             "report",
@@ -119,7 +120,8 @@ class Source:
         for series in self._reading.series(self._reader, wanted, timed=True):
             if time.monotonic() > self._deadline:
                 raise Late
-            yield series
+            # Pages go on from a place in this order, which two boots at one time must not blur.
+            yield only(series, np.lexsort((series.seqs, series.epochs, series.at, series.nodes)))
 
     def _blocks(
         self, scope: Scope, since: int, until: int, expression: Expression | None
@@ -145,7 +147,7 @@ class Source:
 
     def _found(
         self, scope: Scope, since: int, until: int, expression: Expression | None
-    ) -> Iterator[Observation]:
+    ) -> Generator[Observation]:
         for series, which, results, ends in self._blocks(scope, since, until, expression):
             valid = series.columns["valid"]
             for row, column in np.argwhere(which).tolist():
@@ -178,7 +180,7 @@ class Source:
     def page(self, scope: Scope, options: Options, size: int) -> tuple[list[Observation], str]:
         """Return at most `size`, and what names the next page: "" when this is the last.
 
-        In the order of time, unless the results' is asked for. Raises QueryError, Late.
+        By node then time, unless another order is asked for. Raises QueryError, Late.
         """
         name, descending = options.order or ("phenomenonTime", False)
         if name not in ("phenomenonTime", "resultTime", "result", "@iot.id", "id"):
@@ -187,19 +189,55 @@ class Source:
             return self._by_result(scope, options, size, descending)
         after = _token(options.token)
         wanted = options.skip + size + 1
-        found: list[Observation] = []
-        for since, until in self._windows(scope, options, after, descending=descending):
-            pick = heapq.nlargest if descending else heapq.nsmallest
-            pieces = self._found(scope, since, until, options.filter)
-            if after is not None:
-                later = descending
-                pieces = (o for o in pieces if (o.key < after if later else o.key > after))
-            found += pick(wanted - len(found), pieces, key=lambda o: o.key)
-            if len(found) >= wanted:
-                break
+        if descending or (options.order and len(scope.nodes) > 1):
+            found = self._by_time(scope, options, after, wanted, descending=descending)
+        else:
+            found = self._as_stored(scope, options, after, wanted)
         shown = found[options.skip : options.skip + size]
         more = len(found) > options.skip + size and shown
         return shown, "$skiptoken=" + ":".join(map(str, shown[-1].key)) if more else ""
+
+    def _as_stored(
+        self, scope: Scope, options: Options, after: tuple[int, ...] | None, wanted: int
+    ) -> list[Observation]:
+        since, until = _span(options.filter)
+        parts = [(scope, since)]
+        if after is not None:
+            names = self._reading.names
+            rest = [node for node in scope.nodes if self._numbers[node] > after[1]]
+            here = names.get(after[1])
+            parts = [(scope._replace(nodes=[here]), max(since, after[0]))] if here else []
+            parts += [(scope._replace(nodes=rest), since)] if rest else []
+        found: list[Observation] = []
+        for part, start in parts:
+            with contextlib.closing(self._found(part, start, until, options.filter)) as pieces:
+                for one in pieces:
+                    if after is not None and one.number == after[1] and one.key <= after:
+                        continue
+                    found.append(one)
+                    if len(found) >= wanted:
+                        return found
+        return found
+
+    def _by_time(
+        self,
+        scope: Scope,
+        options: Options,
+        after: tuple[int, ...] | None,
+        wanted: int,
+        *,
+        descending: bool,
+    ) -> list[Observation]:
+        pick = heapq.nlargest if descending else heapq.nsmallest
+        found: list[Observation] = []
+        for since, until in self._windows(scope, options, after, descending=descending):
+            pieces: Iterator[Observation] = self._found(scope, since, until, options.filter)
+            if after is not None:
+                pieces = (o for o in pieces if (o.key < after if descending else o.key > after))
+            found += pick(wanted - len(found), pieces, key=lambda o: o.key)
+            if len(found) >= wanted:
+                break
+        return found
 
     def _by_result(
         self, scope: Scope, options: Options, size: int, descending: bool
@@ -221,20 +259,39 @@ class Source:
         """Yield spans that together hold every match, growing, in the order asked for."""
         since, until = _span(options.filter)
         if after is not None:
-            since, until = (since, min(until, after[0] + 1)) if descending else (
-                max(since, after[0]), until)  # fmt: skip
-        most = _WINDOW_MAX_S if len(scope.nodes) == 1 else _NODES_AT_ONCE_MAX_S
+            since, until = (
+                (since, min(until, after[0] + 1)) if descending else (max(since, after[0]), until)
+            )
         span = _HOUR_S
         while since < until:
-            if time.monotonic() > self._deadline:
-                raise Late
+            if span > _HOUR_S and until - since > _DAY_S:  # nothing near: where does it begin?
+                since, until = self._narrowed(scope, since, until, descending=descending)
             if descending:
                 yield max(since, until - span), until
                 until -= span
             else:
                 yield since, min(until, since + span)
                 since += span
-            span = min(span * 4, most)
+            span *= _GROWTH
+
+    def _narrowed(
+        self, scope: Scope, since: int, until: int, *, descending: bool
+    ) -> tuple[int, int]:
+        """Return a span without the empty days before or, descending, behind its reports."""
+        low, high = since, until
+        while high - low > _DAY_S:
+            if time.monotonic() > self._deadline:
+                raise Late
+            middle = (low + high) // 2
+            if descending:
+                low, high = (middle, high) if self._any(scope, middle, until) else (low, middle)
+            else:
+                low, high = (low, middle) if self._any(scope, since, middle) else (middle, high)
+        return (since, high) if descending else (low, until)
+
+    def _any(self, scope: Scope, since: int, until: int) -> bool:
+        with contextlib.closing(self._series(scope._replace(fields=[]), since, until)) as series:
+            return next(series, None) is not None
 
     def one(self, identifier: str) -> Observation | None:
         """Return an observation by its id."""

@@ -16,7 +16,6 @@ from lampione.store import StoreError
 LEAST_VERSION = 14
 _TRIES = 5
 _DEFAULTS = {
-    "application_name": "lampione",
     "connect_timeout": "10",
     "keepalives_idle": "20",
     "tcp_user_timeout": "30000",  # ms
@@ -81,12 +80,16 @@ def in_words(url: str, error: psycopg.Error) -> StoreError:
     return StoreError(f"{shown(url)}: {said}" if words is None else f"{shown(url)}: {words}")
 
 
-def connect(url: str, *, autocommit: bool = False) -> psycopg.Connection[Any]:
-    """Connect. Raises StoreError."""
+def connect(url: str, *, name: str = "lampione") -> psycopg.Connection[Any]:
+    """Connect as who commits each statement; `name` is what the server knows us by.
+
+    Raises StoreError.
+    """
     given = conninfo.conninfo_to_dict(check_url(url))
     missing: dict[str, Any] = {n: value for n, value in _DEFAULTS.items() if n not in given}
+    missing["application_name"] = name
     try:
-        connection: psycopg.Connection[Any] = psycopg.connect(url, autocommit=autocommit, **missing)
+        connection: psycopg.Connection[Any] = psycopg.connect(url, autocommit=True, **missing)
     except psycopg.Error as error:
         words = in_words(url, error)
         if error.sqlstate is None and ("refused" in str(error) or "No such file" in str(error)):
@@ -123,18 +126,21 @@ def _by_text(url: str, error: psycopg.Error, words: StoreError) -> StoreError:
 class Link:
     """A connection that is made when it is needed, and again after it was lost."""
 
-    def __init__(self, url: str, *, autocommit: bool = False, settings: str = "") -> None:
-        """`settings`: SQL that every new connection begins with."""
+    def __init__(
+        self, url: str, *, autocommit: bool = False, settings: str = "", name: str = "lampione"
+    ) -> None:
+        """`settings`: SQL that every new connection begins with; `name`: see `connect`."""
         self.url = check_url(url)
         self._autocommit = autocommit
         self._settings = settings
+        self._name = name
         self._connection: psycopg.Connection[Any] | None = None
 
     @property
     def db(self) -> psycopg.Connection[Any]:
         """The connection. Raises StoreError."""
         if self._connection is None:
-            made = connect(self.url, autocommit=True)
+            made = connect(self.url, name=self._name)
             if self._settings:
                 made.execute(self._settings.encode())
             made.autocommit = self._autocommit

@@ -1,6 +1,5 @@
 """Questions to PostgreSQL, on a connection of their own that cannot write."""
 
-import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -10,7 +9,7 @@ from lampione.api import CommandState, EpochRow, History, Lost
 from lampione.rollup import MEASURES
 from lampione.store import BLOCK, SERIES, RollupTable, histories, pieces
 from lampione.store.postgres.orders import COMMAND_COLUMNS, command_of
-from lampione.store.postgres.walk import PostgresSeries
+from lampione.store.postgres.walk import PostgresSeries, whole
 
 
 class PostgresReader(PostgresSeries):
@@ -59,7 +58,7 @@ class PostgresReader(PostgresSeries):
             found = self._link.read(
                 "SELECT block, start, block, body FROM rollups WHERE level = %s AND measure = %s "
                 "AND start >= %s AND start < %s AND block = ANY (%s) ORDER BY start",
-                (level, measure, _border(since), _border(until), np.unique(ids // BLOCK).tolist()),
+                (level, measure, whole(since), whole(until), np.unique(ids // BLOCK).tolist()),
             )
         return pieces.table(rule, ids, found)
 
@@ -119,7 +118,3 @@ class PostgresReader(PostgresSeries):
         with self._instant():
             size: int = self._link.read("SELECT pg_database_size(current_database())")[0][0]
         return size
-
-
-def _border(at: float) -> int:
-    return math.ceil(max(-(2**62), min(at, 2**62)))

@@ -22,6 +22,7 @@ _A_DAY = 1440  # rows of a node
 _DAYS_MAX = 16  # asked for at once
 _ONLY_READS = "SET SESSION CHARACTERISTICS AS TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY"
 _EVER = 2**62
+_LAST = 2**33  # PostgreSQL's times do not go on for ever
 
 
 class PostgresSeries:
@@ -83,7 +84,7 @@ class PostgresSeries:
         self, kind: int, since: float, until: float, ids: list[int], fields: Sequence[str] | None
     ) -> Iterator[Series]:
         """Give rows by node, then time: of some nodes, or of some days of one."""
-        low, high = _whole(since), _whole(until)  # times are whole seconds here
+        low, high = whole(since), whole(until)  # times are whole seconds here
         borders = self._borders(kind, low, high)
         days = (borders[-1] - borders[0]) // DAY_S + 1 if kind in SERIES else 1
         size = max(1, min(len(ids), _PIECE // (_A_DAY * days)))
@@ -204,7 +205,7 @@ class PostgresSeries:
 
     def _all(self, kind: int, node: int) -> Iterator[Frame]:
         fields = [field[0] for field in typed.numbers(kind)]
-        borders = self._borders(kind, _whole(-math.inf), _whole(math.inf))
+        borders = self._borders(kind, whole(-math.inf), whole(math.inf))
         for low, high in pairwise(borders):
             which = _which(kind, [node], low, high)
             rows = self._copy(f"SELECT {typed.question(fields)} {which}", fields)
@@ -251,13 +252,14 @@ class PostgresSeries:
             return dict(self._link.read("SELECT id, name FROM nodes ORDER BY id"))
 
 
-def _whole(at: float) -> int:
-    """Return a border of time in whole seconds, one that PostgreSQL has."""
-    return math.ceil(max(0, min(at, 2**33)))
+def whole(at: float) -> int:
+    """Return a border of time in whole seconds."""
+    return math.ceil(max(-_EVER, min(at, _EVER)))
 
 
 def _which(kind: int, ids: list[int], low: int, high: int) -> str:
     nodes = ", ".join(map(str, ids))
+    low, high = (max(0, min(border, _LAST)) for border in (low, high))
     return (
         f"FROM {typed.TABLES[kind]} WHERE node IN ({nodes}) "
         f"AND ts >= to_timestamp({low}) AND ts < to_timestamp({high})"

@@ -36,15 +36,27 @@ _SYNC = (
 )
 
 
+CONTROLLER = "lampione controller"  # what the server knows a writer by
+
+
+def is_half(link: Link) -> bool:
+    """Say whether a store is being moved into this database."""
+    return bool(link.read("SELECT to_regclass('moving') IS NOT NULL")[0][0])
+
+
 class PostgresStore(Orders):
     """See `store.TelemetryStore`. For one thread."""
 
-    def __init__(self, url: str, *, durable: bool = True):
-        """`durable`: a commit waits for the disk, whatever the server's default is."""
-        link = Link(url, settings=_SYNC if durable else "")
+    def __init__(self, url: str, *, moving: bool = False):
+        """`moving`: for `store.move`, not for a controller."""
+        link = Link(url, settings=_SYNC, name="lampione" if moving else CONTROLLER)
         super().__init__(link)
         try:
             migrate(link)
+            if not moving and link.whole(lambda: is_half(link)):
+                raise StoreError(
+                    f"{shown(url)} is not whole: `lampione store move` has not come to its end"
+                )
         except BaseException:
             link.close()
             raise
@@ -78,6 +90,7 @@ class PostgresStore(Orders):
         self._refused.clear()
         self.forget()
         self._link.rollback()
+        self._side.close()  # made again when it is needed
 
     def _ask(self, sql: str, given: tuple[Any, ...]) -> list[Any]:
         return self._link.read(sql.replace("?", "%s"), given)
@@ -89,6 +102,7 @@ class PostgresStore(Orders):
         self._index.forget()
         self._unfolded = None
         self._temporary.clear()
+        self._days.clear()
 
     def close(self) -> None:
         """Close without committing."""
