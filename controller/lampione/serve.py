@@ -1,6 +1,7 @@
 """`lampione serve`: the core, its store and its socket, until it is told to end."""
 
 import asyncio
+import gc
 import logging
 import os
 import signal
@@ -84,7 +85,11 @@ def serve(
             broker = ours.start().url
         assert broker is not None
         engine = engine or open_engine(folder.database)
+        # Nothing of what a core loads is garbage: of a city it would be looked through for seconds.
+        gc.disable()
         core = Core(folder, engine.writer(), broker, *shards, shard_of=shard_of)
+        gc.freeze()
+        gc.enable()
         try:
             core.start()
             with attend(core, engine) as attendant, _upkeep(engine, attendant) as upkeep:

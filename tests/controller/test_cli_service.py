@@ -34,6 +34,40 @@ def test_broker_starts_once_is_seen_and_stops(tmp_path: Path) -> None:
     assert "no broker of ours runs" in lampione(*state, "broker", "stop").stdout
 
 
+def test_the_files_of_a_citys_broker(tmp_path: Path) -> None:
+    where = ("--state", str(tmp_path / "s"))
+    made = ("--ca", str(tmp_path / "ca"), "--out", str(tmp_path / "out"))
+    done = lampione(*where, "broker", "config", "--nodes", "3", "--tls", *made, "--json")
+    assert done.returncode == 0, done.stderr
+    said = json.loads(done.stdout)
+    assert said["urls"] == [f"mqtts://127.0.0.1:{port}" for port in (8883, 8884, 8885)]
+    assert said["nodes"] == len(seeds.load().running)
+    assert "ingest-milan" in said["certificates"]
+    again = lampione(*where, "broker", "config", "--nodes", "3", "--tls", *made)
+    assert "new certificates" not in again.stdout
+    assert "{shard}" in again.stdout
+    hosts = ("--hosts", "a.example,b.example,c.example")
+    lies = ("--installed", "/etc/lampione")
+    assert lampione(*where, "broker", "config", "--tls", *hosts, *lies, *made).returncode == 0
+    text = (tmp_path / "out" / "nats-2" / "nats.conf").read_text()
+    assert '"nats-route://a.example:6222", "nats-route://c.example:6222"' in text
+    assert '"/etc/lampione/nats-2/server.key"' in text
+    mosquitto = lampione(*where, "broker", "config", "--mosquitto", *made)
+    assert mosquitto.returncode == 0, mosquitto.stderr
+    assert (tmp_path / "out" / "mosquitto" / "acl").exists()
+    for wrong in ((*hosts,), ("--tls", "--hosts", "a,b"), ("--mosquitto", "--nodes", "3")):
+        assert lampione(*where, "broker", "config", *wrong, *made).returncode == 2
+
+
+def test_a_worker_needs_a_store(tmp_path: Path) -> None:
+    keys.new(tmp_path / "keys.json", ["bligny-1"])
+    tmp_path.chmod(0o700)
+    state = ("--state", str(tmp_path))
+    done = lampione(*state, "worker", "--broker", "mqtt://127.0.0.1:1")
+    assert done.returncode == 2
+    assert "--store" in done.stderr
+
+
 def test_keys_for_the_whole_fleet_and_never_twice(tmp_path: Path) -> None:
     state = ("--state", str(tmp_path / "s"))
     assert lampione(*state, "keys", "new", "bligny-1").returncode == 0

@@ -402,7 +402,7 @@ def test_a_failure_with_one_node_stops_no_other(core: Core) -> None:
     assert broken.refusals["internal"] >= 2
     assert well.refusals == {}
     assert well.line.watermark == 1
-    told = [topic for topic, _, _ in core.downlink.take()]
+    told = [topic for _, topic, _, _ in core.downlink.take()]
     assert other.topic(topics.DOWN) in told
     stored = core.store.latest(schema.REPORT).get(broken.id)
     assert stored is not None

@@ -61,8 +61,8 @@ class World:
         self._start()
 
     def _start(self) -> None:
-        self.fleet = Fleet(self.store, self.key_file)
-        self.downlink = Downlink("test", self.fleet, self.store)
+        self.fleet = Fleet(self.store, self.key_file, ["test"], lambda _: "test")
+        self.downlink = Downlink(self.fleet, self.store)
         self.commands = Commands(self.fleet, self.store, self.downlink)
         self.configs = Configs(self.fleet, self.store, self.downlink, self.commands)
         self.store.commit()
@@ -75,7 +75,7 @@ class World:
     def commit(self) -> None:
         """Make it durable, then say it."""
         self.store.commit()
-        frames = [frame for _, frame, _ in self.downlink.take()]
+        frames = [frame for _, _, frame, _ in self.downlink.take()]
         if self.online:
             self.wires += frames
 

@@ -227,3 +227,16 @@ def test_a_lamp_on_dali_needs_no_meter_of_its_own() -> None:
     assert parts["lamp"] == {"kind": "dali", "tx": 10, "rx": 11}
     with pytest.raises(seeds.SeedError, match=r"parts\.lamp address: "):
         seeds.loads(text.replace("rx = 11 }", "rx = 11, address = 64 }"), "milan.toml")
+
+
+def test_a_sites_shard_is_that_of_its_nodes() -> None:
+    text = MILAN.replace('id = "bligny"\n', 'id = "bligny"\nshard = "south"\n', 1)
+    assert text != MILAN
+    seed = seeds.loads(text, "x.toml")
+    assert (seed.shards, seed.shard_of("unheard-of")) == (["milan", "south"], "milan")
+    there = [node.id for node in seed.nodes if node.site == "bligny"]
+    assert {seed.shard_of(node) for node in there} == {"south"}
+    assert seeds.settings(seed, there[0], host="b", port=1)["shard"] == "south"
+    split = text + f'\n[groups.split]\nnodes = ["{there[0]}", "sarfatti-1"]\n'
+    with pytest.raises(seeds.SeedError, match="more than one shard"):
+        seeds.loads(split, "x.toml")

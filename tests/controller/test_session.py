@@ -166,7 +166,7 @@ def test_what_is_left_in_the_buffer_is_not_waited_for(tmp_path: Path) -> None:
                 session.read(100)
             assert len(session.received) == 30
             assert core._until(100.0) > 100.0
-            core._session = None
+            core._links["test"].session = None
     finally:
         core.stop()
 

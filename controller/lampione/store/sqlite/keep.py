@@ -4,9 +4,11 @@ What deletes does so in small transactions, between which the writer gets its tu
 thread that folds: no two of these ever run at a time.
 """
 
+import contextlib
+import fcntl
 import os
 import sqlite3
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -224,18 +226,14 @@ class SqliteKeeper:
         """
         if path.exists():
             raise StoreError(f"{path} is there already: choose another name")
-        beside = path.with_name(f"{path.name}.{os.getpid()}.new")
+        beside = path.with_name(f"{path.name}.new")  # one that was killed left it: made anew
         try:
-            try:
-                os.close(os.open(beside, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+            with _made(beside):
                 self._copy(beside, stop, progress)
                 wrong = verify(beside)
                 if wrong:
                     raise StoreError(f"{path}: the copy is damaged: {wrong[0]}")
                 os.link(beside, path)  # not over a file that came meanwhile
-            finally:
-                for leftover in (beside, *logs(beside)):
-                    leftover.unlink(missing_ok=True)
             sync(path.parent)
         except OSError as error:
             raise StoreError(f"{path}: {error.strerror}") from None
@@ -269,6 +267,26 @@ class SqliteKeeper:
         except _Stopped:
             raise StoreError("the backup was stopped") from None
         sync(path)
+
+
+@contextlib.contextmanager
+def _made(path: Path) -> Iterator[None]:
+    """Have a new file, private from its first byte on, which is gone in the end."""
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise StoreError(f"{path} is being made by somebody else") from None
+        os.fchmod(descriptor, 0o600)
+        os.ftruncate(descriptor, 0)
+        try:
+            yield
+        finally:
+            for leftover in (path, *logs(path)):
+                leftover.unlink(missing_ok=True)
+    finally:
+        os.close(descriptor)
 
 
 def _old(name: str, before: float) -> tuple[str, tuple[Any, ...]]:

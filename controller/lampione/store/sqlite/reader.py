@@ -16,8 +16,8 @@ from lampione.store import (
     RollupTable,
     pieces,
 )
+from lampione.store.sqlite.orders import COMMAND_COLUMNS, command_of
 from lampione.store.sqlite.walk import SqliteSeries
-from lampione.store.sqlite.writer import COMMAND_COLUMNS, command_of
 
 ROWS_MAX = 10_000
 DAY_S = 86400

@@ -31,7 +31,8 @@ def restore(backup: Path, path: Path, *, replace: bool = False) -> Path | None:
         raise StoreError(f"{backup} is damaged: {wrong[0]}")
     if path.exists() and not replace:
         raise StoreError(f"{path} is there: say --replace, and it is put aside")
-    beside = path.with_name(f"{path.name}.{os.getpid()}.new")
+    beside = path.with_name(f"{path.name}.new")
+    beside.unlink(missing_ok=True)  # of one that was killed
     aside: Path | None = None
     try:
         descriptor = os.open(beside, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
