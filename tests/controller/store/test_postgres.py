@@ -1,5 +1,6 @@
 """What is PostgreSQL's own: typed rows, partitions, several workers, and how it fails."""
 
+import json
 import logging
 import subprocess
 import threading
@@ -8,9 +9,10 @@ from typing import Any
 
 import psycopg
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from lampione import values
+from lampione.cli.run import run
 from lampione.store import SERIES, Frame, StoreError
 from lampione.store.engine import open_engine
 from lampione.store.postgres import PostgresEngine, connect, partitions, typed
@@ -22,6 +24,11 @@ from tests.controller.store.contract import T0, event, frames_of, history, repor
 from tests.controller.store.postgres_server import CAREFUL, PASSWORD, PostgresServer, programs
 
 DAY = T0 // 86_400
+QUICK = settings(
+    max_examples=50,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+)
 
 
 def sql(url: str, question: str) -> list[Any]:
@@ -43,6 +50,7 @@ def messages(kind: int) -> st.SearchStrategy[bytes]:
 
 
 @pytest.mark.parametrize("kind", SERIES)
+@QUICK
 @given(data=st.data())
 def test_what_a_node_encodes_is_all_in_its_columns(kind: int, data: st.DataObject) -> None:
     given_ = data.draw(st.lists(messages(kind), min_size=1, max_size=5))
@@ -52,6 +60,7 @@ def test_what_a_node_encodes_is_all_in_its_columns(kind: int, data: st.DataObjec
 
 
 @pytest.mark.parametrize("kind", SERIES)
+@QUICK
 @given(data=st.data())
 def test_of_anything_else_the_bytes_are_kept(kind: int, data: st.DataObject) -> None:
     some = messages(kind) | st.binary(max_size=50)
@@ -321,6 +330,35 @@ def test_a_backup_is_pg_dumps(postgres: PostgresServer, tmp_path: Path) -> None:
     store = open_engine(again).writer()
     assert store.frames(frames) == 0
     store.close()
+
+
+def test_the_commands_take_its_url(
+    postgres_url: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    state = tmp_path / "state"
+    state.mkdir(mode=0o700)
+    engine = open_engine(postgres_url)
+    store = engine.writer()
+    epoch = store.epoch_id(store.add_node("a-1").id, b"aaaa", 1)
+    store.frames([report(epoch, n, T0 + 86_400 * n) for n in range(3)])
+    store.commit()
+    store.close()
+
+    def said(*words: str) -> list[Any]:
+        where = ["--store", postgres_url, "--state", str(state), "--json"]
+        assert run(["store", *words, *where]) == 0
+        return [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+
+    assert {row["class"]: row["rows"] for row in said("space")}["reports"] == 3
+    said("fold")
+    said("check", "--full")
+    said("retain", "--reports", "400d")
+    said("vacuum")
+    said("backup", str(tmp_path / "x.dump"))
+    assert (tmp_path / "x.dump").stat().st_size > 1000
+    reader = engine.reader()
+    assert len(reader.rollups(86_400, 0, 4e9, "laeq_energy").starts) == 3
+    reader.close()
 
 
 def test_days_that_a_crash_left_detached_go(postgres_url: str) -> None:
