@@ -499,6 +499,43 @@ def test_a_migration_that_fails_changes_nothing(postgres_url: str) -> None:
     assert [number for number, _ in migrations()] == list(range(1, len(migrations()) + 1))
 
 
+# Rows as each version of the schema wrote them; a version that is released gets its own.
+_OLD = """
+INSERT INTO nodes VALUES (1, 'a-1', '{"watermark":52}', 217540369, NULL, NULL);
+INSERT INTO epochs VALUES (1, 1, '\\x74a53013', 1, 1, 1795377166.5, false);
+UPDATE ids SET nodes = 1, epochs = 1;
+INSERT INTO held VALUES (1, '\\x0100');
+INSERT INTO frames VALUES (1, 1, 2, 5, 1795377166.5, 1777836920, '\\x17d784f03b');
+INSERT INTO totals VALUES ('stored', 2);
+CREATE TABLE reports_20260503 PARTITION OF reports
+  FOR VALUES FROM ('2026-05-03+00') TO ('2026-05-04+00');
+INSERT INTO reports (ts, received, node, epoch, boot, seq, start, duration_s, clock, laeq, valid,
+  faults, timed)
+VALUES ('2026-05-03 12:00+00', '2026-05-03 12:01+00', 1, 1956982803, 1, 1, 200059200, 60, 3, 624,
+  511, 0, true);
+"""
+
+
+@pytest.mark.parametrize("version", range(1, len(migrations())))
+def test_every_old_version_is_brought_up_to_date(postgres_url: str, version: int) -> None:
+    link = Link(postgres_url)
+    assert migrate(link, migrations()[:version]) == version
+    link.write(_OLD)
+    link.commit()
+    link.close()
+    engine = open_engine(postgres_url)
+    store = engine.writer()
+    assert sql(postgres_url, "SELECT max(version) FROM schema_version") == [(len(migrations()),)]
+    assert store.frames([report(1, 1, T0), event(1, 2, T0)]) == 0
+    assert store.epoch_id(1, bytes.fromhex("74a53013"), 1) == 1
+    store.close()
+    assert history(engine, ["laeq"]) == [[1777809600, 62.4]]
+    assert len(frames_of(engine)) == 2
+    keeper = engine.keeper()
+    assert keeper.policy()["reports"] is None
+    keeper.close()
+
+
 def test_nothing_that_moves_badly() -> None:
     """See docs/store.md: what PostgreSQL alone has, or has in one machine only."""
     text = " ".join(
