@@ -102,19 +102,18 @@ class Answers(ConfigAnswers):
         """See `api`. Of a city in pieces, so that the core does its work between them."""
         fleet = self._core.fleet
 
-        def names() -> list[str]:
-            fleet.refresh()
-            return sorted(fleet.nodes)
-
         def look(piece: list[str]) -> list[api.Node]:
             return [node_shape(fleet.nodes[name]) for name in piece if name in fleet.nodes]
 
-        wanted = await self.in_core(names)
-        found: list[api.Node] = []
-        for at in range(0, len(wanted), _PIECE):
-            piece = wanted[at : at + _PIECE]
-            found += await self.in_core(functools.partial(look, piece))
-        return found
+        def begin() -> tuple[list[str], list[api.Node]]:
+            fleet.refresh()
+            names = sorted(fleet.nodes)
+            return names, look(names[:_PIECE])
+
+        wanted, found = await self.in_core(begin)
+        for at in range(_PIECE, len(wanted), _PIECE):
+            found += await self.in_core(functools.partial(look, wanted[at : at + _PIECE]))
+        return found  # type: ignore[no-any-return]
 
     async def select(self, request: dict[str, Json]) -> api.Selected:
         """See `api`."""

@@ -57,6 +57,10 @@ class Upkeep:
         self._ending = True
         self._wishes.put(None)
         self._thread.join()
+        while not self._wishes.empty():
+            wish = self._wishes.get()
+            if wish is not None:
+                wish[1].cancel()
 
     def stop(self) -> bool:
         """Say whether a step is to be the last."""

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from lampione import batch, values
 from lampione.rollup import MEASURES, Block
@@ -15,8 +16,11 @@ from lampione.store.blocks import FINE_KEPT_S, roll_up
 from lampione.store.held import Held
 from lampione.store.retention import ROLLUP_CLASSES, SERIES_CLASSES
 
+Numbers = NDArray[np.int64]
+
 WORDS_MAX = 100
 _DAY_S = 86400
+_NONE = np.empty(0, np.int64)
 _SAMPLE = 4  # block-days whose roll-ups are made again, when not all are
 _FINE = ROLLUP_CLASSES["rollups-5min"]  # what is old of it may be there or not
 
@@ -49,7 +53,10 @@ def _wrong(db: sqlite3.Connection, *, full: bool) -> Iterator[str]:
         if len(some.nodes) != count:
             yield f"batch {number} has {len(some.nodes)} frames, not {count}"
         waiting.append(some.take(some.nodes // BLOCK > done) if number <= upto else some)
-    loose = batches.join(waiting) if waiting else None
+    loose = None
+    if waiting:
+        loose = batches.join(waiting)
+        loose = loose.take(np.argsort(loose.nodes, kind="stable"))
     yield from _nodes(db, loose)
     yield from _rollups(db, full=full)
 
@@ -76,7 +83,8 @@ def _nodes(db: sqlite3.Connection, loose: Batch | None) -> Iterator[str]:
             seqs.append(rows.seqs)
         folded = len(seqs)
         if loose is not None:
-            mine = loose.nodes == node
+            first, last = np.searchsorted(loose.nodes, np.array([node, node + 1], np.uint32))
+            mine = slice(int(first), int(last))
             epochs.append(loose.epochs[mine])
             seqs.append(loose.seqs[mine])
         for epoch, packed in db.execute("SELECT id, held FROM epochs WHERE node = ?", (node,)):
@@ -90,10 +98,14 @@ def _nodes(db: sqlite3.Connection, loose: Batch | None) -> Iterator[str]:
             numbers = np.concatenate([*own, np.array(rows_of, np.int64).reshape(-1)])
             if len(np.unique(numbers)) != len(numbers):
                 yield f"{name}, boot {epoch}: {len(numbers) - len(np.unique(numbers))} are doubled"
-            for seq in np.unique(np.concatenate([*own[:folded], np.empty(0, np.int64)])).tolist():
-                if int(seq) not in held:
-                    yield f"{name}, boot {epoch}: {int(seq)} is folded, and not known to be"
-                    break
+            for seq in _not_held(held, np.concatenate([*own[:folded], _NONE]))[:1].tolist():
+                yield f"{name}, boot {epoch}: {seq} is folded, and not known to be"
+
+
+def _not_held(held: Held, seqs: Numbers) -> Numbers:
+    borders = np.array([(-1, -1), *held.ranges], np.int64)
+    place = np.searchsorted(borders[:, 0], seqs, "right") - 1
+    return np.sort(seqs[borders[place, 1] < seqs])
 
 
 def _rollups(db: sqlite3.Connection, *, full: bool) -> Iterator[str]:
