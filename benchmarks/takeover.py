@@ -1,6 +1,6 @@
 """Three NATS servers, two workers, PostgreSQL: each is killed in turn while a city reports.
 
-    python -m benchmarks.takeover [--rate 2000] [--nodes 50] [--lease 10]
+    python -m benchmarks.takeover [--rate 2000] [--nodes 50] [--lease 10] [--sync 10s]
 
 Frames are really sealed; a node keeps each until a watermark covers it, sends again what is not
 covered, and goes to the next server when its own has gone. Printed: how long after each kill it
@@ -174,7 +174,7 @@ class Outcome:
 class City:
     """Everything that runs."""
 
-    def __init__(self, folder: Path, ends: ExitStack, nodes: int, lease_s: float):
+    def __init__(self, folder: Path, ends: ExitStack, nodes: int, lease_s: float, sync: str):
         self._folder = folder
         self._lease_s = lease_s
         shards = ("a", "b")
@@ -185,7 +185,9 @@ class City:
         ends.callback(self.server.close)
         self.url = self.server.new_database()
         open_engine(self.url).writer().close()
-        self.brokers: Cluster = ends.enter_context(running(nats_cluster(folder / "nats", [], None)))
+        self.brokers: Cluster = ends.enter_context(
+            running(nats_cluster(folder / "nats", [], None, sync))
+        )
         keys.new(folder / keys.FILE, list(names))
         secrets = keys.load(folder / keys.FILE)
         self.workers: dict[str, subprocess.Popen[bytes]] = {}
@@ -312,17 +314,19 @@ def run(
     nodes: int = 50,
     lease_s: float = 10.0,
     calm_s: float = 3.0,
+    sync: str = "always",
     tell: Callable[[str], None] = print,
 ) -> Outcome:
     """Kill each victim once.
 
     Args:
         calm_s: of reports between one recovery and the next kill.
+        sync: how long a NATS server may keep a message in memory alone.
     """
     recoveries: list[Recovery] = []
     with ExitStack() as ends:
         folder = Path(ends.enter_context(tempfile.TemporaryDirectory(prefix="takeover-")))
-        city = City(folder, ends, nodes, lease_s)
+        city = City(folder, ends, nodes, lease_s, sync)
         wait_until("the servers have met", city.brokers.whole, WAIT_S)
         wait_until("each worker has its share", city.shared, WAIT_S)
         for node in city.nodes:
@@ -374,10 +378,11 @@ def main() -> int:
     parser.add_argument("--rate", type=float, default=2000, help="frames a second")
     parser.add_argument("--nodes", type=int, default=50)
     parser.add_argument("--lease", type=float, default=10.0, help="seconds")
+    parser.add_argument("--sync", default="always", help="of the NATS servers, or e.g. 10s")
     parser.add_argument("victims", nargs="*", default=[*NATS, *WORKERS, POSTGRES])
     options = parser.parse_args()
     outcome = run(
-        options.victims, rate=options.rate, nodes=options.nodes, lease_s=options.lease,
+        options.victims, rate=options.rate, nodes=options.nodes, lease_s=options.lease, sync=options.sync,
         tell=lambda line: print(line, flush=True),
     )  # fmt: skip
     print(

@@ -53,6 +53,13 @@ def add(commands: Any) -> None:
         help="where they run, as nodes and neighbours reach them (default: the loopback)",
     )
     config.add_argument("--tls", action="store_true", help="certificates, and rules for each node")
+    config.add_argument(
+        "--sync",
+        type=_sync,
+        default="always",
+        metavar="T",
+        help="NATS: let a message be in memory alone for T (default: always on disk first)",
+    )
     config.add_argument("--mosquitto", action="store_true", help="one mosquitto; always with TLS")
     config.add_argument(
         "--out",
@@ -74,3 +81,7 @@ def add(commands: Any) -> None:
         metavar="DIR",
         help="the fleet's authority (default: LAMPIONE_CA, else XDG data)",
     )
+
+
+def _sync(text: str) -> str:
+    return text if text == "always" else f"{values.duration_s(text):g}s"

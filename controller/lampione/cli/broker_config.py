@@ -42,7 +42,7 @@ def config(options: argparse.Namespace) -> int:
         urls = [f"{hosts[0]}:{port}"]
     else:
         servers = _servers(options, hosts)
-        written = folder.write_nats(options.out, servers, clients, authority)
+        written = folder.write_nats(options.out, servers, clients, authority, sync=options.sync)
         urls = [f"{server.host}:{server.mqtt_port}" for server in servers]
     _tell(printer(options), options, written, urls, len(nodes), secure=authority is not None)
     return OK

@@ -119,14 +119,14 @@ def running(cluster: Cluster) -> Iterator[Cluster]:
 
 
 def nats_cluster(
-    path: Path, clients: Sequence[rules.Client], authority: Authority | None, count: int = 3
+    path: Path, clients: Sequence[rules.Client], authority: Authority | None, sync: str = nats.SYNC
 ) -> Cluster:
     """Write the files of a cluster on free ports of the loopback."""
     servers = [
         nats.Server(f"nats-{n}", HOST, free_port(), free_port(), free_port(), path / f"nats-{n}")
-        for n in range(1, count + 1)
+        for n in (1, 2, 3)
     ]
-    folder.write_nats(path, servers, clients, authority, file_bytes=1 << 30)
+    folder.write_nats(path, servers, clients, authority, file_bytes=1 << 30, sync=sync)
     return Cluster(
         path,
         authority,

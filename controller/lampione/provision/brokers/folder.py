@@ -113,6 +113,7 @@ def write_nats(
     clients: Sequence[Client],
     authority: Authority | None,
     file_bytes: int = FILE_BYTES,
+    sync: str = nats.SYNC,
 ) -> Written:
     """Write the files of a cluster, a folder a server. Raises ProvisionError, OSError.
 
@@ -130,7 +131,7 @@ def write_nats(
     users = nats.users_config(clients) if authority is not None else ""
     for server in servers:
         text = nats.server_config(
-            server, servers, clients=len(clients), file_bytes=file_bytes, pins=pins
+            server, servers, clients=len(clients), file_bytes=file_bytes, pins=pins, sync=sync
         )
         folder.put(f"{server.name}/{nats.USERS}", users.encode())
         folder.put(f"{server.name}/nats.conf", text.encode())

@@ -8,6 +8,7 @@ from pathlib import Path
 from lampione.provision.brokers.rules import Client
 
 USERS = "users.conf"
+SYNC = "always"
 REPLICAS_MAX = 3  # more copies cost more and survive no likelier accident
 
 # A session of a controller may leave 20,000 messages unacknowledged a subscription; NATS allows
@@ -22,7 +23,7 @@ max_payload: 64KB
 max_connections: {connections}
 jetstream {{
   store_dir: {store}
-  sync_interval: always
+  sync_interval: {sync}
   max_file_store: {file_bytes}
   max_memory_store: 268435456
 }}
@@ -86,6 +87,7 @@ def server_config(
     clients: int,
     file_bytes: int,
     pins: Sequence[str] | None,
+    sync: str = SYNC,
 ) -> str:
     """Return nats.conf.
 
@@ -94,6 +96,7 @@ def server_config(
         clients: that may be connected.
         file_bytes: of messages that wait, at most.
         pins: SHA-256 of the servers' public keys, hex; None: without TLS, on loopback only.
+        sync: "always", or how long what was acknowledged may be in a server's memory alone.
     """
     files = {
         name: json.dumps(str(server.folder / file))
@@ -114,6 +117,7 @@ def server_config(
         connections=clients * 2 + 100,  # those that changed networks are still there for a while
         store=json.dumps(str(server.folder / "store")),
         file_bytes=file_bytes,
+        sync=json.dumps(sync),
         mqtt=json.dumps(f"{server.host}:{server.mqtt_port}"),
         replicas=min(len(servers), REPLICAS_MAX),
         mqtt_tls="" if pins is None else _MQTT_TLS.format(**files),
