@@ -62,5 +62,7 @@ def rows() -> Rows:
         start, _, later, code = memory.over_tls(60, parts, rom=True)
         yield Row(f"{name}_code_kb", code / 1000, "kB", f"{what}, code in a ROM partition")
         yield Row(f"{name}_free_kb", memory.free_kb(start, later, code), "kB", what, goal=">= 40")
+        settled, later = memory.growth_bytes(120, parts=parts, rom=True)
+        yield Row(f"{name}_growth_bytes", later - settled, "B", "two virtual hours", goal="0")
     for name, size in street.items():
         yield Row(f"mpy {name}", size, "B")

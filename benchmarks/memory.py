@@ -35,6 +35,7 @@ from pathlib import Path
 
 from lampione_hil import romfs
 from lampione_hil.firmware import ESP32, compile_tree
+from lampione_hil.partitions import ROM_BYTES
 from lampione_hil.virtual import VirtualBench, VirtualBoard
 
 PROMPT_KB = 161
@@ -43,8 +44,6 @@ TLS_KB = 26
 # The sound's 3600, its bins 1024, classes and hour 384, sums 108; MQTT 2 * 576; the outbox and its
 # three readers 4 * 56; the Hello's 51; the ciphers' blocks 64 and AES keys 2 * 280; headers 45.
 BUFFER_BYTES = 7_212
-
-ROM_BYTES = 128 * 1024  # as in MicroPython's own table of partitions for 4 MiB with ROMFS
 
 SMALL = {
     "sound": {"i2s": 0, "sck": 14, "ws": 15, "sd": 16},
@@ -146,10 +145,12 @@ def free_kb(start: int, alloc: int, code: int) -> float:
     return PROMPT_KB - WIFI_KB - TLS_KB - used / 1000
 
 
-def growth_bytes(minutes: int, settle: int = 10) -> tuple[int, int]:
+def growth_bytes(
+    minutes: int, settle: int = 10, parts: Mapping[str, object] = SMALL, rom: bool = False
+) -> tuple[int, int]:
     """Run for virtual minutes without a network; return bytes at minute `settle` and at the end."""
     with VirtualBench(clock="virtual") as bench:
-        board = bench.board("heap", files(60, {}))
+        board = _made(bench, files(60, {"parts": parts}), rom)
         board.power_on()
         bench.run_for(minutes * 60 + 30)
         heap = told(board)

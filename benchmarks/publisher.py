@@ -1,5 +1,7 @@
 """A publisher that is faster than what it feeds: MQTT 3.1.1 packets made beforehand, QoS 1."""
 
+import contextlib
+import select
 import socket
 from collections.abc import Sequence
 
@@ -33,19 +35,51 @@ def _read(wire: socket.socket, count: int) -> bytes:
     return data
 
 
+class Wire:
+    """A connection that publishes as told, at QoS 1, and reads acknowledgements when asked to."""
+
+    def __init__(self, host: str, port: int, client: str = "bench-publisher") -> None:
+        self._socket = socket.create_connection((host, port), timeout=60)
+        self._socket.sendall(_packet(0x10, _text("MQTT") + b"\x04\x02\x00\x00" + _text(client)))
+        if _read(self._socket, _CONNACK_BYTES)[3] != 0:
+            raise ConnectionError("the broker refused the connection")
+        self._mid = 0
+        self._unread = 0  # bytes of acknowledgements to come
+
+    def send(self, messages: Sequence[tuple[str, bytes]]) -> None:
+        """Publish (topic, payload) of each."""
+        packets = []
+        for topic, payload in messages:
+            self._mid = self._mid % 65535 + 1
+            packets.append(_packet(0x32, _text(topic) + self._mid.to_bytes(2, "big") + payload))
+        self._unread += _PUBACK_BYTES * len(packets)
+        self._socket.sendall(b"".join(packets))
+
+    def read(self) -> None:
+        """Take in the acknowledgements that have come."""
+        while self._unread and select.select([self._socket], [], [], 0)[0]:
+            self._take()
+
+    def drain(self) -> None:
+        """Wait until everything is acknowledged."""
+        while self._unread:
+            self._take()
+
+    def _take(self) -> None:
+        data = self._socket.recv(min(self._unread, 1 << 16))
+        if not data:
+            raise ConnectionError("the broker closed the connection")
+        self._unread -= len(data)
+
+    def close(self) -> None:
+        """Say goodbye."""
+        self._socket.sendall(b"\xe0\x00")
+        self._socket.close()
+
+
 def publish(host: str, port: int, messages: Sequence[tuple[str, bytes]]) -> None:
     """Publish all (topic, payload) and return once the broker has acknowledged each."""
-    with socket.create_connection((host, port), timeout=60) as wire:
-        wire.sendall(_packet(0x10, _text("MQTT") + b"\x04\x02\x00\x00" + _text("bench-publisher")))
-        if _read(wire, _CONNACK_BYTES)[3] != 0:
-            raise ConnectionError("the broker refused the connection")
+    with contextlib.closing(Wire(host, port)) as wire:
         for start in range(0, len(messages), WINDOW):
-            batch = messages[start : start + WINDOW]
-            wire.sendall(
-                b"".join(
-                    _packet(0x32, _text(topic) + (1 + n).to_bytes(2, "big") + payload)
-                    for n, (topic, payload) in enumerate(batch)
-                )
-            )
-            _read(wire, _PUBACK_BYTES * len(batch))
-        wire.sendall(b"\xe0\x00")
+            wire.send(messages[start : start + WINDOW])
+            wire.drain()

@@ -17,6 +17,7 @@ from typing import Any
 
 from lampione_hil import firmware, outbox
 from lampione_hil.board import BenchError
+from lampione_hil.testing.parts import CALLED
 from lampione_hil.virtual import SteadyAir, Tone, VirtualBench, VirtualBoard
 from lampione_hil.virtual.devices.bme280 import Bme280
 from lampione_hil.virtual.devices.ld2415h import Ld2415h
@@ -52,25 +53,6 @@ KINDS = (
     "brownout",
 )
 BUS = "bus held low"  # SDA stuck at 0: one fault of all parts on I2C
-
-
-# What a part may be called for a fault, at some time. A brown-out may cost no value.
-EXPECTED = {
-    "unplugged": {"silent"},
-    "silent": {"silent"},
-    "half": {"silent", "stale"},
-    "crc": {"stale"},
-    "exception": {"stale"},
-    "usb": {"silent"},
-    "implausible": {"implausible"},
-    "stuck": {"stuck"},
-    "fan": {"implausible"},
-    "laser": {"implausible"},
-    "speed": {"warming"},
-    "clipped": {"implausible"},
-    BUS: {"silent"},
-    "brownout": {"ok", "warming"},
-}
 STREAMS = ("microphone", "doppler")  # a line that is held, or without a driver, is flat
 
 
@@ -112,7 +94,7 @@ class Row:
         if self.others or self.back_s is None:
             return False
         flat = self.part in STREAMS and self.fault != "clipped"
-        expected = {"stuck"} if flat else EXPECTED[self.fault]
+        expected = {"stuck"} if flat else CALLED["held" if self.fault == BUS else self.fault]
         if not expected & set(self.state.split(" → ")):
             return False
         return self.fault == "brownout" or (self.seen_s is not None and self.seen_s <= self.limit_s)

@@ -14,6 +14,7 @@ unless said) and what `result` is:
 
     status                                                    Status
     nodes                                                     list[Node]
+    select    where, sort, ascending, top, fields             Selected
     show      node (required)                                 Detail
     watch     nodes: list of names                            streams WatchItem until cancelled
     send      node, command (required: Order), expires_s      streams CommandState, then the last
@@ -52,6 +53,7 @@ busy: too much under way; broken: the core's own fault, see its log."""
 OPS = (
     "status",
     "nodes",
+    "select",
     "show",
     "watch",
     "send",
@@ -128,6 +130,25 @@ class Node(TypedDict):
     report_at: float | None  # when it was received
     health_at: float | None
     hello_at: float | None
+
+
+class Summary(TypedDict):
+    known: int  # nodes
+    mean: float | None  # of decibels by energy
+    least: float | None
+    greatest: float | None
+
+
+class Selected(TypedDict):
+    """Nodes that a question is true of. What is stale is unknown, and None."""
+
+    at: float
+    nodes: int  # that have a key
+    matched: int
+    fields: list[str]
+    units: list[str]
+    summary: dict[str, Summary]  # of all that match, by field that is a number
+    rows: list[Values]  # the first of them: node, site, state, age and the fields
 
 
 class EpochRow(TypedDict):

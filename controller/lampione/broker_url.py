@@ -1,4 +1,7 @@
-"""Where a broker is, as people write it: `mqtt://user:password@host:port`, `mqtts://...`."""
+"""Where a broker is, as people write it: `mqtt://user:password@host:port`, `mqtts://...`.
+
+The servers of a cluster stand side by side: `mqtts://one:8883,two:8883,three:8883?ca=ca.pem`.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -26,7 +29,9 @@ class BrokerUrl:
     """One broker. `str()` leaves the password out.
 
     ca, cert, key: files for TLS, from `?ca=...&cert=...&key=...`; without `ca` the system's.
+        In the names of certificate and key `{shard}` stands for the shard of a session.
     password: from the URL, or of the file in `?password-file=...`, which only its owner may read.
+    others: further servers of the same cluster.
     """
 
     host: str
@@ -37,13 +42,21 @@ class BrokerUrl:
     ca: Path | None = None
     cert: Path | None = None
     key: Path | None = None
+    others: tuple[tuple[str, int], ...] = ()
 
     @classmethod
     def parse(cls, text: str) -> Self:
         """Read a URL, and the file of the password. Raises BrokerUrlError."""
         try:
             parts = urlsplit(text)
+            user, at, servers = parts.netloc.rpartition("@")
+            first, *more = servers.split(",")
+            parts = parts._replace(netloc=user + at + first)
             port = parts.port
+            others = [urlsplit(f"//{other}") for other in more]
+            places = [(other.hostname, other.port) for other in others]
+            if not all(host for host, _ in places):
+                raise ValueError
         except ValueError:
             raise BrokerUrlError(
                 "a broker's URL is mqtt://host:port or mqtts://host:port"
@@ -67,14 +80,31 @@ class BrokerUrl:
             password = _password_of(Path(password_file))
         if password is not None and not parts.username:
             raise BrokerUrlError(_NO_USER)
+        ca, cert, key = (
+            Path(files[name]) if name in files else None for name in ("ca", "cert", "key")
+        )
+        usual = TLS_PORT if tls else PORT
         return cls(
             parts.hostname,
-            port or (TLS_PORT if tls else PORT),
+            port or usual,
             tls,
             None if parts.username is None else unquote(parts.username),
             password,
-            *(Path(files[name]) if name in files else None for name in ("ca", "cert", "key")),
+            ca,
+            cert,
+            key,
+            tuple((host, port or usual) for host, port in places if host),
         )
+
+    def for_session(self, shard: str, turn: int) -> Self:
+        """Return the one server to try in this turn, with the certificate of this shard."""
+        places = ((self.host, self.port), *self.others)
+        host, port = places[turn % len(places)]
+        cert, key = (
+            None if path is None else Path(str(path).replace("{shard}", shard))
+            for path in (self.cert, self.key)
+        )
+        return replace(self, host=host, port=port, cert=cert, key=key, others=())
 
     @classmethod
     def of(cls, argument: str | None, environment: Mapping[str, str]) -> Self | None:
@@ -104,8 +134,11 @@ class BrokerUrl:
 
     def __str__(self) -> str:
         user = "" if self.user is None else f"{self.user}@"
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"{'mqtts' if self.tls else 'mqtt'}://{user}{host}:{self.port}"
+        places = ((self.host, self.port), *self.others)
+        shown = ",".join(
+            f"[{host}]:{port}" if ":" in host else f"{host}:{port}" for host, port in places
+        )
+        return f"{'mqtts' if self.tls else 'mqtt'}://{user}{shown}"
 
 
 def _has_password(text: str) -> bool:

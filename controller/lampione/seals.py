@@ -5,7 +5,7 @@ from collections import OrderedDict
 from cryptography.hazmat.primitives.ciphers.aead import AESCCM
 from lampione_protocol import seal
 
-CACHED_KEYS = 4096
+CACHED_KEYS = 200_000  # of half a kilobyte: a city's, and the boots before
 
 
 class Ciphers:

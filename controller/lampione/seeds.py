@@ -5,6 +5,7 @@ Every mistake is named by file, table and key. `seeds/milan.toml` is the example
 
 import tomllib
 from collections.abc import Callable, Container, Iterable
+from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -29,13 +30,17 @@ def _zone(value: str) -> str:
 
 
 class Site(Table):
-    """Where a node stands. Degrees north and east; approximate: not surveyed."""
+    """Where a node stands. Degrees north and east; approximate: not surveyed.
+
+    shard: of the nodes that stand there, instead of the fleet's.
+    """
 
     id: Name
     name: str = Field(min_length=1, max_length=60)
     latitude: float = Field(ge=-90, le=90)
     longitude: float = Field(ge=-180, le=180)
     approximate: bool = False
+    shard: Name | None = None
     measures: tuple[Literal["environmental", "acoustic", "traffic"], ...] = Field(
         default=(), strict=False
     )
@@ -158,6 +163,22 @@ class Seed(Table):
                         f"{place}: {node_id!r} is in group {groups[node_id]!r} already"
                     )
                 groups[node_id] = name
+            if len({self.shard_of(node_id) for node_id in group.nodes}) > 1:
+                raise ValueError(f"groups.{name} nodes: they are of more than one shard")
+
+    def shard_of(self, node_id: str) -> str:
+        """Return the shard of a node; one that is not of the file is of the fleet's."""
+        return self._shards.get(node_id, self.fleet.shard)
+
+    @cached_property
+    def _shards(self) -> dict[str, str]:
+        sites = {site.id: site.shard for site in self.sites}
+        return {node.id: sites[node.site] or self.fleet.shard for node in self.nodes}
+
+    @property
+    def shards(self) -> list[str]:
+        """Every shard of the fleet."""
+        return sorted({self.fleet.shard, *self._shards.values()})
 
     @property
     def running(self) -> tuple[Node, ...]:
@@ -323,7 +344,7 @@ def settings(
         broker |= {"user": user, "password": password or ""}
     return {
         "node": node.id,
-        "shard": seed.fleet.shard,
+        "shard": seed.shard_of(node.id),
         "broker": broker,
         "wifi": {"ssid": ssid, "password": wifi_password},
         "report_interval_s": report_interval_s or seed.fleet.report_interval_s,

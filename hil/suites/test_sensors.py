@@ -14,6 +14,7 @@ from lampione_hil.testing.clock import Clock
 from lampione_hil.testing.measuring import Measure
 from lampione_hil.testing.node import Nodes
 from lampione_hil.testing.parts import (
+    CALLED,
     DOPPLER,
     I2C,
     LAMP,
@@ -49,24 +50,6 @@ AIR = SteadyAir(21.5, 40.0)
 DUST = Dust(9.0, 14.0, 22.0)
 # Particles without the water that the air's 40 % have put on them (Crilley et al. 2018).
 DRY = 1 / (1 + 0.4 / 1.65 / (1 / 0.4 - 1))
-
-# What a part may be called for a fault. A brown-out may cost no value at all.
-CALLED = {
-    "unplugged": {"silent"},
-    "silent": {"silent"},
-    "half": {"silent", "stale"},
-    "crc": {"stale"},
-    "exception": {"stale"},
-    "usb": {"silent"},
-    "implausible": {"implausible"},
-    "stuck": {"stuck"},
-    "fan": {"implausible"},
-    "laser": {"implausible"},
-    "speed": {"warming"},
-    "clipped": {"implausible"},
-    "held": {"silent"},
-    "brownout": {"ok", "warming"},
-}
 
 
 @dataclass(frozen=True)

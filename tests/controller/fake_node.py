@@ -62,8 +62,16 @@ class Flash:
 class FakeNode:
     """One node. `boot()`, then `connect`; thread-safe enough for tests."""
 
-    def __init__(self, name: str, key: bytes, flash: Flash | None = None, obeys: bool = True):
+    def __init__(
+        self,
+        name: str,
+        key: bytes,
+        flash: Flash | None = None,
+        obeys: bool = True,
+        shard: str = SHARD,
+    ):
         self.name = name
+        self.shard = shard
         self.key = key
         self.flash = flash or Flash()
         self.obeys = obeys
@@ -90,7 +98,7 @@ class FakeNode:
 
     def topic(self, leaf: str) -> str:
         """Return one of the node's topics."""
-        return topics.topic(SHARD, self.name, leaf)
+        return topics.topic(self.shard, self.name, leaf)
 
     def connect(self, host: str, port: int) -> None:
         """Connect, say hello, send what is not acknowledged."""

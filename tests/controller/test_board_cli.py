@@ -106,6 +106,12 @@ def test_a_bare_chip(boards: Path) -> None:
         assert port.read_until(b"invalid header: 0xffffffff\r\n").endswith(b"0xffffffff\r\n")
 
 
+def test_a_board_with_a_rom_partition(boards: Path) -> None:
+    (one,) = rows("start", "--detach", "--world", "none", "--blank", "--rom")
+    code = "import vfs; print(len(memoryview(vfs.rom_ioctl(2, 0))))"
+    assert mpremote(one["port"], "exec", code) == "131072\n"
+
+
 def test_whatever_happens_to_the_owner_nothing_stays(boards: Path) -> None:
     (one,) = start()
     pid = one["pid"]
@@ -143,6 +149,7 @@ def test_mistakes_in_one_line(boards: Path, tmp_path: Path) -> None:
         (("start", "--name", "a/b"), 2, "use letters, digits"),
         (("start", "--flash-bytes", "70000"), 2, "not a multiple of 4096"),
         (("start", "--blank", "--bare"), 2, "not allowed with"),
+        (("start", "--rom", "--bare"), 2, "what esptool writes to a --bare chip says"),
         (("start", "--count", "0"), 2, "whole numbers from 1 to"),
         (("start", "--flash-bytes", "32768", "--detach"), 1, "No space left"),
     ):

@@ -155,6 +155,7 @@ def test_a_configuration_that_it_refuses_is_quoted(
         ("mqtt://broker", "mqtt://broker:1883", 1883),
         ("mqtts://user:p%40ss@broker.example", "mqtts://user@broker.example:8883", 8883),
         ("mqtt://[::1]:77", "mqtt://[::1]:77", 77),
+        ("mqtt://a,b:7,[::1]:8", "mqtt://a:1883,b:7,[::1]:8", 1883),
     ],
 )
 def test_urls(text: str, shown: str, port: int) -> None:
@@ -168,6 +169,13 @@ def test_urls(text: str, shown: str, port: int) -> None:
 def test_url_with_certificates() -> None:
     url = BrokerUrl.parse("mqtts://b?ca=/ca.pem&cert=/c.pem&key=/k.pem")
     assert (url.ca, url.cert, url.key) == (Path("/ca.pem"), Path("/c.pem"), Path("/k.pem"))
+
+
+def test_each_server_of_a_cluster_in_its_turn_with_the_certificate_of_a_shard() -> None:
+    url = BrokerUrl.parse("mqtts://a,b:7?cert=/i-{shard}.pem&key=/i-{shard}.key")
+    turns = [url.for_session("east", turn) for turn in range(3)]
+    assert [str(turn) for turn in turns] == ["mqtts://a:8883", "mqtts://b:7", "mqtts://a:8883"]
+    assert (turns[0].cert, turns[0].key) == (Path("/i-east.pem"), Path("/i-east.key"))
 
 
 def test_a_password_from_the_environment_or_a_file_and_not_from_the_arguments(
@@ -206,7 +214,8 @@ def test_a_password_from_the_environment_or_a_file_and_not_from_the_arguments(
     "text",
     ["", "broker", "http://b", "mqtt://", "mqtt://b:99999", "mqtt://b/topic", "mqtt://b?ca=x",
      "mqtts://b?cert=x", "mqtts://u:secret@b?x=1", "mqtt://u:secret@b:port",
-     "mqtt://:secret@b", "mqtt://u:secret@b?password-file=x"],
+     "mqtt://:secret@b", "mqtt://b,,c", "mqtt://b,u:secret@c,d:x", "mqtt://b,c:99999",
+     "mqtt://u:secret@b?password-file=x"],
 )  # fmt: skip
 def test_what_is_no_url(text: str) -> None:
     with pytest.raises(BrokerUrlError) as caught:

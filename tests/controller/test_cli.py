@@ -15,21 +15,22 @@ from lampione import keys
 from lampione.cli import parser, values
 from lampione.cli.output import Printer, clean
 from lampione.cli.send import order_of
+from lampione.durations import LONGEST_S
 
 COMMANDS = (
     "demo", "serve", "broker", "keys", "config", "nodes", "watch", "show", "history", "statistics",
-    "gaps", "refused", "send", "program", "board", "flash", "hil", "provision",
+    "gaps", "refused", "send", "program", "board", "flash", "hil", "provision", "export", "http",
 )  # fmt: skip
 
 
 def lampione(
-    *arguments: str, environment: dict[str, str] | None = None
+    *arguments: str, environment: dict[str, str] | None = None, timeout_s: float = 60
 ) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(
         [sys.executable, "-m", "lampione", *arguments],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=timeout_s,
         env={**os.environ, **(environment or {})},
         check=False,
     )
@@ -244,12 +245,12 @@ def test_durations_are_read_whole_or_refused(text: str) -> None:
             values.duration_s(text)
         return
     try:
-        assert 0 <= values.duration_s(text) <= values.LONGEST_S
+        assert 0 <= values.duration_s(text) <= LONGEST_S
     except argparse.ArgumentTypeError as error:
         assert "is too long a time" in str(error)  # noqa: PT017
         units_s = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400}
         parts = re.findall(r"([0-9.]+)(ms|s|m|h|d)", text)
-        assert sum(float(n) * units_s[u] for n, u in parts) > values.LONGEST_S
+        assert sum(float(n) * units_s[u] for n, u in parts) > LONGEST_S
 
 
 @given(st.floats(0, 1e9))

@@ -10,9 +10,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from lampione.cli import present
 from lampione.core.client import Client
 from lampione.demo.processes import free_port
+from lampione.live.places import places
 from lampione.tui.app import LampioneApp
 from lampione.tui.bars import Header
 from lampione.tui.feed import CoreFeed
@@ -118,7 +118,7 @@ def test_the_screen_outlives_its_controller(state: Path) -> None:
     servers = [first]
 
     async def steps() -> None:
-        app = LampioneApp(CoreFeed(state), present.places(state))
+        app = LampioneApp(CoreFeed(state), places(state))
         async with app.run_test(size=(120, 20)) as pilot:
 
             def head() -> str:

@@ -16,6 +16,7 @@ from lampione.cli.progress import Progress
 from lampione_hil.virtual import offered
 
 from tests.controller.test_cli import lampione
+from tests.hil import esp_images
 
 
 @pytest.fixture(scope="module")
@@ -74,11 +75,38 @@ def test_what_is_asked_must_be_clear(boards: list[str], tmp_path: Path) -> None:
         (["--micropython", str(tmp_path / "none.bin"), "virtual-1"], 1, "No such file"),
         (["--micropython", __file__, "virtual-1"], 1, "not an image for an ESP32"),
         (["--port"], 2, "expected one argument"),
+        (["--no-rom", "virtual-1"], 2, "--no-rom goes with --micropython"),
     ):
         done = lampione("flash", *arguments)
         assert done.returncode == code, (arguments, done.stderr)
         assert done.stderr.count("\n") == 1
         assert text.split(" \\(")[0] in done.stderr
+
+
+def test_what_an_image_would_bring_is_said(boards: list[str], tmp_path: Path) -> None:
+    stock = str(esp_images.write(tmp_path / "stock.bin"))
+    dry = ("flash", "virtual-1", "--dry-run", "--erase", "--micropython")
+    words = lampione(*dry, stock).stdout
+    assert "romfs 0x1e0000 (128 KiB), files from 0x200000\n" in words
+    assert "would install MicroPython v1.29.0, then the firmware" in words
+    found = last(lampione(*dry, stock, "--json").stdout)["virtual-1"]
+    assert found["ok"]
+    assert found["partitions"][-1]["label"] == "romfs"
+    plain = lampione(*dry, stock, "--no-rom").stdout
+    assert "factory 0x10000 (1984 KiB, 39 KiB used), files from 0x200000; no ROM" in plain
+    ota = lampione(*dry, str(esp_images.write(tmp_path / "ota.bin", esp_images.OTA))).stdout
+    assert "; no ROM partition: its table has places for several applications (OTA)" in ota
+
+
+@pytest.mark.soak  # pyserial takes 0.1 s for each change of a time-out, and esptool changes many
+def test_a_bare_chip_comes_to_code_in_its_flash(boards: list[str], tmp_path: Path) -> None:
+    done = lampione("board", "start", "--detach", "--bare", "--world", "none", "--name", "bare")
+    assert done.returncode == 0, done.stderr
+    stock = str(esp_images.write(tmp_path / "stock.bin"))
+    found = last(
+        lampione("flash", "bare-1", "--micropython", stock, "--json", timeout_s=300).stdout
+    )
+    assert (found["bare-1"]["ok"], found["bare-1"]["slot"]) == (True, "/rom/lib")
 
 
 def test_no_board_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

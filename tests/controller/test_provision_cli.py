@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import stat
 import subprocess
 import sys
@@ -100,6 +101,21 @@ def test_what_is_lacking_is_said_before_a_board_is_touched(shell: Shell) -> None
     path.write_text('wifi = "city.wifi"\n' + path.read_text())  # beside the list
     report = json.loads(shell.run(*ours, "--json", code=1))
     assert report["no_board"] == report["left"] == ["bligny-1"]
+
+
+def test_ctrl_c_while_it_waits_for_a_board(shell: Shell) -> None:
+    path, wifi = shell.folder / "l.toml", shell.folder / "city.wifi"
+    path.write_text('[[boards]]\nnode = "bligny-1"\n')
+    wifi.write_text('ssid = "city"\npassword = "hunter2hunter2"\n')
+    wifi.chmod(0o600)
+    command = [sys.executable, "-m", "lampione", "provision", "--list", str(path), "--no-sign-off"]
+    command += ["--broker", "mqtt://10.0.0.5", "--wifi", str(wifi), "--wait", "60s"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout
+        while "next is bligny-1: plug in a board" not in process.stdout.readline():
+            assert process.poll() is None
+        process.send_signal(signal.SIGINT)
+        assert process.wait(20) == 130
 
 
 def test_status_says_who_is_next_and_what_failed(shell: Shell) -> None:

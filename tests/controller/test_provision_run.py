@@ -72,6 +72,7 @@ class Workshop:
         self._lock = threading.Lock()
         self.work: Mapping[str, Work] = {}  # by node or board, instead of success
         self.heard: Callable[[], None] = lambda: None
+        self.asked = 0  # to end
         monkeypatch.setattr(run, "commission", self._commission)
         monkeypatch.setattr(run, "_LOOK_S", 0.005)
 
@@ -104,8 +105,16 @@ class Workshop:
             seed=SEED, state=self.folder, authority=None, broker=None,  # type: ignore[arg-type]
             hands=self.hands, controller=None, wifi=lambda _: None, replace=replace,  # type: ignore[arg-type]
         )  # fmt: skip
-        outcome = Run(bench, queue, self.folder / "records", view, jobs=jobs, wait_s=wait_s).run()
-        return outcome, view
+        work = Run(
+            bench,
+            queue,
+            self.folder / "records",
+            view,
+            jobs=jobs,
+            wait_s=wait_s,
+            asked=lambda: self.asked,
+        )
+        return work.run(), view
 
 
 def fail(error: Exception) -> Work:
@@ -222,9 +231,9 @@ def test_ctrl_c_ends_what_runs_at_its_next_step(
     def press() -> None:
         assert begun.wait(20)
         wait_until("the other is done", lambda: NODES[1] in shop.became)
-        threading.Timer(0.05, pressed.set).start()
-        raise KeyboardInterrupt
+        shop.asked = 1
 
+    shop.heard = pressed.set  # "stopping", once the boards are told
     shop.work = {"x": slow}
     shop.hands.at = {3: press}
     outcome, view = shop.run(Queue(rows, path))
@@ -235,10 +244,28 @@ def test_ctrl_c_ends_what_runs_at_its_next_step(
     assert view.ends[NODES[0]] == "stopped: run this again to go on"
     entry = Queue(rows, path).entries()[0]
     assert (entry.state, entry.step) == ("begun", "who it is")
-    shop.work = {}
+    shop.work, shop.asked = {}, 0
     outcome, _ = shop.run(Queue(rows, path))
     assert outcome.missing == [NODES[2]]
     assert {entry.state for entry in Queue(rows, path).entries()[:2]} == {"done"}
+
+
+def test_a_second_ctrl_c_waits_for_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shop = Workshop(tmp_path, monkeypatch, Hands("x"))
+    rows, path = listed(tmp_path, Row(NODES[0], "x"))
+    over = threading.Event()
+
+    def press() -> None:
+        shop.asked += 1
+
+    def slow(row: Row, place: Place) -> None:
+        assert over.wait(20)
+
+    shop.work = {"x": slow}
+    shop.hands.at, shop.heard = {2: press}, press
+    outcome, _ = shop.run(Queue(rows, path))
+    over.set()
+    assert (outcome.interrupted, outcome.stopped) == (True, [NODES[0]])
 
 
 @settings(max_examples=40, deadline=None)

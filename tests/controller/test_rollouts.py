@@ -117,13 +117,11 @@ class World:
             config_version=version, config_state=state, clock=3,
         )  # fmt: skip
         node = self.node
-        said = values.steps(schema.HELLO, body)
         node.line.hello(self.epoch, self.boots, self.boots, self.boots, answered=True)
         number = self.store.epoch_id(node.id, self.epoch, self.boots)
         self.store.greet(node.id, number, self.boots, time.time(), body)
         self.store.lines([(json.dumps(node.line.as_json()), node.id)])
-        node.hello, node.hello_body, node.hello_at = said, body, time.time()
-        node.last_seen = time.time()
+        node.greeted(body, values.steps(schema.HELLO, body), time.time())
         if self.counter > node.counter:
             node.counter = self.counter
         self.configs.greeted(node)

@@ -154,7 +154,7 @@ def test_what_is_left_in_the_buffer_is_not_waited_for(tmp_path: Path) -> None:
     core = Core(folder, SqliteStore(folder.database), BrokerUrl("127.0.0.1", 1), "test")
     try:
         with connected() as (session, wire):
-            core._session = session
+            core._links["test"].session = session
             core._tick_at = math.inf
             give(session, wire, CONNACK + SUBACK)
             assert (session.more, core._until(100.0) > 100.0) == (False, True)

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 from lampione_hil.board import BenchError
-from lampione_hil.flashing import Stopped, image
-from lampione_hil.flashing.image import install, read
+from lampione_hil.flashing import Stopped
+from lampione_hil.flashing.image import read
+from lampione_hil.flashing.install import has, install
 from lampione_hil.real.errors import NoBoardError, WrongChipError
 from lampione_hil.virtual import SteadyAir, VirtualBench, VirtualBoard, World
 
@@ -56,11 +57,11 @@ def test_a_bare_chip_gets_micropython(bare: VirtualBoard, tmp_path: Path) -> Non
     assert parts[-1] == 1
     bare.reset()
     bare.wait_console(">>> ")
-    assert not image.has(found, bare.port)
+    assert has(found, bare.port) == (False, False)
 
 
 def test_the_wrong_chip_is_refused_by_its_own_word(bare: VirtualBoard, tmp_path: Path) -> None:
-    with pytest.raises(WrongChipError, match=r"chip0\.bin is for esp32: This chip is ESP32-S3"):
+    with pytest.raises(WrongChipError, match="the image is for esp32: This chip is ESP32-S3"):
         install(read(image_of(tmp_path, 0)), bare.port, options=MODEL)
     assert bare.chip_flash.read_bytes()[:16] != read(image_of(tmp_path, 0)).path.read_bytes()[:16]
 

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from lampione_hil import interpreter
 from lampione_hil.firmware import CompileError, host_march
-from lampione_hil.link import LinkError, link
+from lampione_hil.linking.link import LinkError, link
 
 MAIN = "from p import app\napp.main()\n"
 

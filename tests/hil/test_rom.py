@@ -69,9 +69,11 @@ def test_a_cut_in_the_middle_leaves_a_board_that_boots(bench: VirtualBench, numb
     code = b"""
 import vfs
 image = bytes(range(256)) * 100
-vfs.rom_ioctl(3, 0, len(image))
+rom = vfs.rom_ioctl(2, 0)
+for block in range(7):
+    rom.ioctl(6, block)
 for at in range(0, len(image), 512):
-    vfs.rom_ioctl(4, 0, at, image[at : at + 512])
+    rom.writeblocks(at // 4096, image[at : at + 512], at % 4096)
 """
     one.write_files({"/main.py": code})
     if number == 1:

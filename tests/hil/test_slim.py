@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from lampione_hil import interpreter
 from lampione_hil.firmware import CompileError, compile_tree, sources
-from lampione_hil.slim import slim
+from lampione_hil.linking.slim import slim
 
 MAIN = {"main.py": "from node import app\napp.main()\n"}
 

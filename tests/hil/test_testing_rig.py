@@ -83,6 +83,7 @@ def test_no_file_is_three_virtual_boards() -> None:
         (("[[flaky]]", "[flaky]"), r":24: flaky: .*two brackets"),
         (("[[boards]]", "[[bords]]"), r":4: bords: no such key here: take it out"),
         (('port = "rfc2217://127.0.0.1:4000"', 'kind = "virtual"'), "make two rig files"),
+        (("power =", "rom = true\npower ="), "a real one's flash says it"),
         (("[[flaky]]", "[[flaky"), r"not TOML: .*line 24"),
     ],
 )

@@ -27,6 +27,14 @@ def test_no_growth_without_a_network() -> None:
     assert settled > 100_000, "the node was not there"
 
 
+@pytest.mark.soak
+def test_no_growth_of_a_whole_profile_in_rom() -> None:
+    parts = seeds.load().profiles["street"].parts.settings()
+    settled, later = memory.growth_bytes(120, parts=parts, rom=True)
+    assert later - settled <= NOISE_BYTES
+    assert settled > 80_000, "the node was not there"
+
+
 def test_enough_is_free_with_tls_up() -> None:
     start, settled, later, code = memory.over_tls(12)
     assert later - settled <= 10 * NOISE_BYTES  # a frame may be on its way

@@ -7,9 +7,8 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING, Any
 
-from lampione.cli.errors import FAILED, OK, CliError
-from lampione.cli.fleet import printer
-from lampione.cli.output import Printer
+from lampione.cli.errors import FAILED, OK, USAGE, CliError
+from lampione.cli.output import Printer, printer
 
 if TYPE_CHECKING:
     from lampione_hil.virtual.offered import Offered
@@ -55,8 +54,11 @@ def _print(out: Printer, rows: list[dict[str, Any]]) -> None:
 
 def start(options: argparse.Namespace) -> int:
     """`lampione board start`, until Ctrl-C or SIGTERM."""
+    if options.rom and options.bare:
+        raise CliError("--rom: what esptool writes to a --bare chip says whether it has one", USAGE)
     if options.detach:
         return _detach(options)
+    from lampione_hil.partitions import ROM_BYTES
     from lampione_hil.virtual.offer import Offer
 
     out = printer(options)
@@ -77,6 +79,7 @@ def start(options: argparse.Namespace) -> int:
             options.count,
             files=files,
             flash_bytes=options.flash_bytes,
+            rom_bytes=ROM_BYTES if options.rom else 0,
             bare=options.bare,
             world=_lamppost if options.world == "lamppost" else _nothing,
         )
@@ -109,7 +112,7 @@ def _detach(options: argparse.Namespace) -> int:
     command = [sys.executable, "-m", "lampione", "board", "start", "--json"]
     command += ["--count", str(options.count), "--name", options.name, "--world", options.world]
     command += ["--flash-bytes", str(options.flash_bytes)]
-    command += [f"--{flag}" for flag in ("blank", "bare") if getattr(options, flag)]
+    command += [f"--{flag}" for flag in ("blank", "bare", "rom") if getattr(options, flag)]
     owner = subprocess.Popen(
         command,
         stdin=subprocess.DEVNULL,

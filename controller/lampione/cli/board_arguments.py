@@ -102,6 +102,11 @@ def _start(actions: Any) -> None:
         help="without MicroPython too, until esptool has written one over rfc2217",
     )
     start.add_argument(
+        "--rom",
+        action="store_true",
+        help="with a partition that code runs from; of a --bare chip its table says that",
+    )
+    start.add_argument(
         "--world",
         choices=("lamppost", "none"),
         default="lamppost",

@@ -9,8 +9,8 @@ from typing import Any
 from lampione import calibration, keys, seeds, wanted
 from lampione.cli.config_follow import State, follow
 from lampione.cli.errors import OK, UNKNOWN_NODE, USAGE, CliError
-from lampione.cli.fleet import core, printer
-from lampione.cli.output import Printer
+from lampione.cli.fleet import core
+from lampione.cli.output import Printer, printer
 from lampione.cli.service import fleet_file
 from lampione.cli.values import age
 from lampione.config import blob, describe

@@ -8,13 +8,13 @@ from concurrent.futures import ThreadPoolExecutor, wait
 from typing import TYPE_CHECKING, Any
 
 from lampione.cli.errors import FAILED, INTERRUPTED, OK, USAGE, CliError
-from lampione.cli.fleet import printer
-from lampione.cli.output import Printer
+from lampione.cli.output import Printer, printer
 from lampione.cli.progress import Progress
 
 if TYPE_CHECKING:
     from lampione_hil.flashing import Flashed
     from lampione_hil.flashing.image import Image
+    from lampione_hil.flashing.layout import Layout
     from lampione_hil.real.ports import Port
 
 _AT_ONCE = 16
@@ -23,19 +23,45 @@ _LOOK_S = 0.2
 
 def flash(options: argparse.Namespace) -> int:
     """`lampione flash`."""
-    from lampione_hil.flashing import image as images
-
     out = printer(options)
     if options.instrument and options.dry_run:
         raise CliError("--instrument writes what differs; it has no dry run", USAGE)
     if options.erase and not options.micropython:
         raise CliError("--erase goes with --micropython IMAGE, which is what comes after it", USAGE)
+    if options.no_rom and not options.micropython:
+        raise CliError("--no-rom goes with --micropython IMAGE", USAGE)
     wanted, missing = _chosen(options)
-    image = images.read(options.micropython) if options.micropython else None
-    if image and not out.as_json:
+    return _Work(options, out, _image(options, out)).run(wanted, missing)
+
+
+def _image(options: argparse.Namespace, out: Printer) -> "Image | None":
+    """Return the MicroPython to be installed, if any, after saying what it is."""
+    if not options.micropython:
+        return None
+    from lampione_hil.flashing import image as images
+
+    image = images.read(options.micropython)
+    if not out.as_json:
         out.line(f"{image.path.name}: MicroPython {image.version} for {image.chip}")
         out.line(f"sha256 {image.sha256}")
-    return _Work(options, out, image).run(wanted, missing)
+        out.line(_partitions(image, _usual(image, options)))
+    return image
+
+
+def _usual(image: "Image", options: argparse.Namespace) -> "Layout | None":
+    """Return the table for a board whose files are where the image has them; None: unknown."""
+    from lampione_hil.flashing import layout
+
+    if image.layout is None or options.no_rom:
+        return image.layout
+    return layout.with_rom(image.layout)
+
+
+def _partitions(image: "Image", layout: "Layout | None") -> str:
+    if layout is None:
+        return f"partitions: {image.wrong}; it is installed as it is"
+    why = f"; no ROM partition: {layout.why_no_rom}" if layout.why_no_rom else ""
+    return f"partitions: {layout.words}{why}"
 
 
 def _chosen(options: argparse.Namespace) -> tuple[dict[str, "Port"], dict[str, str]]:
@@ -94,6 +120,7 @@ class _Work:
         self._trees = _Trees()
         self._stop = threading.Event()
         self._failed: list[str] = []
+        self._layouts: dict[str, Layout] = {}  # of those that got MicroPython
 
     def run(self, wanted: "dict[str, Port]", missing: dict[str, str]) -> int:
         # Not by an exception, which could come in the middle of handing out the work.
@@ -106,7 +133,7 @@ class _Work:
     def _run(self, wanted: "dict[str, Port]", missing: dict[str, str]) -> int:
         with Progress(self._out, [*wanted, *missing]) as progress:
             for name, text in missing.items():
-                self._say(progress, name, text, None)
+                self._say(progress, name, text)
             with ThreadPoolExecutor(_AT_ONCE) as pool:
                 going = {
                     pool.submit(self._one, progress, name, port): name
@@ -132,8 +159,11 @@ class _Work:
 
         try:
             self._check()
-            if self._image:
-                self._install(self._image, port, tell)
+            installs = self._image and self._install(self._image, progress, name, port)
+            if self._image and installs and self._options.dry_run:
+                text = f"would install MicroPython {self._image.version}, then the firmware"
+                self._say(progress, name, text, good=True)
+                return
             if self._options.instrument:
                 self._instrument(progress, name, port, tell)
                 return
@@ -146,30 +176,44 @@ class _Work:
                 check=self._check,
             )
         except (BenchError, CompileError) as error:
-            self._say(progress, name, str(error), None)
+            self._say(progress, name, str(error))
         except Exception as error:  # noqa: BLE001 - the others go on
-            self._say(progress, name, f"unexpected {type(error).__name__}: {error}", None)
+            self._say(progress, name, f"unexpected {type(error).__name__}: {error}")
         else:
             self._say(progress, name, self._words(done), done)
 
-    def _install(self, image: "Image", port: "Port", tell: Any) -> None:
-        from lampione_hil.flashing import image as images
+    def _install(self, image: "Image", progress: Progress, name: str, port: "Port") -> bool:
+        """Install MicroPython; False: the board runs this very one, laid out as it should be."""
+        from lampione_hil.flashing import install
 
-        if not (self._options.force or self._options.erase):
+        flags = self._options
+        rom = image.layout is not None and not flags.no_rom
+        url = port.rfc2217 or port.port
+        options = ["--no-stub"] if port.virtual else []  # it has the chip's own loader only
+
+        def tell(step: str, part: float) -> None:
+            progress.tell(name, step, part)
+
+        runs = False
+        if not (flags.force or flags.erase):
             tell("connecting", 0)
-            if images.has(image, port.port, self._check):
-                return
-        if self._options.dry_run:
-            tell(f"would install MicroPython {image.version}", 0)
-            return
-        images.install(
-            image,
-            port.rfc2217 or port.port,
-            erase=self._options.erase,
-            options=["--no-stub"] if port.virtual else [],  # it has the chip's own loader only
-            told=tell,
-            check=self._check,
-        )
+            runs, has_rom = install.has(image, port.port, self._check)
+            if runs and (has_rom or not rom):
+                return False
+        usual = wanted = _usual(image, flags)
+        if rom and not flags.erase:
+            wanted = install.plan(image, url, options=options, told=tell, check=self._check)
+        if wanted and wanted != usual:
+            progress.say(f"{name}: {_partitions(image, wanted)}")
+        if wanted and wanted.why_no_rom and runs:
+            return False
+        if wanted:
+            self._layouts[name] = wanted
+        if not flags.dry_run:
+            install.install(
+                image, url, wanted, erase=flags.erase, options=options, told=tell, check=self._check
+            )
+        return True
 
     def _instrument(self, progress: Progress, name: str, port: "Port", tell: Any) -> None:
         from lampione_hil.instrument_flash import install
@@ -193,12 +237,23 @@ class _Work:
 
             raise Stopped("stopped before it began; it runs what it ran before")
 
-    def _say(self, progress: Progress, name: str, text: str, done: "Flashed | None") -> None:
-        if done is None:
+    def _say(
+        self,
+        progress: Progress,
+        name: str,
+        text: str,
+        done: "Flashed | None" = None,
+        good: bool = False,
+    ) -> None:
+        good = good or done is not None
+        if not good:
             self._failed.append(name)
-        progress.end(name, text, done is not None)
+        progress.end(name, text, good)
         if self._out.as_json:
-            self._out.json({"board": name, "ok": done is not None, "says": text, **_facts(done)})
+            said = {"board": name, "ok": good, "says": text, **_facts(done)}
+            if name in self._layouts:
+                said["partitions"] = [vars(one) for one in self._layouts[name].entries]
+            self._out.json(said)
 
     def _words(self, done: "Flashed") -> str:
         what = (
@@ -239,6 +294,7 @@ def _facts(done: "Flashed | None") -> dict[str, Any]:
         "firmware": done.firmware,
         "tree": done.ident,
         "slot": done.slot,
+        "rom_bytes": done.chip.rom_bytes,
         "node": hello.name if hello else None,
         "written": done.written,
         "sent": done.sent,

@@ -41,6 +41,11 @@ def add(commands: Any, common: argparse.ArgumentParser) -> None:
         help="with --micropython: erase the whole chip before, keys and reports too",
     )
     flash.add_argument(
+        "--no-rom",
+        action="store_true",
+        help="with --micropython: its own table of partitions, without one for code",
+    )
+    flash.add_argument(
         "--instrument",
         action="store_true",
         help="not a node's firmware but that of a bench's instrument board; its settings stay",

@@ -11,14 +11,10 @@ from typing import Any
 from lampione.cli import present
 from lampione.cli.errors import OK, CliError
 from lampione.cli.event_words import told
-from lampione.cli.output import Printer
+from lampione.cli.output import Printer, printer
 from lampione.cli.values import age
 from lampione.core.client import Client, NoCore
-
-
-def printer(options: argparse.Namespace) -> Printer:
-    """Return the printer that the options ask for."""
-    return Printer(as_json=options.json)
+from lampione.live.places import places
 
 
 @contextlib.contextmanager
@@ -37,27 +33,10 @@ def print_nodes(out: Printer, rows: list[dict[str, Any]], now: float) -> None:
     )
 
 
-def nodes(options: argparse.Namespace) -> int:
-    """`lampione nodes`."""
-    out = printer(options)
-    with core(options) as client:
-        rows = client.call("nodes")
-    sites = present.places(options.state)
-    rows = [{**row, "site": sites.get(row["node"])} for row in rows]
-    if out.as_json:
-        for row in rows:
-            out.json(present.flat(row))
-    elif rows:
-        print_nodes(out, rows, time.time())
-    else:
-        out.line("no node is known yet: make keys with `lampione keys new`")
-    return OK
-
-
 def watch(options: argparse.Namespace) -> int:
     """`lampione watch`: a line for each new report."""
     out = printer(options)
-    sites = present.places(options.state)
+    sites = places(options.state)
     heads = [c for c in present.COLUMNS if c.key not in ("age", "site")]
     seen: dict[str, float | None] = {}
     with core(options) as client:
@@ -103,7 +82,7 @@ def show(options: argparse.Namespace) -> int:
     out = printer(options)
     with core(options) as client:
         detail = client.call("show", node=options.node)
-    detail["site"] = present.places(options.state).get(options.node)
+    detail["site"] = places(options.state).get(options.node)
     if out.as_json:
         out.json(detail)
         return OK

@@ -1,5 +1,6 @@
 """What a command prints: tables for people, JSON lines for programs; colour on terminals only."""
 
+import argparse
 import io
 import json
 import os
@@ -108,6 +109,11 @@ class Printer:
         self.line(self.paint(joined(heads), "bold"))
         for row in cells:
             self.line(joined(row))
+
+
+def printer(options: argparse.Namespace) -> Printer:
+    """Return the printer that the options ask for."""
+    return Printer(as_json=options.json)
 
 
 def _plain(value: object) -> object:

@@ -8,9 +8,12 @@ from typing import Any, NoReturn
 
 from lampione.cli import (
     board_arguments,
+    broker_arguments,
     config_parser,
+    export_arguments,
     flash_arguments,
     hil_arguments,
+    nodes_arguments,
     provision_arguments,
     statistics_arguments,
     values,
@@ -110,6 +113,7 @@ def build() -> argparse.ArgumentParser:
     hil_arguments.add(commands, common, _Commands)
     flash_arguments.add(commands, common)
     provision_arguments.add(commands)
+    export_arguments.add(commands)
     return parser
 
 
@@ -163,36 +167,27 @@ def _services(commands: _Commands) -> None:
         "  lampione serve --broker mqtts://broker.example:8883 --shard milan\n"
         "  lampione serve --broker 'mqtts://user@broker.example?password-file=FILE'\n",
     )
-    serve.add_argument(
-        "--broker",
-        metavar="URL",
-        help="an MQTT 3.1.1 broker (default: LAMPIONE_BROKER, else our own, see `lampione "
-        "broker`); its password: LAMPIONE_BROKER_PASSWORD, or ?password-file=FILE, mode 0600",
+    _serving(serve)
+    worker = commands.add(
+        "worker",
+        "lampione.cli.service:serve",
+        "serve some of a city's shards, beside other workers on one PostgreSQL",
+        "  lampione worker --store postgresql://db.example/lampione\n"
+        "  lampione worker --store postgresql://db.example/lampione --shards north,south\n\n"
+        "Give every worker the same keys.json, fleet's file and shards, and a state folder of its\n"
+        "own. They share the shards among them; when one dies, the others take its shards over.\n",
     )
-    serve.add_argument(
-        "--shard", metavar="NAME", help="the share of the fleet to read (default: the fleet file's)"
+    _serving(worker)
+    worker.add_argument(
+        "--lease",
+        dest="lease_s",
+        type=values.duration_s,
+        default=10.0,
+        metavar="T",
+        help="others take the shards of a worker that has died after T (default: 10s)",
     )
-    serve.add_argument(
-        "--fleet",
-        type=Path,
-        metavar="FILE",
-        help="the fleet's file (default: fleet.toml in the folder, else Milan's)",
-    )
-    serve.add_argument("--until-eof", action="store_true", help=argparse.SUPPRESS)
 
-    broker = commands.add(
-        "broker",
-        "lampione.cli.service:broker",
-        "start, stop or look at the broker that comes with Lampione",
-        "  lampione broker start\n  lampione broker start --port 1884\n"
-        "  lampione broker status --json\n  lampione broker stop\n",
-    )
-    broker.add_argument("action", nargs="?", choices=("start", "status", "stop"), default="status")
-    broker.add_argument(
-        "--port",
-        type=values.port,
-        help="to listen on (default: as before, else 1883, else a free one)",
-    )
+    broker_arguments.add(commands)
 
     keys = commands.add(
         "keys",
@@ -207,6 +202,35 @@ def _services(commands: _Commands) -> None:
         "--all", action="store_true", help="every node and group of the fleet that has none"
     )
     keys.add_argument("--fleet", type=Path, metavar="FILE", help="the fleet's file")
+
+
+def _serving(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--broker",
+        metavar="URL",
+        help="an MQTT 3.1.1 broker (default: LAMPIONE_BROKER, else our own, see `lampione "
+        "broker`); its password: LAMPIONE_BROKER_PASSWORD, or ?password-file=FILE, mode 0600",
+    )
+    command.add_argument(
+        "--shard",
+        "--shards",
+        dest="shards",
+        type=lambda text: text.split(","),
+        metavar="A,B",
+        help="the shares of the fleet to read (default: all of the fleet's file)",
+    )
+    command.add_argument(
+        "--store",
+        metavar="URL",
+        help="postgresql://... or sqlite:FILE (default: lampione.db in the folder)",
+    )
+    command.add_argument(
+        "--fleet",
+        type=Path,
+        metavar="FILE",
+        help="the fleet's file (default: fleet.toml in the folder, else Milan's)",
+    )
+    command.add_argument("--until-eof", action="store_true", help=argparse.SUPPRESS)
 
 
 def _configuring(commands: _Commands, common: argparse.ArgumentParser) -> None:
@@ -224,12 +248,7 @@ def _configuring(commands: _Commands, common: argparse.ArgumentParser) -> None:
 
 
 def _reading(commands: _Commands) -> None:
-    commands.add(
-        "nodes",
-        "lampione.cli.fleet:nodes",
-        "list the fleet, one line a node",
-        "  lampione nodes\n  lampione nodes --json | jq -r 'select(.online|not).node'\n",
-    )
+    nodes_arguments.add(commands)
 
     watch = commands.add(
         "watch",

@@ -4,9 +4,7 @@ Works on the core's dictionaries (`lampione.api.Node`); nothing here talks to an
 """
 
 import time
-import tomllib
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Any, NamedTuple
 
 from lampione_protocol.names import ALL_MESSAGES
@@ -189,29 +187,6 @@ COLUMNS = (
     ),
     Column("gaps", "gaps", 4, True, lambda r, _: _gaps(r), lambda r: -r["missing"] - r["lost"]),
 )
-
-
-def places(state: Path) -> dict[str, str]:
-    """Return each node's site by name, of the fleet's file of this state folder, else Milan's.
-
-    Without the checks of `seeds`, which cost a quarter of a second: a file that cannot be read
-    only leaves the sites unknown.
-    """
-    packaged = Path(__file__).resolve().parents[1]
-    for path in (
-        state / "fleet.toml",
-        packaged / "_seeds" / "milan.toml",
-        packaged.parents[1] / "seeds" / "milan.toml",
-    ):
-        try:
-            document = tomllib.loads(path.read_text(encoding="utf-8"))
-            sites = {s["id"]: str(s["name"]) for s in document["sites"]}
-            return {n["id"]: sites.get(n["site"], str(n["site"])) for n in document["nodes"]}
-        except FileNotFoundError:
-            continue
-        except (OSError, ValueError, KeyError, TypeError):
-            break
-    return {}
 
 
 def flat(row: Row) -> dict[str, Any]:

@@ -12,8 +12,7 @@ from lampione_protocol.schema import EPOCH_2020
 
 from lampione.cli import program_map
 from lampione.cli.errors import FAILED, OK
-from lampione.cli.fleet import printer
-from lampione.cli.output import Printer, columns
+from lampione.cli.output import Printer, columns, printer
 from lampione.cli.program_source import Subject, chosen, subjects
 from lampione.program import lint, simulate, words
 from lampione.program.findings import SEVERITIES, Finding

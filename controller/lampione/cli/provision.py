@@ -3,9 +3,10 @@
 import argparse
 import contextlib
 import os
+import signal
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,8 +14,7 @@ from typing import Any
 from lampione import calibration, seeds
 from lampione.broker_url import BrokerUrl
 from lampione.cli.errors import FAILED, INTERRUPTED, OK, UNKNOWN_NODE, UNREACHABLE, USAGE, CliError
-from lampione.cli.fleet import printer
-from lampione.cli.output import Printer, clean
+from lampione.cli.output import Printer, clean, printer
 from lampione.cli.progress import Progress
 from lampione.cli.service import fleet_file
 from lampione.config.model import Wifi
@@ -103,7 +103,10 @@ def _work(out: Printer, options: argparse.Namespace, seed: seeds.Seed, queue: Qu
             interval_s=options.interval,
             stop=stop,
         )
-        with Progress(out, [row.node for row in queue.rows], key="node") as progress:
+        with (
+            _asked() as asked,
+            Progress(out, [row.node for row in queue.rows], key="node") as progress,
+        ):
             run = Run(
                 bench,
                 queue,
@@ -111,6 +114,7 @@ def _work(out: Printer, options: argparse.Namespace, seed: seeds.Seed, queue: Qu
                 _View(out, progress),
                 jobs=options.jobs,
                 wait_s=options.wait_s,
+                asked=asked,
             )
             outcome = run.run()
     _summary(out, queue, outcome, many=options.list_file is not None)
@@ -118,6 +122,25 @@ def _work(out: Printer, options: argparse.Namespace, seed: seeds.Seed, queue: Qu
         sys.stdout.flush()
         return INTERRUPTED
     return OK if outcome.good else FAILED
+
+
+@contextlib.contextmanager
+def _asked() -> Iterator[Callable[[], int]]:
+    """Yield what says how often Ctrl-C was typed meanwhile.
+
+    An exception could come in the middle of handing out the work.
+    """
+    count = 0
+
+    def ask(*_: object) -> None:
+        nonlocal count
+        count += 1
+
+    before = signal.signal(signal.SIGINT, ask)
+    try:
+        yield lambda: count
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 class _View:

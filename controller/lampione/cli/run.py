@@ -46,6 +46,7 @@ def _expected(error: Exception) -> tuple[str, int] | None:
         ("lampione.store", "StoreError"),
         ("lampione.provision.errors", "ProvisionError"),
         ("lampione.provision.rows", "ListError"),
+        ("lampione.export", "ExportError"),
         ("lampione_hil.interpreter", "NoInterpreterError"),
         ("lampione_hil.board", "BenchError"),
         ("lampione_hil.firmware", "CompileError"),

@@ -7,9 +7,9 @@ from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
 
-from lampione.cli import present
 from lampione.cli.errors import OK, USAGE, CliError
 from lampione.core.client import Client
+from lampione.live.places import places
 
 
 def screen(options: argparse.Namespace) -> int:
@@ -29,7 +29,7 @@ def show(state: Path, for_s: float | None = None, check: Callable[[], None] = la
     from lampione.tui.feed import CoreFeed
 
     app = LampioneApp(
-        CoreFeed(state), present.places(state), ends_after_s=for_s, check=check, state=str(state)
+        CoreFeed(state), places(state), ends_after_s=for_s, check=check, state=str(state)
     )
 
     def end(_signal: int, _frame: FrameType | None) -> None:

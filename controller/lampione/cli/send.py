@@ -4,7 +4,8 @@ import argparse
 from typing import Any
 
 from lampione.cli.errors import FAILED, OK, USAGE, CliError
-from lampione.cli.fleet import core, printer
+from lampione.cli.fleet import core
+from lampione.cli.output import printer
 from lampione.values import limits
 
 WAIT_MAX_S = 30 * 86400.0

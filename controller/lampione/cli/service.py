@@ -4,8 +4,7 @@ import argparse
 from pathlib import Path
 
 from lampione.cli.errors import FAILED, OK, USAGE, CliError
-from lampione.cli.fleet import printer
-from lampione.cli.output import Printer
+from lampione.cli.output import Printer, printer
 
 
 def demo(options: argparse.Namespace) -> int:
@@ -54,7 +53,7 @@ def fleet_file(options: argparse.Namespace) -> Path | None:
 
 
 def serve(options: argparse.Namespace) -> int:
-    """`lampione serve`, until Ctrl-C or SIGTERM."""
+    """`lampione serve` and `lampione worker`, until Ctrl-C or SIGTERM."""
     import logging
     import os
 
@@ -62,15 +61,20 @@ def serve(options: argparse.Namespace) -> int:
     from lampione.broker_url import BrokerUrl
     from lampione.core.core import Core
     from lampione.core.folder import put
+    from lampione.store.engine import open_engine
 
     url = BrokerUrl.of(options.broker, os.environ)
     seed = seeds.load(fleet_file(options))
-    if options.shard is not None:
-        _check_name(options.shard, "a shard")
+    shards: list[str] = options.shards or seed.shards
+    for shard in shards:
+        _check_name(shard, "a shard")
+    one = len(shards) == 1  # then every node is of it, whatever the file says
+    engine = None if options.store is None else open_engine(options.store)
     if not options.until_eof:  # else whoever started us has made it, or has removed it since
         _folder(options.state)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     out = printer(options)
+    working = options.command == "worker"
 
     def ready(core: Core) -> None:
         if options.fleet is not None:  # kept, so that every front end knows the sites
@@ -79,12 +83,31 @@ def serve(options: argparse.Namespace) -> int:
             out.json({"ready": True, "state": str(options.state), "broker": str(core.url)})
         else:
             out.line(f"the controller of {seed.fleet.name} runs in {options.state}")
-            out.line(f"broker {core.url}, shard {core.shard}; Ctrl-C ends it")
+            where = "by lease" if working else core.shard
+            out.line(f"broker {core.url}, shard {where}; Ctrl-C ends it")
 
+    if working:
+        from lampione import workers
+
+        if engine is None:
+            raise CliError("say which store the workers share: --store postgresql://...", USAGE)
+        workers.work(
+            options.state,
+            shards,
+            url,
+            engine=engine,
+            shard_of=seed.shard_of,
+            lasts_s=options.lease_s,
+            ready=ready,
+            until_eof=options.until_eof,
+        )
+        return OK
     serve.serve(
         options.state,
-        options.shard or seed.fleet.shard,
+        shards,
         url,
+        engine=engine,
+        shard_of=None if one else seed.shard_of,
         ready=ready,
         until_eof=options.until_eof,
     )
@@ -95,6 +118,10 @@ def broker(options: argparse.Namespace) -> int:
     """`lampione broker`."""
     from lampione.broker import LocalBroker, Running
 
+    if options.action == "config":
+        from lampione.cli.broker_config import config
+
+        return config(options)
     out = printer(options)
     local = LocalBroker(options.state / "broker")
     if options.action == "stop":

@@ -8,7 +8,8 @@ from typing import Any
 
 from lampione.cli import present
 from lampione.cli.errors import OK, USAGE, CliError
-from lampione.cli.fleet import core, printer
+from lampione.cli.fleet import core
+from lampione.cli.output import printer
 from lampione.core.zone import fleet_zone
 
 _BY = {

@@ -18,16 +18,22 @@ from lampione.core.config_answers import ConfigAnswers
 from lampione.core.core import Core
 from lampione.core.feed import Feed
 from lampione.core.requests import Bad, names, number, text
-from lampione.core.shape import event_shape, missing_count, node_shape, state_of
+from lampione.core.shape import event_shape, node_shape
 from lampione.core.zone import fleet_zone
-from lampione.fleet.commands import TooManyCommands
+from lampione.fleet.commands import OPEN_MAX, TooManyCommands
 from lampione.fleet.node import NodeState
+from lampione.live import words
+from lampione.live.places import Places
+from lampione.live.select import ROWS_MAX
+from lampione.live.state import ONLINE
 from lampione.store import TelemetryReader
 
 EXPIRES_S = (1.0, 30 * 86400.0)
 DEFAULT_EXPIRES_S = 60.0
 ROWS = 1000
+ELSEWHERE_S = 0.25
 _UNBOUNDED = 1e12
+_PIECE = 500  # nodes shown in one go: some 20 ms
 
 
 class Answers(ConfigAnswers):
@@ -36,6 +42,7 @@ class Answers(ConfigAnswers):
     def __init__(self, core: Core, reader: Callable[[], TelemetryReader]):
         super().__init__(core)
         self._make_reader = reader
+        self._places = Places(core.folder.path)
         self._local = threading.local()
 
     async def _read(self, question: Callable[[TelemetryReader], Any]) -> Any:
@@ -56,10 +63,11 @@ class Answers(ConfigAnswers):
 
         def look() -> api.Status:
             totals = core.store.totals()
-            nodes = core.fleet.nodes.values()
+            live = core.fleet.live()
+            here = live.present
             now = time.monotonic()
             recent = [(at, count) for at, count in core.rates if at > now - 10]
-            rows = [state_of(node) == "online" for node in nodes]
+            online = live.states(time.time())[here] == ONLINE
             return {
                 "version": version("lampione"),
                 "pid": os.getpid(),
@@ -70,15 +78,15 @@ class Answers(ConfigAnswers):
                 "broker": core.broker.copy(),
                 "database": str(core.folder.database),
                 "database_bytes": size,
-                "nodes": len(rows),
-                "online": sum(rows),
+                "nodes": len(online),
+                "online": int(online.sum()),
                 "counters": {
                     "stored": totals.get("stored", 0),
                     "duplicates": totals.get("duplicates", 0),
                     "refused": totals.get("refused", 0),
                     "unknown_type": totals.get("unknown_type", 0),
-                    "lost": sum(node.lost for node in nodes),
-                    "missing": sum(missing_count(node) for node in nodes),
+                    "lost": int(live.lost[here].sum()),
+                    "missing": int(live.missing[here].sum()),
                     "batches": core.batches,
                     "rate": sum(count for _, count in recent) / 10,
                 },
@@ -88,14 +96,52 @@ class Answers(ConfigAnswers):
         return found
 
     async def nodes(self, _: dict[str, Json]) -> list[api.Node]:
+        """See `api`. Of a city in pieces, so that the core does its work between them."""
+        fleet = self._core.fleet
+
+        def names() -> list[str]:
+            fleet.refresh()
+            return sorted(fleet.nodes)
+
+        def look(piece: list[str]) -> list[api.Node]:
+            return [node_shape(fleet.nodes[name]) for name in piece if name in fleet.nodes]
+
+        wanted = await self.in_core(names)
+        found: list[api.Node] = []
+        for at in range(0, len(wanted), _PIECE):
+            piece = wanted[at : at + _PIECE]
+            found += await self.in_core(functools.partial(look, piece))
+        return found
+
+    async def select(self, request: dict[str, Json]) -> api.Selected:
         """See `api`."""
+        where, sort = text(request, "where", None), text(request, "sort", None)
+        top = int(number(request, "top", ROWS_MAX, 0, ROWS_MAX))
+        fields = request.get("fields")
+        if fields is not None and not (
+            isinstance(fields, list) and all(isinstance(field, str) for field in fields)
+        ):
+            raise Bad("request", "fields is a list of names")
+        sites = await asyncio.to_thread(self._places.read)
+        fleet = self._core.fleet
 
-        def look() -> list[api.Node]:
-            self._core.fleet.refresh()
-            nodes = self._core.fleet.nodes
-            return [node_shape(nodes[name]) for name in sorted(nodes)]
+        def look() -> api.Selected:
+            fleet.refresh()
+            fleet.live()
+            return fleet.selector.select(
+                None if where is None else words.parse(where),
+                time.time(),
+                fields=fields,
+                sort=sort,
+                ascending=bool(request.get("ascending")),
+                top=top,
+                sites=sites,
+            )
 
-        found: list[api.Node] = await self.in_core(look)
+        try:
+            found: api.Selected = await self.in_core(look)
+        except words.WordsError as error:
+            raise Bad("request", str(error)) from None
         return found
 
     async def show(self, request: dict[str, Json]) -> api.Detail:
@@ -264,6 +310,10 @@ class Answers(ConfigAnswers):
         loop = asyncio.get_running_loop()
         states: asyncio.Queue[api.CommandState] = asyncio.Queue()
         core = self._core
+        if await self.in_core(lambda: core.fleet.is_elsewhere(name)):
+            async for state in self._send_elsewhere(name, order, expires_s):
+                yield state
+            return
 
         def listener(state: api.CommandState) -> None:
             with contextlib.suppress(RuntimeError):  # the loop has ended
@@ -286,6 +336,24 @@ class Answers(ConfigAnswers):
                     return
         finally:
             core.ask(lambda: core.commands.unlisten(listener))
+
+    async def _send_elsewhere(
+        self, name: str, order: api.Order, expires_s: float
+    ) -> AsyncIterator[api.CommandState]:
+        """Leave a command in the store, where the worker that has the node's shard finds it."""
+        number_ = await self.in_core(lambda: self._core.commands.leave(name, order, expires_s))
+        if number_ is None:
+            raise Bad("refused", f"{name} has never spoken to a controller")
+        before: api.CommandState | None = None
+        while before is None or not before["final"]:
+            rows: list[api.CommandState] = await self._read(lambda r: r.commands(name, OPEN_MAX))
+            state = next((row for row in rows if row["command"] == number_), None)
+            if state is None:
+                raise Bad("busy", f"{name} has {OPEN_MAX} newer commands")
+            if state != before:
+                yield state
+            before = state
+            await asyncio.sleep(ELSEWHERE_S)
 
 
 def _losses(node: str, reader: TelemetryReader) -> list[api.Lost]:

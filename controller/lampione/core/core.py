@@ -1,20 +1,21 @@
-"""The core: one thread that owns the session, the store's writer, the keys and the counters.
+"""The core: one thread that owns the sessions, the store's writer, the keys and the counters.
 
 A round: read what has come; when there is enough of it or it has waited long enough, take it in;
 do what front ends ask; commit once; only then acknowledge to the broker, publish to nodes and
-tell front ends. When a commit fails nothing of the round was said to anybody: the connection is
+tell front ends. When a commit fails nothing of the round was said to anybody: the connections are
 dropped, memory is loaded again from the store, and the broker delivers again.
+
+It serves one shard or several, a session each. A worker (`lampione.workers`) says which: `hold`.
 """
 
 import contextlib
 import logging
 import os
-import random
 import select
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future
 from typing import Any
 
@@ -22,19 +23,18 @@ from lampione.api import BrokerStatus
 from lampione.broker_url import BrokerUrl
 from lampione.core.feed import Feeds
 from lampione.core.folder import StateFolder
+from lampione.core.link import BATCH_MAX, BATCH_S, Link
 from lampione.fleet.commands import Commands
 from lampione.fleet.configs import Configs
 from lampione.fleet.downlink import Downlink
 from lampione.fleet.node import Fleet
 from lampione.ingest.intake import Intake
-from lampione.ingest.session import Connector, Received, Session
+from lampione.ingest.session import Received
 from lampione.store import StoreError, TelemetryStore
+from lampione.store.leases import Fenced
 
-BATCH_MAX = 2000
-BATCH_S = 0.05
 TICK_S = 0.25
 FEED_S = 0.1
-BACKOFF_S = (0.2, 30.0)  # first, last; the wait is drawn between half of it and the whole
 STORE_RETRY_S = 1.0
 _log = logging.getLogger("lampione.core")
 
@@ -49,17 +49,22 @@ class Core:
         folder: StateFolder,
         store: TelemetryStore,
         url: BrokerUrl,
-        shard: str,
+        *shards: str,
+        shard_of: Callable[[str], str] | None = None,
     ):
+        """
+        Args:
+            shards: to begin with.
+            shard_of: of a node; without it all are of the one shard.
+        """
         self.folder = folder
-        self.shard = shard
         self.url = url
         self.store = store
-        self.fleet = Fleet(store, folder.keys)
-        self.downlink = Downlink(shard, self.fleet, store)
+        self.fleet = Fleet(store, folder.keys, shards, shard_of or (lambda _: shards[0]))
+        self.downlink = Downlink(self.fleet, store)
         self.commands = Commands(self.fleet, store, self.downlink)
         self.configs = Configs(self.fleet, store, self.downlink, self.commands)
-        self.intake = Intake(shard, self.fleet, store, self.downlink, self.commands, self.configs)
+        self.intake = Intake(self.fleet, store, self.downlink, self.commands, self.configs)
         self.feeds = Feeds()
         self.started = time.time()
         self.batches = 0
@@ -71,11 +76,10 @@ class Core:
             "error": None,
             "connects": 0,
         }
-        self._session: Session | None = None
-        self._connector: Connector | None = None
-        self._connect_at = 0.0
-        self._backoff_s = BACKOFF_S[0]
-        self._oldest: float | None = None  # when the batch's first message came
+        self._links: dict[str, Link] = {}
+        self._held: tuple[str, dict[str, int]] | None = None  # holder, terms
+        self._held_until = float("inf")  # monotonic
+        self._load_at: float | None = None  # monotonic: memory is not what the store says
         self._tick_at = 0.0
         self._feed_at = 0.0
         self._requests: deque[tuple[Callable[[], Any], Future[Any]]] = deque()
@@ -85,6 +89,7 @@ class Core:
         self._stopping = False
         self.failure: BaseException | None = None
         self._thread = threading.Thread(target=self._run, name="core", daemon=True)
+        self._tie(shards)
 
     def start(self) -> None:
         """Start the thread."""
@@ -97,6 +102,20 @@ class Core:
         if self._thread.ident is not None:
             self._thread.join()
         self.store.close()
+
+    @property
+    def shard(self) -> str:
+        """Return the shards that are served now, as people read them."""
+        return ",".join(sorted(self.fleet.shards))
+
+    def hold(self, holder: str, terms: Mapping[str, int], until: float) -> "Future[Any]":
+        """Serve the shards of these leases and no others; the answer comes when it is so.
+
+        Args:
+            terms: {shard: term of its lease}.
+            until: monotonic; if this is not said again by then, others may serve them.
+        """
+        return self.ask(lambda: self._hold(holder, dict(terms), until))
 
     @property
     def alive(self) -> bool:
@@ -126,20 +145,23 @@ class Core:
             self.failure = error
             _log.exception("the core failed")
         finally:
-            if self._session is not None:
-                self._session.close()
+            for link in self._links.values():
+                link.close()
             self.feeds.close()
             for _, answer in self._requests:
                 answer.cancel()
 
     def _until(self, now: float) -> float:
         """Return when there is something to do even if nothing comes, monotonic."""
-        session = self._session
-        if session is not None and session.more and session.error is None:
-            return now  # what has come already makes no socket readable
+        links = self._links.values()
+        if any(link.has_more for link in links):
+            return now
+        if self._load_at is not None:
+            return self._load_at
         until = min(self._tick_at, self.downlink.next_at(now))
-        if self._oldest is not None:
-            until = min(until, self._oldest + BATCH_S)
+        for link in links:
+            if link.oldest is not None:
+                until = min(until, link.oldest + BATCH_S)
         if self.intake.changed and self.feeds.any:
             until = min(until, self._feed_at)
         return until
@@ -149,24 +171,31 @@ class Core:
         until = self._until(now)
         readers: list[Any] = [self._wake_read]
         writers: list[Any] = []
-        session = self._session
-        if session is not None and session.fileno() >= 0:
-            if len(session.received) < BATCH_MAX:
-                readers.append(session)
-            if session.wants_write:
-                writers.append(session)
+        for link in self._links.values():
+            session = link.session
+            if session is not None and session.fileno() >= 0:
+                if len(session.received) < BATCH_MAX:
+                    readers.append(session)
+                if session.wants_write:
+                    writers.append(session)
         try:
             ready, _, _ = select.select(readers, writers, [], max(0.0, until - now))
         except (OSError, ValueError):
-            return  # the connection ended under us: the round will see
+            return  # a connection ended under us: the round will see
         if self._wake_read in ready:
             os.read(self._wake_read, 4096)
 
     def _round(self, now: float, *, last: bool = False) -> None:
-        session = self._session
+        if self._load_at is not None and (last or not self._load(now)):
+            return
+        if now > self._held_until:
+            for link in self._links.values():
+                link.lose("the lease was not renewed", now)
         answers: list[_Answer] = []
+        batches: list[tuple[Link, list[Received]]] = []
         try:
-            batch = self._collect(now, last=last)
+            batches = [(link, link.collect(now, last=last)) for link in self._links.values()]
+            batch = [message for _, part in batches for message in part]
             new = self.intake.take(batch) if batch else 0
             self._answer(answers)
             if now >= self._tick_at:
@@ -180,8 +209,8 @@ class Core:
                 answer.set_exception(error)
             self._start_over(error, now)
             return
-        if session is not None:
-            session.acknowledge([message.mid for message in batch if message.mid])
+        for link, part in batches:
+            link.acknowledge(part)
         for answer, result, error_ in answers:
             if error_ is None:
                 answer.set_result(result)
@@ -200,27 +229,9 @@ class Core:
             changed, self.intake.changed = self.intake.changed, set()
             nodes = [self.fleet.nodes.get(name) for name in changed]  # keys may have gone
             self.feeds.changed([node for node in nodes if node is not None])
-        if not last:
-            self._connect(now)
-
-    def _collect(self, now: float, *, last: bool) -> list[Received]:
-        """Return a batch, when it is due."""
-        session = self._session
-        if session is None:
-            self._oldest = None
-            return []
-        session.read(BATCH_MAX)
-        waiting = session.received
-        if not waiting:
-            return []
-        if self._oldest is None:
-            self._oldest = now
-        if len(waiting) < BATCH_MAX and now < self._oldest + BATCH_S and not last:
-            return []
-        self._oldest = None
-        batch = list(waiting)
-        waiting.clear()
-        return batch
+        if not last and now <= self._held_until and self._load_at is None:
+            for link in self._links.values():
+                link.connect(now)
 
     def _answer(self, answers: list[_Answer]) -> None:
         """Answer what front ends asked, into `answers`."""
@@ -237,65 +248,83 @@ class Core:
                 answers.append((answer, None, error))
 
     def _publish(self, now: float) -> None:
-        session = self._session
-        if session is None:
-            self.downlink.take()  # nodes and commands repeat what matters
-            return
-        outgoing = self.downlink.take()
-        if session.ready:
-            for topic, payload, qos in outgoing:
-                session.publish(topic, payload, qos)
-            session.write()
-        session.tick(now)
+        """Hand out what goes to nodes; without a connection they and commands repeat it."""
+        for shard, topic, payload, qos in self.downlink.take():
+            link = self._links.get(shard)
+            if link is not None and link.session is not None and link.session.ready:
+                link.session.publish(topic, payload, qos)
+        for link in self._links.values():
+            if link.session is not None:
+                if link.session.ready:
+                    link.session.write()
+                link.session.tick(now)
 
     def _start_over(self, error: StoreError, now: float) -> None:
         """Nothing of this round happened."""
         _log.error("the store failed, starting over: %s", error)
         self.store.rollback()
-        self._lost_link(f"the store failed: {error}", now)
-        self._connect_at = now + STORE_RETRY_S
+        for link in self._links.values():
+            link.lose(f"the store failed: {error}", now, STORE_RETRY_S)
+        if isinstance(error, Fenced):
+            left = self.fleet.shards - error.shards
+            self.fleet.shards = left
+            if self._held is not None:
+                holder, terms = self._held
+                self._held = holder, {s: term for s, term in terms.items() if s in left}
+            self._tie(left)
+        self._load_at = now
+        self._load(now)
+
+    def _load(self, now: float) -> bool:
+        """Make memory what the store says; say whether that was possible."""
+        if self._load_at is not None and now < self._load_at:
+            return False
         self.downlink.forget()
-        self.fleet.load()
-        self.commands.load()
-        self.configs.load()
+        if self._held is not None:
+            self.store.fence(*self._held)
+        try:
+            self.fleet.load()
+            self.commands.load()
+            self.configs.load()
+        except StoreError as error:
+            _log.error("the store cannot be read: %s", error)
+            self.store.rollback()
+            self._load_at = now + STORE_RETRY_S
+            for _, answer in self._requests:
+                if answer.set_running_or_notify_cancel():
+                    answer.set_exception(error)
+            self._requests.clear()
+            return False
         self.intake.forget()
+        self._load_at = None
+        return True
 
-    def _connect(self, now: float) -> None:
-        """Look after the connection: notice its end, and make the next one."""
-        session = self._session
-        if session is not None:
-            if session.error is not None:
-                self._lost_link(session.error, now)
-            elif session.ready and not self.broker["connected"]:
-                _log.info("connected to %s as ingest-%s", self.url, self.shard)
-                self._backoff_s = BACKOFF_S[0]
-                self.broker["connects"] += 1
-                self._tell_link(connected=True, error=None)
+    def _hold(self, holder: str, terms: dict[str, int], until: float) -> None:
+        """See `hold`. Nothing of a shard that goes is said to anybody after this round."""
+        self._held_until = until
+        if self._held == (holder, terms) and self.fleet.shards == terms.keys():
             return
-        connector = self._connector
-        if connector is None:
-            if now >= self._connect_at:
-                self._connector = Connector(self.url, self.shard, self.wake)
-        elif connector.done:
-            self._connector = None
-            if connector.session is None:
-                self._lost_link(connector.error or "no connection", now)
-            else:
-                self._session = connector.session
+        self.commands.shared = True
+        self._held = holder, terms
+        self.fleet.shards = frozenset(terms)
+        self._tie(terms)
+        self._load_at = time.monotonic()  # before the next round
 
-    def _tell_link(self, *, connected: bool, error: str | None) -> None:
-        self.broker["connected"] = connected
-        self.broker["since"] = time.time()
-        self.broker["error"] = error
+    def _tie(self, shards: Iterable[str]) -> None:
+        """Have a link a shard."""
+        wanted = set(shards)
+        for shard in self._links.keys() - wanted:
+            self._links.pop(shard).close()
+        for shard in sorted(wanted - self._links.keys()):
+            self._links[shard] = Link(self.url, shard, self.wake, self._tell_link)
+        self._tell_link()
+
+    def _tell_link(self) -> None:
+        """Say how the connections are, as if they were one."""
+        links = self._links.values()
+        lost = [link for link in links if not link.connected]
+        self.broker["connected"] = not lost
+        self.broker["since"] = max((link.since for link in links if link.since), default=None)
+        self.broker["error"] = next((link.error for link in lost if link.error), None)
+        self.broker["connects"] = sum(link.connects for link in links)
         self.feeds.link(self.broker)
-
-    def _lost_link(self, why: str, now: float) -> None:
-        if self._session is not None:
-            self._session.close()
-            self._session = None
-        self._oldest = None
-        if self.broker["connected"] or self.broker["error"] != why:
-            _log.warning("%s", why)
-            self._tell_link(connected=False, error=why)
-        self._connect_at = now + self._backoff_s * random.uniform(0.5, 1)  # noqa: S311
-        self._backoff_s = min(self._backoff_s * 2, BACKOFF_S[1])

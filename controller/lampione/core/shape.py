@@ -8,9 +8,8 @@ from lampione_protocol import schema
 from lampione import values
 from lampione.api import Event, Node, Values
 from lampione.fleet.node import NodeState
+from lampione.live.state import SILENT_S
 from lampione.store import Frame
-
-SILENT_S = 200.0  # without a frame, beside an interval of a minute
 
 _State = Literal["online", "offline", "silent", "never"]
 
@@ -56,7 +55,7 @@ def node_shape(node: NodeState) -> Node:
         "boot": None if current is None else current.boot,
         "watermark": None if current is None else line.watermark,
         "highest": None if current is None else line.highest,
-        "missing": missing_count(node),
+        "missing": node.missing,
         "lost": node.lost,
         "refused": sum(node.refusals.values()),
         "duplicates": node.duplicates,
@@ -68,14 +67,6 @@ def node_shape(node: NodeState) -> Node:
         "health_at": None if node.health is None else node.health.received,
         "hello_at": node.hello_at,
     }
-
-
-def missing_count(node: NodeState) -> int:
-    """Return how many numbers have not come."""
-    line = node.line
-    if line.watermark >= line.highest:
-        return 0
-    return line.highest - line.watermark - len(line.above)
 
 
 def event_shape(row: tuple[str, float, int | None, bytes]) -> Event:

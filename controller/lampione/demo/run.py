@@ -17,7 +17,6 @@ from lampione_hil.firmware import CompileError, compile_tree
 
 from lampione import keys, seeds
 from lampione.broker import LocalBroker
-from lampione.cli import present
 from lampione.cli.errors import FAILED, INTERRUPTED, OK, USAGE, CliError
 from lampione.cli.output import Printer, colours
 from lampione.config.flash import FIRST_VERSION
@@ -27,6 +26,7 @@ from lampione.demo import fleet_file, processes
 from lampione.demo.guard import Guard
 from lampione.demo.headless import Headless, print_verdict
 from lampione.demo.lampposts import SPL_DB, Lampposts, Sounds
+from lampione.live.places import places
 
 LOCK = "demo.lock"
 CORE_GONE_S = 5.0
@@ -240,7 +240,7 @@ def _headless(demo: Running, options: Options) -> int:
     try:
         with _asked_to_end() as ended, Client.open(demo.state) as client:
             watcher = Headless(
-                client, names, options.interval_s, present.places(demo.state), out, demo.check
+                client, names, options.interval_s, places(demo.state), out, demo.check
             )
             _announce(demo)
             verdict = watcher.run(options.for_s, ended)

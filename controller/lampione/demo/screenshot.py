@@ -11,9 +11,9 @@ import sys
 import time
 from pathlib import Path
 
-from lampione.cli import present
 from lampione.core.client import Client
 from lampione.demo.run import Options, running
+from lampione.live.places import places
 from lampione.tui.app import LampioneApp
 from lampione.tui.feed import CoreFeed
 from lampione.tui.grid import GLOW_S
@@ -47,7 +47,7 @@ def portable(svg: str) -> str:
 
 
 async def _take(state: Path, size: tuple[int, int], nodes: int) -> str:
-    app = LampioneApp(CoreFeed(state), present.places(state))
+    app = LampioneApp(CoreFeed(state), places(state))
 
     def settled() -> bool:
         rows = [app.fleet.at(n) for n in range(len(app.fleet))]

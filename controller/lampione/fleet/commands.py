@@ -20,6 +20,7 @@ from lampione.store import TelemetryStore
 from lampione.values import encode_order
 
 RETRY_S = 10.0
+LOOK_S = 1.0  # for commands that other workers were asked to send
 FRESH_S = 4.0  # a hello younger than this carries a challenge that still counts
 ACCEPTED_S = 120.0  # beyond the ramp and the time: then the end is not waited for
 OPEN_MAX = 100  # of one node
@@ -48,6 +49,8 @@ class Commands:
         self._store = store
         self._downlink = downlink
         self._open: dict[str, list[_Open]] = {}
+        self.shared = False  # other workers write commands for our nodes, too
+        self._looked = 0.0  # monotonic
         self.blocked: Callable[[str], bool] = lambda _: False  # a config's Setup is under way
         self._changed: list[tuple[CommandState, list[Listener]]] = []
         self.load()
@@ -60,6 +63,8 @@ class Commands:
         self._open.clear()
         self._changed.clear()
         for state, epoch, frame in self._store.open_commands():
+            if not self._fleet.is_ours(state["node"]):
+                continue
             heard = listeners.get(state["command"], [])
             self._open.setdefault(state["node"], []).append(
                 _Open(state, epoch, frame, listeners=heard)
@@ -71,21 +76,8 @@ class Commands:
         """Take an order. Raises TooManyCommands."""
         if len(self._open.get(node.name, ())) >= OPEN_MAX:
             raise TooManyCommands(f"{node.name} has {OPEN_MAX} open commands")
-        now = time.time()
-        state: CommandState = {
-            "command": 0,
-            "node": node.name,
-            "order": order,
-            "state": "queued",
-            "final": False,
-            "counter": None,
-            "reason": None if node.reachable else "the node is offline",
-            "level": None,
-            "value": None,
-            "created": now,
-            "expires": now + expires_s,
-            "changed": now,
-        }
+        state = _new(node.name, order, expires_s)
+        state["reason"] = None if node.reachable else "the node is offline"
         state["command"] = self._store.add_command(node.id, state)
         one = _Open(state)
         if listener is not None:
@@ -94,6 +86,16 @@ class Commands:
         self._report(one)
         self.pump(node)
         return state
+
+    def leave(self, name: str, order: Order, expires_s: float) -> int | None:
+        """Leave an order for the worker that has the node's shard; return the command's number.
+
+        None: nobody has heard of the node yet.
+        """
+        ids = {stored.name: stored.id for stored in self._store.nodes()}
+        if name not in ids:
+            return None
+        return self._store.add_command(ids[name], _new(name, order, expires_s))
 
     def under_way(self, name: str) -> bool:
         """Say whether a command waits for the node's first answer."""
@@ -182,6 +184,9 @@ class Commands:
     def tick(self, now: float) -> None:
         """Repeat what was not answered, give up what is too late."""
         wall = time.time()
+        if self.shared and now >= self._looked + LOOK_S:
+            self._looked = now
+            self._pick_up()
         for name, each in list(self._open.items()):
             node = self._fleet.nodes.get(name)
             for one in list(each):
@@ -189,6 +194,15 @@ class Commands:
             if node is not None and each:
                 with self._fleet.guarded(node):
                     self.pump(node)
+
+    def _pick_up(self) -> None:
+        """Take in what other workers were asked to send."""
+        for state, epoch, frame in self._store.open_commands():
+            each = self._open.get(state["node"], [])
+            if self._fleet.is_ours(state["node"]) and all(
+                one.state["command"] != state["command"] for one in each
+            ):
+                self._open.setdefault(state["node"], []).append(_Open(state, epoch, frame))
 
     def _age(self, one: _Open, node: NodeState | None, wall: float, now: float) -> None:
         state = one.state
@@ -240,3 +254,21 @@ class Commands:
     def _report(self, one: _Open) -> None:
         if one.listeners:
             self._changed.append((one.state.copy(), list(one.listeners)))
+
+
+def _new(name: str, order: Order, expires_s: float) -> CommandState:
+    now = time.time()
+    return {
+        "command": 0,
+        "node": name,
+        "order": order,
+        "state": "queued",
+        "final": False,
+        "counter": None,
+        "reason": None,
+        "level": None,
+        "value": None,
+        "created": now,
+        "expires": now + expires_s,
+        "changed": now,
+    }

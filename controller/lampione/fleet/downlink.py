@@ -30,15 +30,14 @@ _CLOCK_CONTROLLER = CLOCKS.index("controller")
 _NOT_HELD = REFUSALS.index("not held")
 _REFUSED = OUTCOMES.index("refused")
 
-Outgoing = tuple[str, bytes, int]  # topic, payload, QoS
+Outgoing = tuple[str, str, bytes, int]  # shard, topic, payload, QoS
 
 
 class Downlink:
     """Seals and queues frames to nodes. `session` is drawn at every start of the core."""
 
-    def __init__(self, shard: str, fleet: Fleet, store: TelemetryStore):
+    def __init__(self, fleet: Fleet, store: TelemetryStore):
         self.session = os.urandom(4)
-        self._shard = shard
         self._fleet = fleet
         self._store = store
         self._ciphers = Ciphers()
@@ -63,7 +62,9 @@ class Downlink:
 
     def publish(self, node: NodeState, frame: bytes, qos: int = 1) -> None:
         """Queue a sealed frame."""
-        self._queue.append((topics.topic(self._shard, node.name, topics.DOWN), frame, qos))
+        self._queue.append(
+            (node.shard, topics.topic(node.shard, node.name, topics.DOWN), frame, qos)
+        )
 
     def seal(self, node: NodeState, epoch: bytes, kind: int, counter: int, body: bytes) -> bytes:
         """Return a sealed frame."""
@@ -88,9 +89,9 @@ class Downlink:
 
     def greeted(self, node: NodeState, now: float) -> None:
         """Answer a hello that was accepted: watermark, then the time when it is needed."""
-        node.watermark_sent = float("-inf")
         self.changed([node])
-        self._flush_watermarks(now)
+        if node.line.settled:
+            self._send_watermark(node, now)
         off = node.hello.get("clock") != _CLOCK_CONTROLLER
         if off or now > node.time_sent + TIME_EVERY_S:
             node.time_sent = now

@@ -3,7 +3,7 @@
 import json
 import logging
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,8 +15,11 @@ from lampione_protocol.seal import COUNTER_MAX
 
 from lampione import keys, values
 from lampione.fleet.sequences import Line
+from lampione.live.select import Selector
+from lampione.live.state import Live
 from lampione.store import Frame, StoredNode, StoreError, TelemetryStore
 
+TOUCHED_MAX = 2000  # nodes, before the live state follows unasked
 KEYS_LOOK_S = 2.0  # how often the key file is looked at for a node that is not in it
 FAILURE_LOG_S = 60.0  # a node's failures are all counted, and logged no more often
 COUNTER_AHEAD = 86400  # a node's last counter beyond the time, or beyond what we gave it
@@ -33,18 +36,18 @@ class Ask:
     wait_s: float
 
 
-@dataclass
+@dataclass(slots=True)
 class NodeState:
     """One node. Times are Unix seconds, but for those marked monotonic."""
 
     id: int
     name: str
+    shard: str
     key: bytes
     line: Line
     counter: int
     hello_body: bytes | None = None
     hello_at: float | None = None
-    hello: dict[str, Any] = field(default_factory=dict)  # in steps
     report: Frame | None = None
     health: Frame | None = None
     last_seen: float | None = None
@@ -62,6 +65,7 @@ class NodeState:
     fetch_wait_s: float = 0.0
     failed_at: float = float("-inf")  # monotonic, when a failure of ours was logged
     shown: dict[int, tuple[bytes, dict[str, Any]]] = field(default_factory=dict)  # core.shape's
+    _said: tuple[bytes | None, dict[str, Any]] = (None, {})  # a hello, and the same in steps
 
     @property
     def reachable(self) -> bool:
@@ -71,6 +75,29 @@ class NodeState:
         return self.claimed or (self.last_seen or 0.0) > self.claimed_at
 
     @property
+    def hello(self) -> dict[str, Any]:
+        """Return the last hello, in steps."""
+        body = self.hello_body
+        if body is None:
+            return {}
+        if self._said[0] is not body:
+            self._said = body, values.steps(schema.HELLO, body)
+        return self._said[1]
+
+    def greeted(self, body: bytes, said: dict[str, Any], at: float) -> None:
+        """Keep a hello that was accepted; `said`: the same in steps."""
+        self.hello_body, self._said = body, (body, said)
+        self.hello_at = self.last_seen = at
+
+    @property
+    def missing(self) -> int:
+        """Return how many numbers have not come."""
+        line = self.line
+        if line.watermark >= line.highest:
+            return 0
+        return line.highest - line.watermark - len(line.above)
+
+    @property
     def epoch(self) -> bytes | None:
         """The epoch to seal under."""
         current = self.line.current
@@ -78,33 +105,47 @@ class NodeState:
 
 
 class Fleet:
-    """All nodes that have a key, by name, with what the store knows of them."""
+    """All nodes of some shards that have a key, by name, with what the store knows of them."""
 
-    def __init__(self, store: TelemetryStore, key_file: Path):
+    def __init__(
+        self,
+        store: TelemetryStore,
+        key_file: Path,
+        shards: Collection[str],
+        shard_of: Callable[[str], str],
+    ):
+        self.shards = frozenset(shards)
+        self._shard_of = shard_of
         self._store = store
         self._key_file = key_file
         self._looked = 0.0
         self._stamp: tuple[int, int] = (0, 0)
         self._keys = keys.Keys()
         self.nodes: dict[str, NodeState] = {}
+        self._live = Live()
+        self._touched: dict[int, NodeState] = {}
         self.load()
 
     def load(self) -> None:
         """Take everything from the store and the key file. Raises StoreError, KeyFileError."""
         self._read_keys()
         self.nodes.clear()
-        lost = self._store.lost_counts()
-        refusals = self._store.refusals()
-        by_name = {stored.name: stored for stored in self._store.nodes()}
-        reports, healths = (self._store.latest(kind) for kind in (schema.REPORT, schema.HEALTH))
-        for name in self._keys:
-            stored = by_name.get(name) or self._store.add_node(name)
-            node = self._add(stored, lost.get(stored.id, 0))
-            self._show(node, reports.get(stored.id), healths.get(stored.id))
+        self._touched.clear()
+        self._live = Live()
+        self.selector = Selector(self._live)
+        self._add(name for name in self._keys if self.is_ours(name))
         self._store.commit()
-        for row in refusals:
+        for row in self._store.refusals():
             if row["node"] in self.nodes:
                 self.nodes[row["node"]].refusals[row["reason"]] = row["count"]
+
+    def is_ours(self, name: str) -> bool:
+        """Say whether a node is of our shards; whoever else serves the others."""
+        return self._shard_of(name) in self.shards
+
+    def is_elsewhere(self, name: str) -> bool:
+        """Say whether a node has a key and is of a shard that is not ours."""
+        return name in self._keys and not self.is_ours(name)
 
     def _read_keys(self) -> None:
         found = keys.load(self._key_file)
@@ -112,39 +153,69 @@ class Fleet:
         self._stamp = (status.st_mtime_ns, status.st_ino)
         self._keys = found
 
-    def _add(self, stored: StoredNode, lost: int) -> NodeState:
+    def _add(self, names: Iterable[str]) -> None:
+        """Take these from the store, all at once."""
+        by_name = {stored.name: stored for stored in self._store.nodes()}
+        added = [by_name.get(name) or self._store.add_node(name) for name in names]
+        if not added:
+            return
+        ids = None if len(added) == len(self._keys) else [stored.id for stored in added]
+        lost = self._store.lost_counts()
+        reports = self._store.latest(schema.REPORT, ids)
+        healths = self._store.latest(schema.HEALTH, ids)
+        for stored in added:
+            node = self._node(stored)
+            node.lost = lost.get(node.id, 0)
+            report = node.report = reports.get(node.id)
+            health = node.health = healths.get(node.id)
+            seen = [frame.received for frame in (report, health) if frame] + [node.hello_at or 0.0]
+            node.last_seen = max(seen) or None
+            self.nodes[node.name] = node
+            self._touched[node.id] = node
+        self._live.add([(stored.id, stored.name) for stored in added])
+
+    def _node(self, stored: StoredNode) -> NodeState:
         line = Line() if stored.line is None else Line.from_json(json.loads(stored.line))
-        node = NodeState(stored.id, stored.name, self._keys[stored.name], line, stored.counter)
-        node.lost = lost
+        shard, key = self._shard_of(stored.name), self._keys[stored.name]
+        node = NodeState(stored.id, stored.name, shard, key, line, stored.counter)
         if stored.hello is not None:
             node.hello_body, node.hello_at = stored.hello, stored.hello_at
-            node.hello = values.steps(schema.HELLO, stored.hello)
-        self.nodes[stored.name] = node
         return node
-
-    def _show(self, node: NodeState, report: Frame | None, health: Frame | None) -> None:
-        node.report, node.health = report, health
-        seen = [frame.received for frame in (report, health) if frame] + [node.hello_at or 0.0]
-        node.last_seen = max(seen) or None
 
     def find(self, name: str) -> NodeState | None:
         """Return a node; one that got its key a moment ago too."""
         node = self.nodes.get(name)
         if node is None and self._keys_changed():
-            known = {stored.name: stored for stored in self._store.nodes()}
-            added = [
-                self._add(known.get(name) or self._store.add_node(name), 0)
-                for name in self._keys.keys() - self.nodes.keys()
-            ]
-            ids = [state.id for state in added]
-            reports, healths = (
-                self._store.latest(kind, ids) if ids else {}
-                for kind in (schema.REPORT, schema.HEALTH)
-            )
-            for state in added:
-                self._show(state, reports.get(state.id), healths.get(state.id))
+            new = self._keys.keys() - self.nodes.keys()
+            self._add(name for name in new if self.is_ours(name))
             node = self.nodes.get(name)
         return node
+
+    def touch(self, nodes: Iterable[NodeState]) -> None:
+        """What is known of these is not what it was."""
+        self._touched.update((node.id, node) for node in nodes)
+        if len(self._touched) >= TOUCHED_MAX:
+            self.live()
+
+    def live(self) -> Live:
+        """Return what every node last said, up to date."""
+        live, touched = self._live, list(self._touched.values())
+        if touched:
+            self._touched.clear()
+            live.know(
+                [node.id for node in touched],
+                seen=[node.last_seen or 0.0 for node in touched],
+                claimed=[-1 if node.claimed is None else node.claimed for node in touched],
+                claimed_at=[node.claimed_at for node in touched],
+                missing=[node.missing for node in touched],
+                lost=[node.lost for node in touched],
+            )
+            for part, frames in (
+                (live.report, {node.id: node.report for node in touched if node.report}),
+                (live.health, {node.id: node.health for node in touched if node.health}),
+            ):
+                part.take(list(frames), list(frames.values()))
+        return live
 
     def refresh(self) -> None:
         """Take in nodes that got a key since."""

@@ -35,14 +35,12 @@ class Intake:
 
     def __init__(
         self,
-        shard: str,
         fleet: Fleet,
         store: TelemetryStore,
         downlink: Downlink,
         commands: Commands,
         configs: Configs,
     ):
-        self._shard = shard
         self._fleet = fleet
         self._store = store
         self._downlink = downlink
@@ -98,6 +96,7 @@ class Intake:
         if moved:
             self._store.lines((_compact(node), node.id) for node in moved.values())
             self._downlink.changed(moved.values())
+            self._fleet.touch(moved.values())
             self.changed.update(moved)
         totals = {
             "stored": new,
@@ -115,10 +114,13 @@ class Intake:
         self, topic: str, refused: Counter[tuple[str, str]]
     ) -> tuple[NodeState, bool] | None:
         parsed = topics.parse(topic)
-        if parsed is None or parsed[0] != self._shard or parsed[2] == topics.DOWN:
+        if parsed is None or parsed[0] not in self._fleet.shards or parsed[2] == topics.DOWN:
             refused[("", "topic")] += 1
             return None
         node = self._fleet.find(parsed[1])
+        if node is not None and node.shard != parsed[0]:
+            refused[("", "topic")] += 1
+            return None
         if node is None:
             if parsed[2] == topics.UP:
                 refused[("", "unknown node")] += 1
@@ -131,6 +133,7 @@ class Intake:
             return
         node.claimed, node.claimed_at = payload == topics.ONLINE, wall
         self.changed.add(node.name)
+        self._fleet.touch([node])
         if node.claimed:
             with self._fleet.guarded(node):
                 self._commands.pump(node)
@@ -211,8 +214,7 @@ class Intake:
         self._lost(node, lost, wall, "the node holds nothing older")
         if answered:
             node.ask = None
-        node.hello, node.hello_body, node.hello_at = said, body, wall
-        node.last_seen = wall
+        node.greeted(body, said, wall)
         if (said["last_counter"] or 0) > node.counter:
             node.counter = said["last_counter"]
             self._store.counter(node.id, node.counter)

@@ -28,6 +28,7 @@ CONNECT_S = 10.0
 _CHUNK = 1 << 16
 _PUBLISH = 0x30
 _PUBACK = b"\x40\x02"
+_PUBACK_BYTES = 4
 # A topic of the most that MQTT allows, a packet's number, and what is kept of a payload.
 _HEAD_MAX = 2 + 65535 + 2 + 64
 # Of anything longer only so much is kept that it is seen to be too long: a batch stays small.
@@ -109,8 +110,8 @@ class Session:
         self._url = url
         self._shard = shard
         self._tick_at = 0.0
+        self._mid = 0  # of what we publish
         client = self._client = _Client(f"ingest-{shard}")
-        client.max_inflight_messages_set(1000)
         if url.user is not None:
             client.username_pw_set(url.user, url.password)
         if url.tls:
@@ -193,6 +194,12 @@ class Session:
                 complete = False
                 break
             first = data[at]
+            if first == _PUBACK[0] and data[at + 1 : at + 2] == _PUBACK[1:]:
+                if at + _PUBACK_BYTES > end:
+                    complete = False
+                    break
+                at += _PUBACK_BYTES
+                continue
             if first & 0xF0 != _PUBLISH:
                 break
             body, size = _length(data, at + 1)
@@ -236,9 +243,25 @@ class Session:
             self._flush()
 
     def publish(self, topic: str, payload: bytes, qos: int) -> None:
-        """Queue a message; `write` sends it."""
+        """Queue a message of QoS 0 or 1; `write` sends it.
+
+        Nobody waits for its acknowledgement: who speaks to nodes repeats what matters, and paho
+        looks through all that are in flight at each.
+        """
         if self.error is None:
-            self._client.publish(topic, payload, qos)
+            self._client.unsent += self._publish_packet(topic, payload, qos)
+
+    def _publish_packet(self, topic: str, payload: bytes, qos: int) -> bytes:
+        """Return a PUBLISH, 3.3."""
+        name = topic.encode()
+        body = len(name).to_bytes(2, "big") + name
+        if qos:
+            self._mid = self._mid % 65535 + 1
+            body += self._mid.to_bytes(2, "big")
+        body += payload
+        size = len(body)
+        length = bytes([size]) if size < 128 else bytes([size & 127 | 128, size >> 7])  # < 16 KiB
+        return bytes([_PUBLISH | qos << 1]) + length + body
 
     def close(self) -> None:
         """Say goodbye; the broker keeps the session."""
@@ -319,6 +342,8 @@ class Connector:
         self._url = url
         self._shard = shard
         self._tell = done
+        self._lock = threading.Lock()
+        self._abandoned = False
         self._thread = threading.Thread(target=self._run, name="mqtt-connect", daemon=True)
         self._thread.start()
 
@@ -330,6 +355,16 @@ class Connector:
             reason = getattr(error, "strerror", None) or str(error)
             self.error = f"cannot reach the broker at {self._url}: {reason}"
         else:
-            self.session = session
+            with self._lock:
+                self.session = session
+                if self._abandoned:
+                    session.close()
         self.done = True
         self._tell()
+
+    def abandon(self) -> None:
+        """Nobody waits for it any more."""
+        with self._lock:
+            self._abandoned = True
+            if self.session is not None:
+                self.session.close()

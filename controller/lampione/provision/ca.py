@@ -150,19 +150,30 @@ class Authority:
         """Issue a node's client certificate. Its common name is the node's, and brokers' rules
         go by that. Raises OSError.
         """
-        return self._issue(name, _NODE_YEARS, ExtendedKeyUsageOID.CLIENT_AUTH, [])
+        return self._issue(name, _NODE_YEARS, [ExtendedKeyUsageOID.CLIENT_AUTH], [])
 
-    def issue_server(self, host: str) -> Issued:
-        """Issue a broker's certificate, for a name or an address. Raises OSError."""
+    def issue_server(self, host: str, *, of_cluster: bool = False) -> Issued:
+        """Issue a broker's certificate, for a name or an address. Raises OSError.
+
+        Args:
+            of_cluster: it connects to its neighbours, too, and shows the same certificate there.
+        """
         names: list[x509.GeneralName]
         try:
             names = [x509.IPAddress(ipaddress.ip_address(host))]
         except ValueError:
             names = [x509.DNSName(host)]
-        return self._issue(host, _SERVER_YEARS, ExtendedKeyUsageOID.SERVER_AUTH, names)
+        usages = [ExtendedKeyUsageOID.SERVER_AUTH]
+        if of_cluster:
+            usages.append(ExtendedKeyUsageOID.CLIENT_AUTH)
+        return self._issue(host, _SERVER_YEARS, usages, names)
 
     def _issue(
-        self, name: str, years: int, usage: x509.ObjectIdentifier, names: list[x509.GeneralName]
+        self,
+        name: str,
+        years: int,
+        usages: list[x509.ObjectIdentifier],
+        names: list[x509.GeneralName],
     ) -> Issued:
         key = ec.generate_private_key(ec.SECP256R1())
         ends = min(_now() + years * _YEAR, self.certificate.not_valid_after_utc)
@@ -171,7 +182,7 @@ class Authority:
             builder = builder.add_extension(x509.SubjectAlternativeName(names), critical=False)
         certificate = (
             builder.add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
-            .add_extension(x509.ExtendedKeyUsage([usage]), critical=False)
+            .add_extension(x509.ExtendedKeyUsage(usages), critical=False)
             .add_extension(_usage(signs=False), critical=True)
             .add_extension(
                 x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key()),

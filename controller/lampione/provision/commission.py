@@ -147,7 +147,7 @@ def _commission(
         bench.controller.adopt(row.node, version, made.config)
     if bench.labels is not None:
         site = seed.site_of(node)
-        label.write(bench.labels, seed.fleet.shard, row.node, site.name, place.serial_number)
+        label.write(bench.labels, seed.shard_of(row.node), row.node, site.name, place.serial_number)
     record.outcome = "signed off" if signing else "not signed off"
     record.step = None
 

@@ -1,9 +1,10 @@
 """A list, worked through: several boards at once, errors of one stopping no other."""
 
+import contextlib
 import queue
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -64,10 +65,19 @@ class Run:
         folder: of the records.
         jobs: boards at a time.
         wait_s: how long to wait for boards that are not there, once nothing else is to be done.
+        asked: how often it was asked to end: once, between two steps; twice, at once.
     """
 
     def __init__(
-        self, bench: Bench, list_: Queue, folder: Path, view: View, *, jobs: int, wait_s: float
+        self,
+        bench: Bench,
+        list_: Queue,
+        folder: Path,
+        view: View,
+        *,
+        jobs: int,
+        wait_s: float,
+        asked: Callable[[], int] = lambda: 0,
     ) -> None:
         self._bench = bench
         self._list = list_
@@ -75,6 +85,7 @@ class Run:
         self._view = view
         self._jobs = jobs
         self._wait_s = wait_s
+        self._to_end = asked
         self._left = list_.left()
         self._busy: dict[str, Row] = {}  # by the board's serial number
         self._aside: set[str] = set()  # boards that are no good for any row of this run
@@ -85,10 +96,9 @@ class Run:
         self.outcome = Outcome()
 
     def run(self) -> Outcome:
-        """Work until nothing is left that could be done. Ctrl-C ends it between two steps."""
-        try:
-            self._loop()
-        except KeyboardInterrupt:
+        """Work until nothing is left that could be done, or it is asked to end."""
+        self._loop()
+        if self._to_end():
             self._stop()
         for row in self._left:
             self.outcome.missing.append(row.node)
@@ -96,7 +106,7 @@ class Run:
 
     def _loop(self) -> None:
         idle_since = time.monotonic()
-        while self._left or self._busy:
+        while (self._left or self._busy) and not self._to_end():
             places = self._bench.hands.find()
             if self._start(places) or self._busy:
                 idle_since = time.monotonic()
@@ -104,10 +114,8 @@ class Run:
                 return
             if self._wait_s and self._left and len(self._busy) < self._jobs:
                 self._ask_for(self._left[0])
-            try:
+            with contextlib.suppress(queue.Empty):
                 self._take(*self._ended.get(timeout=_LOOK_S))
-            except queue.Empty:
-                continue
 
     def _start(self, places: Sequence[Place]) -> bool:
         """Begin what can be begun; say whether anything was."""
@@ -225,7 +233,7 @@ class Run:
             self.outcome.failed.append(row.node)
 
     def _stop(self) -> None:
-        """Let boards come to the end of a step; a second Ctrl-C waits for nothing."""
+        """Let boards come to the end of a step; who asks again waits for nothing."""
         self.outcome.interrupted = True
         self._bench.stop.set()
         if self._busy:
@@ -233,14 +241,9 @@ class Run:
         if self._bench.controller is not None:
             self._bench.controller.abandon()
         end = time.monotonic() + _STOP_S
-        try:
-            while self._busy and time.monotonic() < end:
-                try:
-                    self._take(*self._ended.get(timeout=_LOOK_S))
-                except queue.Empty:
-                    continue
-        except KeyboardInterrupt:
-            pass
+        while self._busy and self._to_end() < 2 and time.monotonic() < end:
+            with contextlib.suppress(queue.Empty):
+                self._take(*self._ended.get(timeout=_LOOK_S))
         self.outcome.stopped += [row.node for row in self._busy.values()]
 
 

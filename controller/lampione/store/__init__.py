@@ -157,6 +157,10 @@ class TelemetryStore(Protocol):
         """The newest frame of a type by node id, of `nodes` or of all that have one."""
         ...
 
+    def fence(self, holder: str, terms: Mapping[str, int]) -> None:
+        """From now on commit only while these leases stand, see `store.leases`; others may have
+        written what is theirs. Not within a transaction."""
+
     def commit(self) -> None: ...
     def rollback(self) -> None: ...
     def close(self) -> None: ...
@@ -287,16 +291,31 @@ class Keeper(Protocol):
         """Delete what is older than a class may be, seconds, None: kept; return how many rows."""
         ...
 
-    def check(self) -> list[str]:
-        """What is wrong, in words; empty: nothing."""
+    def policy(self) -> dict[str, float | None]:
+        """How long each class of `retention.CLASSES` is kept, seconds, None: for ever."""
+        ...
+
+    def set_policy(self, policy: Mapping[str, float | None]) -> None:
+        """Keep some classes otherwise from now on."""
+
+    def check(self, *, full: bool = False) -> list[str]:
+        """What is wrong, in words; empty: nothing. `full`: every roll-up is made again."""
         ...
 
     def vacuum(self, stop: Callable[[], bool]) -> int:
         """Give free space back to the disk, step by step; return how many bytes."""
         ...
 
-    def backup(self, path: Path, stop: Callable[[], bool]) -> None:
-        """Copy the store, as it was at one instant, to a file that is not there yet."""
+    def backup(
+        self,
+        path: Path,
+        stop: Callable[[], bool] = lambda: False,
+        progress: Callable[[float], None] = lambda _: None,
+    ) -> None:
+        """Copy the store, as it was at one instant, to a file that is not there yet.
+
+        `progress` hears of the part that is done.
+        """
         ...
 
     def close(self) -> None: ...

@@ -93,7 +93,7 @@ class _Splitter:
             return len(packed) << 2 | _ZSTD, packed
         return len(raw) << 2 | _STORED, raw
 
-    def add(self, bits: Sequence[int], plain: Planes, delta: Planes) -> None:
+    def add(self, bits: tuple[int, ...], plain: Planes, delta: Planes) -> None:
         """Add columns, which have the same planes in both forms."""
         first = 0
         for width in bits:
@@ -114,7 +114,7 @@ def pack(rows: Rows) -> bytes:
     for values, bits in ((meta, _META_BITS), (rows.raw, rows.bits)):
         if values.shape[1]:
             groups.append(
-                (bits, values, columns.deltas(values, columns.masks(bits, values.dtype.type)))
+                (bits, values, columns.deltas(values, columns.masks(bits, values.itemsize)))
             )
     sizes = np.array([len(body) for body in rows.others], "<u4")
     others = sizes.tobytes() + b"".join(rows.others)
@@ -172,7 +172,7 @@ class _Reader:
         for bits, _ in groups:
             self.codes.append(np.frombuffer(head, np.uint8, len(bits), at) == _DELTA)
             at += len(bits)
-        sizes = [sum((width + 7) // 8 for width in bits) for bits, _ in groups]
+        sizes = [sum(columns.counts(bits)) for bits, _ in groups]
         if self.form == _JOINED:
             for planes, (_, rows) in zip(sizes, groups, strict=True):
                 self.planes.append(
@@ -203,11 +203,11 @@ class _Reader:
     def _columns(
         self, bits: tuple[int, ...], kind: type[Any], rows: int, group: int, wanted: list[int]
     ) -> NDArray[Any]:
-        counts = [(width + 7) // 8 for width in bits]
+        counts = columns.counts(bits)
         firsts = [0, *accumulate(counts)]
         chosen = tuple(bits[n] for n in wanted)
         if self.form == _SPLIT:
-            before = sum((width + 7) // 8 for width in _META_BITS) if group else 0
+            before = sum(columns.counts(_META_BITS)) if group else 0
             planes = np.concatenate(
                 [self._open(before + firsts[n], counts[n], rows) for n in wanted]
             )
@@ -218,7 +218,9 @@ class _Reader:
         numbers = columns.numbers(planes, chosen, kind)
         delta = self.codes[group][wanted]
         if delta.any():
-            numbers[delta] = columns.sums(numbers[delta], columns.masks(chosen, kind)[delta])
+            numbers[delta] = columns.sums(
+                numbers[delta], columns.masks(chosen, numbers.itemsize)[delta]
+            )
         return numbers
 
     def meta(self) -> U64:

@@ -1,6 +1,6 @@
 """Columns of unsigned numbers as bytes that compress well, and back: vectors over all of them."""
 
-from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -9,8 +9,16 @@ from numpy.typing import NDArray
 Planes = NDArray[np.uint8]
 
 
-def masks(bits: Sequence[int], kind: type[np.unsignedinteger[Any]]) -> NDArray[Any]:
-    return np.array([(1 << width) - 1 for width in bits], kind)[:, None]
+@lru_cache(64)
+def masks(bits: tuple[int, ...], size: int) -> NDArray[Any]:
+    """Return [column, 1]: the greatest number of so many bits, in `size` bytes."""
+    return np.array([(1 << width) - 1 for width in bits], f"u{size}")[:, None]
+
+
+@lru_cache(64)
+def counts(bits: tuple[int, ...]) -> tuple[int, ...]:
+    """Return how many bytes, and planes, each column has."""
+    return tuple((width + 7) // 8 for width in bits)
 
 
 def deltas(values: NDArray[Any], masks: NDArray[Any]) -> NDArray[Any]:
@@ -37,19 +45,20 @@ def sums(folded: NDArray[Any], masks: NDArray[Any]) -> NDArray[Any]:
     return summed
 
 
-def _needed(bits: Sequence[int], size: int) -> NDArray[np.bool_]:
+@lru_cache(64)
+def _needed(bits: tuple[int, ...], size: int) -> NDArray[np.bool_]:
     """Return [column, byte of `size`]: which bytes a column of so many bits has."""
-    return np.array([(width + 7) // 8 for width in bits])[:, None] > np.arange(size)
+    return np.array(counts(bits))[:, None] > np.arange(size)
 
 
-def planes(values: NDArray[Any], bits: Sequence[int]) -> Planes:
+def planes(values: NDArray[Any], bits: tuple[int, ...]) -> Planes:
     """Return [plane, row]: the bytes of each column, the least first."""
     size = values.dtype.itemsize
     by_byte = np.ascontiguousarray(values).view(np.uint8).reshape(*values.shape, size)
     return by_byte.transpose(0, 2, 1)[_needed(bits, size)]
 
 
-def numbers(planes: Planes, bits: Sequence[int], kind: type[Any]) -> NDArray[Any]:
+def numbers(planes: Planes, bits: tuple[int, ...], kind: type[Any]) -> NDArray[Any]:
     """Return [column, row], which `_planes` took apart."""
     size = np.dtype(kind).itemsize
     by_byte = np.zeros((len(bits), size, planes.shape[1]), np.uint8)
@@ -62,7 +71,6 @@ def numbers(planes: Planes, bits: Sequence[int], kind: type[Any]) -> NDArray[Any
 def cheaper(values: NDArray[Any], deltas: NDArray[Any]) -> NDArray[np.bool_]:
     """Say of each column whether its differences are about the smaller numbers."""
 
-    def cost(numbers: NDArray[Any]) -> NDArray[np.float32]:
-        return np.asarray(np.log2(numbers.astype(np.float32) + 1).sum(axis=1), np.float32)
-
-    return np.asarray(cost(deltas) < cost(values), np.bool_)
+    return np.asarray(
+        deltas.sum(axis=1, dtype=np.float32) < values.sum(axis=1, dtype=np.float32), np.bool_
+    )

@@ -39,6 +39,25 @@ SENSORS = {name: number for number, name in enumerate(names.SENSORS)}
 DONE, REFUSED = names.OUTCOMES.index("done"), names.OUTCOMES.index("refused")
 LATE = 2_147_483_646  # when a command expires that never does
 
+# What the node may call a part for a fault of its model, or of its bus ("held"), at some time. A
+# brown-out may cost no value at all.
+CALLED = {
+    "unplugged": {"silent"},
+    "silent": {"silent"},
+    "half": {"silent", "stale"},
+    "crc": {"stale"},
+    "exception": {"stale"},
+    "usb": {"silent"},
+    "implausible": {"implausible"},
+    "stuck": {"stuck"},
+    "fan": {"implausible"},
+    "laser": {"implausible"},
+    "speed": {"warming"},
+    "clipped": {"implausible"},
+    "held": {"silent"},
+    "brownout": {"ok", "warming"},
+}
+
 
 def reports(uplink: Uplink, node: Any) -> list[dict[str, Any]]:
     """Return a node's Reports, in the order of their numbers."""

@@ -88,6 +88,7 @@ class BoardTable(Table):
 
     capabilities: what tests may ask of a real board, beside what its kind can always do.
     instrument, wires: the name of the one wired to it, and how.
+    rom: a virtual board has a partition that code runs from.
     reset: what resets a real board: DTR and RTS of its port ("lines"), its instrument, or nothing.
     """
 
@@ -99,12 +100,15 @@ class BoardTable(Table):
     power: Power = NoSwitch()
     instrument: Name | None = None
     wires: Wires = Wires()
+    rom: bool = False
     reset: Literal["lines", "instrument", "none"] = "lines"
 
     @model_validator(mode="after")
     def _known(self) -> Self:
         if self.kind == "real":
             _found(self.serial_number, self.port)
+        if self.rom and self.kind == "real":
+            raise ValueError("rom is for virtual boards: a real one's flash says it")
         wired = self.wires.capabilities or self.reset == "instrument"
         if self.instrument is None and wired:
             raise ValueError("wires and reset need an instrument: name it, or take them out")

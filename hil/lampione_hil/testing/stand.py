@@ -10,6 +10,7 @@ from typing import Any
 
 from lampione_hil.board import BenchError
 from lampione_hil.interpreter import NoInterpreterError
+from lampione_hil.partitions import ROM_BYTES
 from lampione_hil.testing import rig as rigs
 from lampione_hil.testing.clock import Clock
 from lampione_hil.testing.locks import LOOK_S, Lock, folder
@@ -153,7 +154,8 @@ class Stand:
         try:
             if table.kind == "virtual":
                 world = world or self.world()
-                more = {"flash_bytes": FLASH_BYTES, **more}
+                rom_bytes = ROM_BYTES if table.rom else 0
+                more = {"flash_bytes": FLASH_BYTES, "rom_bytes": rom_bytes, **more}
                 board: Any = self._start().board(table.name, world=world, **more)
             else:
                 board = self._real(table)

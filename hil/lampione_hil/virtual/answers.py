@@ -11,10 +11,11 @@ from lampione_hil.virtual.life import (
     Life,
 )
 from lampione_hil.virtual.running import ask_part
+from lampione_hil.virtual.uart import PEEK, PIECES
 
 _EDGES = 96  # see board/esp32.py
 _RTC_BYTES = 2048  # see board/machine.py
-_PEEK = 128  # see board/_vuart.py
+_LOOK = struct.Struct(f"<2Hq{PIECES}q{PIECES}H")  # see board/_vuart.py
 _TRACED = b"IPSTalpu"  # what a program does to its world, with the times
 _TIMED_OUT = 2  # instead of whether it was acknowledged
 
@@ -253,14 +254,15 @@ def _uart_read(life: Life, body: bytes) -> None:
 def _uart_look(life: Life, body: bytes) -> None:
     number, taken, ticks_us = struct.unpack("<BHQ", body)
     line = life.uarts[number]
-    line.read(taken)
     now_us = life.world_us(ticks_us)
-    line.advance(now_us)
-    at_us = line.foresee(max(now_us, life.granted_us))
-    then_us = line.next_us()
-    times = [-1 if us is None else life.ticks_us(us) for us in (at_us, then_us)]
-    head = struct.pack("<H2q", min(line.waiting, 65535), *times)
-    life.reply(head + line.peek(_PEEK).ljust(_PEEK, b"\0"))
+    line.has_read(taken, now_us)
+    pieces, then_us = line.foresee(max(now_us, life.granted_us))
+    more = max(0, line.waiting - PEEK)  # that wait now, and do not fit into the answer
+    then = -1 if then_us is None else life.ticks_us(then_us)
+    times = [life.ticks_us(us) for us, _ in pieces] + [0] * (PIECES - len(pieces))
+    sizes = [size for _, size in pieces] + [0] * (PIECES - len(pieces))
+    head = _LOOK.pack(len(pieces), min(more, 65535), ticks_us if more else then, *times, *sizes)
+    life.reply(head + line.peek(PEEK).ljust(PEEK, b"\0"))
 
 
 def _i2s_open(life: Life, body: bytes) -> None:

@@ -16,6 +16,7 @@ from typing import Any, Literal, Self
 
 from lampione_hil.board import BenchError
 from lampione_hil.interpreter import NoInterpreterError
+from lampione_hil.virtual import chip
 from lampione_hil.virtual import world as worlds
 from lampione_hil.virtual.boards import VirtualBoard
 from lampione_hil.virtual.control import HubControl
@@ -174,8 +175,8 @@ class VirtualBench:
             flash_bytes: of the file system; a multiple of 4096.
             flash_endurance: a block that was erased more often fails: some of its bits stay low, as
                 a program finds when it reads back what it wrote; 0: none ever does.
-            rom_bytes: of a partition for ROMFS, as some images of MicroPython have; a multiple of
-                4096.
+            rom_bytes: of a partition for ROMFS; a multiple of 4096. A bare chip has one when the
+                table says so that esptool wrote.
             unique_id: 6 bytes, the chip's MAC address; None: made from the name.
             world: what it senses; None: World(), a street and a day.
             heap_bytes: for the program, the simulated modules not counted. 320 KiB are as many
@@ -194,6 +195,8 @@ class VirtualBench:
             unique_id = b"\x02" + (name.encode() * 5)[:3] + _sum(name)
         if len(unique_id) != 6:
             raise ValueError("a unique id has 6 bytes")
+        if bare:
+            rom_bytes = chip.ROM_MOST
         flash = Flash(self.folder / f"{name}.flash", flash_bytes, rom_bytes)
         settings = Settings(
             name=name,

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from lampione_hil.board import BenchError
-from lampione_hil.virtual import spawn
+from lampione_hil.virtual import chip, spawn
 from lampione_hil.virtual.bridge import Bridge
 from lampione_hil.virtual.console import SOFT_REBOOT
 from lampione_hil.virtual.devices import LineDevice
@@ -32,8 +32,8 @@ from lampione_hil.virtual.uart import UartLine
 PWRON_RESET, HARD_RESET, WDT_RESET, DEEPSLEEP_RESET, SOFT_RESET = range(1, 6)
 BOOT = Path(__file__).parent / "board" / "_boot.py"
 # The simulated modules live in the board's own heap; a real board has them in flash.
-MODULES_BYTES = 50_600
-CLOCK_BYTES = 11_800  # what those of the virtual clock have more
+MODULES_BYTES = 49_600
+CLOCK_BYTES = 11_500  # what those of the virtual clock have more
 VIRTUAL_EPOCH_UNIX_S = 1_767_225_600  # 2026-01-01, where the virtual clock begins
 _TRACE = 100_000
 _BILLION = 1_000_000_000
@@ -59,6 +59,7 @@ class Life:
         self.powered = False
         self.held = False  # its reset line is low
         self.in_loader = False  # of its ROM
+        self._in_chip = False  # its file system is in the chip's flash, as the loader was there
         self.asleep = False  # deeply: only the RTC runs
         self.pid = 0
         self._starts = False  # between two processes: time stands still
@@ -193,6 +194,13 @@ class Life:
             self.hold()
             self.release(loader)
 
+    @property
+    def rom_bytes(self) -> int:
+        """The size of the ROM partition: a bare chip's table says it."""
+        if self.settings.bare:
+            return chip.rom_bytes(self.settings.chip_flash)
+        return self.settings.rom_bytes
+
     def _load(self) -> None:
         """Wait for a program to be sent, as the chip's ROM does."""
 
@@ -200,6 +208,7 @@ class Life:
             self.restart(PWRON_RESET, "loader")
 
         settings = self.settings
+        self._in_chip = chip.into_loader(settings.chip_flash, settings.flash, settings.flash_bytes)
         loader = RomLoader(settings.unique_id, settings.chip_flash, self.serial.show, run)
         self.serial.divert(loader.take)
         self.in_loader = True
@@ -306,6 +315,11 @@ class Life:
         if self.settings.bare and not has_program(self.settings.chip_flash):
             self.serial.show(NO_PROGRAM)
             return
+        if self._in_chip:
+            self._in_chip = False
+            chip.out_of_loader(
+                self.settings.chip_flash, self.settings.flash, self.settings.flash_bytes
+            )
         self.edges.clear()
         self.targets.clear()
         self.raw_boot = raw
@@ -338,7 +352,7 @@ class Life:
             near, far = socket.socketpair(socket.AF_UNIX, kind)
             self._interrupts = Interrupts(self.home.selector, self.home.after, near)
             places[9] = far.fileno()
-        heap = settings.heap_bytes + settings.rom_bytes + MODULES_BYTES
+        heap = settings.heap_bytes + self.rom_bytes + MODULES_BYTES
         if self.home.virtual:
             heap += CLOCK_BYTES
         self.pid = spawn.spawn(["-X", f"heapsize={heap}", "-i", str(BOOT)], places, slave)
@@ -585,7 +599,7 @@ class Life:
             "virtual": self.home.virtual,
             "flash_bytes": settings.flash_bytes,
             "endurance": settings.flash_endurance,
-            "rom_bytes": settings.rom_bytes,
+            "rom_bytes": self.rom_bytes,
             "unique_id": settings.unique_id.hex(),
             "mac": settings.unique_id.hex(),
             "ip": f"10.20.{settings.unique_id[-2]}.{settings.unique_id[-1]}",

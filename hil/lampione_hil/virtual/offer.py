@@ -80,6 +80,7 @@ class Offer:
         *,
         files: Mapping[str, bytes] | None = None,
         flash_bytes: int = 2 << 20,
+        rom_bytes: int = 0,
         bare: bool = False,
         world: Callable[[int], World],
     ) -> list[Offered]:
@@ -88,7 +89,7 @@ class Offer:
 
         Args:
             files: on their flash.
-            bare: without MicroPython, see VirtualBench.board.
+            rom_bytes, bare: see VirtualBench.board.
             world: makes the world of the board with that number.
 
         Raises BenchError, OSError.
@@ -111,6 +112,7 @@ class Offer:
                         name,
                         None if made else files,
                         flash_bytes=flash_bytes,
+                        rom_bytes=rom_bytes,
                         unique_id=serial,
                         bare=bare,
                         world=world(number),

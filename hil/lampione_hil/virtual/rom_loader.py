@@ -26,7 +26,7 @@ NO_PROGRAM = (
 )
 
 _FLASH_BEGIN, _FLASH_DATA, _FLASH_END, _SYNC, _WRITE_REG, _READ_REG = 2, 3, 4, 8, 9, 10
-_SPI_SET_PARAMS, _SPI_ATTACH, _BAUD, _MD5, _SECURITY = 0x0B, 0x0D, 0x0F, 0x13, 0x14
+_SPI_SET_PARAMS, _SPI_ATTACH, _READ, _BAUD, _MD5, _SECURITY = 0x0B, 0x0D, 0x0E, 0x0F, 0x13, 0x14
 _INVALID, _FAILED, _WRONG_SUM = 5, 6, 7
 _SYNC_VALUE = 0x20120707
 _SYNC_ANSWERS = 8
@@ -34,6 +34,7 @@ _SUM = 0xEF
 _END, _ESC, _ESC_END, _ESC_ESC = 0xC0, 0xDB, 0xDC, 0xDD
 _LONGEST = 0x8000  # bytes of a packet; what is longer is no packet
 _HEAD = 8
+_READ_MOST = 64
 
 _MAC = 0x60007044  # eFuse: the low four bytes, then the high two
 _REVISION = 0x60007050  # eFuse: the chip's minor revision, from bit 18
@@ -98,6 +99,7 @@ class RomLoader:
             _READ_REG: self._read_register,
             _SPI_SET_PARAMS: lambda *_: (0, b""),
             _SPI_ATTACH: lambda *_: (0, b""),
+            _READ: self._read_flash,
             _BAUD: lambda *_: (0, b""),
             _MD5: self._md5,
             _SECURITY: lambda *_: (0, struct.pack("<I8s2I", 0, bytes(8), CHIP_ID, 0)),
@@ -198,6 +200,12 @@ class RomLoader:
     def _flash_end(self, body: bytes, _: int) -> tuple[int, bytes]:
         struct.unpack("<I", body)
         return 0, b""
+
+    def _read_flash(self, body: bytes, _: int) -> tuple[int, bytes]:
+        at, size = struct.unpack("<2I", body)
+        if size > _READ_MOST or at + size > FLASH_BYTES:
+            raise Refused(_FAILED)
+        return 0, self._read(at, size).ljust(_READ_MOST, b"\0")
 
     def _md5(self, body: bytes, _: int) -> tuple[int, bytes]:
         at, size = struct.unpack_from("<2I", body)

@@ -11,6 +11,8 @@ BITS = 10  # of a character: start, eight of data, stop
 # bytes in it, or the line was idle for UART_TOUT_THRESH_DEFAULT characters.
 FIFO_FULL = 120
 IDLE_CHARACTERS = 10
+PIECES = 8  # times that a board is told at most of what will come, see board/_vuart.py
+PEEK = 256  # bytes
 SAME_RATE = 0.025  # a receiver takes rates that differ by less: half a bit in ten, and its edges
 
 
@@ -66,10 +68,15 @@ class _Run:
         """When the `number`-th byte, from 1, is through."""
         return self.start_us - -number * self.span_us // len(self.data)
 
+    def through(self, by_us: int) -> int:
+        """How many bytes are through by a time."""
+        number = (by_us - self.start_us) * len(self.data) // self.span_us
+        return max(0, min(len(self.data), number))
+
     def take(self, by_us: int) -> bytes:
         """Take out what is through by a time."""
-        number = min(len(self.data), (by_us - self.start_us) * len(self.data) // self.span_us)
-        if number <= 0:
+        number = self.through(by_us)
+        if not number:
             return b""
         done, at_us = self.data[:number], self.at(number)
         self.span_us = max(1, self.span_us - at_us + self.start_us)
@@ -86,10 +93,11 @@ class _Then:
         self._part = dict(vars(line.device))
         self._plain = [getattr(line, name) for name in self._KEPT]
         self._said = deque(line._said)
+        self._buffer = bytes(line._buffer)
         self._runs = [(run.start_us, run.span_us, run.data) for run in line._runs]
 
     def restore(self, line: "UartLine") -> None:
-        """Make them so again; what the board had read by then is not in the buffer any more."""
+        """Make them so again."""
         part = vars(line.device)
         part.clear()
         part.update(self._part)
@@ -97,7 +105,7 @@ class _Then:
             setattr(line, name, value)
         line._said = self._said
         line._runs = deque(_Run(*run) for run in self._runs)
-        line._buffer.clear()
+        line._buffer[:] = self._buffer
 
 
 def _span_us(characters: int, baud: int) -> int:
@@ -119,6 +127,7 @@ class UartLine:
         self._supplied = False
         self._baud = 0  # of the board's side; 0: off
         self._room = 0
+        self._taken = 0  # of the buffer, by the board that has just said so
         self._buffer = bytearray()  # what the board has received and not read
         self._now_us = 0
         self._due_us: int | None = None
@@ -132,23 +141,31 @@ class UartLine:
 
     # Ahead of the board
 
-    def foresee(self, until_us: int) -> int | None:
-        """Go ahead to where the board can read something, to `until_us` at most.
+    def foresee(self, until_us: int) -> tuple[list[tuple[int, int]], int | None]:
+        """Go ahead as far as the board can do without news of this line, to `until_us` at most.
 
         That holds if neither board nor world does anything before; `advance` takes it back where
-        one does. Returns when something happens next, or (where there is something to be read)
-        when that has come.
+        one does. Returns [(when, how many bytes the board can read more from then on), ...], of
+        PEEK bytes at most, and when something happens next.
         """
-        while not self._buffer:
+        waits = min(len(self._buffer), PEEK)
+        pieces = [(self._now_us, waits)] if waits else []
+        while True:
             at_us = self.next_us()
             if at_us is None or at_us > until_us or not self.device.foreseeable:
-                return at_us
-            if self._to_part and self._to_part[0][0] <= at_us:
-                return at_us
+                break
+            if len(pieces) == PIECES or (self._to_part and self._to_part[0][0] <= at_us):
+                break
+            # Whatever the board reads until then, nothing may be lost for want of room.
+            held = len(self._buffer)
+            if held and held + self._through(at_us) > min(self._room, PEEK):
+                break
             if self._before is None:
                 self._before = _Then(self)
             self._happen(at_us)
-        return self._now_us
+            if len(self._buffer) > held:
+                pieces.append((self._now_us, min(len(self._buffer), PEEK) - held))
+        return pieces, at_us
 
     def settle(self, now_us: int) -> None:
         """Come back to the present, where the part is about to be told something."""
@@ -240,6 +257,13 @@ class UartLine:
                 found = handover_us
         return found
 
+    def has_read(self, taken: int, now_us: int) -> None:
+        """Come to the present; the board has read so many bytes of what it knew would come."""
+        self._taken = taken  # it made room by then
+        self.advance(now_us)
+        self._taken = 0
+        del self._buffer[:taken]
+
     def advance(self, now_us: int) -> None:
         """Let everything happen that happens by `now_us`, and nothing that is later."""
         if self._before is not None:
@@ -316,8 +340,12 @@ class UartLine:
             last_us = run.at(len(run.data))
         return None if last_us is None else last_us + idle_us
 
+    def _through(self, at_us: int) -> int:
+        """How many bytes the receiver has by a time and has not handed over."""
+        return sum(run.through(at_us) for run in self._runs)
+
     def _hand_over(self) -> None:
-        room = self._room + int(self._slack_s * self._baud / BITS)
+        room = self._room + self._taken + int(self._slack_s * self._baud / BITS)
         while self._runs:
             data = self._runs[0].take(self._now_us)
             kept = max(0, min(len(data), room - len(self._buffer)))

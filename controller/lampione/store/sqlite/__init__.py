@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from lampione.store import Keeper
 from lampione.store.sqlite.fold import SqliteFolder
+from lampione.store.sqlite.keep import SqliteKeeper
 from lampione.store.sqlite.reader import SqliteReader
 from lampione.store.sqlite.writer import SqliteStore
 
@@ -31,6 +31,6 @@ class SqliteEngine:
         """Open what folds."""
         return SqliteFolder(self.path)
 
-    def keeper(self) -> Keeper:
+    def keeper(self) -> SqliteKeeper:
         """Open what looks after it."""
-        raise NotImplementedError
+        return SqliteKeeper(self.path)

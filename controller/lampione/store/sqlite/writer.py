@@ -3,7 +3,7 @@
 import json
 import os
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ from lampione.store import (
 from lampione.store.blocks import newest_of
 from lampione.store.held import Held
 from lampione.store.index import Index
+from lampione.store.leases import Fence
 from lampione.store.sqlite.migrate import migrate
 
 COMMAND_COLUMNS = (
@@ -58,6 +59,7 @@ class SqliteStore:
             os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
             # The core's thread makes it and uses it; whoever waits for its end may close it.
             self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+            self._db.execute("PRAGMA auto_vacuum = INCREMENTAL")  # of a new one; `keep.vacuum`
             self._db.execute("PRAGMA journal_mode = WAL")
             self._db.execute("PRAGMA synchronous = FULL")
             self._db.execute("PRAGMA foreign_keys = ON")
@@ -69,8 +71,16 @@ class SqliteStore:
         self._path = path
         self._epochs: dict[tuple[int, bytes, int], int] = {}
         self._open = False
+        self._fence = Fence()
         self._index = Index(self._load)
         self._unfolded: dict[int, NDArray[np.uint32]] | None = None  # numbers, at the start
+
+    def fence(self, holder: str, terms: Mapping[str, int]) -> None:
+        """Commit only while these leases stand; others may have written what is theirs."""
+        self._fence.set(holder, terms)
+        self._epochs.clear()
+        self._index.forget()
+        self._unfolded = None
 
     def _write(self, sql: str, values: tuple[Any, ...] = ()) -> sqlite3.Cursor:
         try:
@@ -100,6 +110,7 @@ class SqliteStore:
     def commit(self) -> None:
         """Make it durable. Raises StoreError; then call `rollback`."""
         if self._open:
+            self._fence.check(self._read)
             try:
                 self._db.execute("COMMIT")
             except sqlite3.Error as error:

@@ -35,13 +35,10 @@ def facts():
         packed = bool(__import__("deflate"))
     except ImportError:
         packed = False
-    rom = 0
     try:
-        import vfs
-
-        rom = len(vfs.rom_ioctl(2, 0)) if vfs.rom_ioctl(1) > 0 else 0
+        rom = len(memoryview(_partition()))
     except (ImportError, AttributeError, TypeError):
-        pass  # an image of MicroPython without such a partition
+        rom = 0  # a MicroPython that knows none, or a flash that has none
     disk = os.statvfs("/")
     about = (sys.platform, name, tuple(about.version[:3]), getattr(about, "_mpy", 0))
     about += (sys.version, sys.path, machine.unique_id().hex(), disk[0], disk[3], packed)
@@ -78,12 +75,17 @@ def look(paths):
             print(stat[6], _hash(path), path)
 
 
+def _partition():
+    # The ROM partition: memory, and a block device. A number below 0 where there is none.
+    import vfs
+
+    return vfs.rom_ioctl(2, 0)
+
+
 def rom_hash(size):
     import hashlib
 
-    import vfs
-
-    print(hashlib.sha256(vfs.rom_ioctl(2, 0)[:size]).digest().hex())
+    print(hashlib.sha256(memoryview(_partition())[:size]).digest().hex())
 
 
 class _Rom:
@@ -95,19 +97,15 @@ class _Rom:
             vfs.umount("/rom")
         except OSError:
             pass
-        _files.append(self)
-        self.ioctl = vfs.rom_ioctl
+        self.blocks = _partition()
+        self.size = self.blocks.ioctl(5, 0)
         self.at = 0
-        if self.ioctl(3, 0, size) < 0:
-            raise OSError("the ROM partition cannot be erased")
+        for block in range((size + self.size - 1) // self.size):
+            self.blocks.ioctl(6, block)
 
     def write(self, data):
-        if self.ioctl(4, 0, self.at, data) < 0:
-            raise OSError("the ROM partition cannot be written")
+        self.blocks.writeblocks(self.at // self.size, data, self.at % self.size)
         self.at += len(data)
-
-    def close(self):
-        self.ioctl(5, 0)
 
 
 def room(gone, folders):

@@ -5,6 +5,7 @@ import io
 import struct
 import time
 
+import micropython
 from _pins import number
 from _wire import UART0, ask, info, tell
 
@@ -27,6 +28,7 @@ class I2C:
     def deinit(self):
         pass
 
+    @micropython.native
     def _do(self, address, data, length):
         """One transaction (data None: no write).
 
@@ -56,6 +58,7 @@ class I2C:
         found = ask(b"S" + bytes([self._id]), 16)
         return [a for a in range(8, 120) if found[a >> 3] >> (a & 7) & 1]
 
+    @micropython.native
     def writeto(self, address, buf, stop=True):
         self._do(address, buf, 0)
         return len(buf)
@@ -66,18 +69,22 @@ class I2C:
     def readfrom(self, address, length, stop=True):
         return bytes(self._do(address, None, length)[1:])
 
+    @micropython.native
     def readfrom_into(self, address, buf, stop=True):
         buf[:] = self._do(address, None, len(buf))[1:]
 
+    @micropython.native
     def _register(self, memory, addrsize):
         return memory.to_bytes(addrsize // 8, "big")
 
     def readfrom_mem(self, address, memory, length, *, addrsize=8):
         return bytes(self._do(address, self._register(memory, addrsize), length)[1:])
 
+    @micropython.native
     def readfrom_mem_into(self, address, memory, buf, *, addrsize=8):
         buf[:] = self._do(address, self._register(memory, addrsize), len(buf))[1:]
 
+    @micropython.native
     def writeto_mem(self, address, memory, buf, *, addrsize=8):
         self._do(address, self._register(memory, addrsize) + bytes(buf), 0)
 

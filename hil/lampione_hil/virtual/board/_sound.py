@@ -4,6 +4,7 @@ import errno
 import io
 import time
 
+import micropython
 from _wire import DOPPLER, I2S0, SOUND, ask, info, native, tell
 
 if info["virtual"]:
@@ -30,6 +31,7 @@ class _Piped:
     def wait(self):
         self._look.poll(-1)
 
+    @micropython.native
     def readinto(self, buf):
         return self._file.readinto(buf) or 0
 
@@ -55,11 +57,13 @@ class _Clocked:
         self.asked = False  # a poller has looked
         self.dropped = 0
 
+    @micropython.native
     def _take(self, frames):
         self._taken += frames
         whole = self._taken - self._taken % _BUFFER + _BUFFER
         self._ready = self._start + -(-whole * 1000000 // self._rate)
 
+    @micropython.native
     def ready_us(self):
         self.asked = True
         return self._ready
@@ -70,11 +74,13 @@ class _Clocked:
     def wait(self):
         time.wait_until(self._ready)
 
+    @micropython.native
     def _move(self, size):
         self._at = (self._at + size) % self._size if self._size else 0
         if self._size:
             self._file.seek(self._at)
 
+    @micropython.native
     def readinto(self, buf):
         now = time.look_us()
         if now < self._ready:
@@ -175,6 +181,7 @@ class I2S(io.IOBase):
         if info["virtual"]:
             self.ready_us = self._from.ready_us
 
+    @micropython.native
     def readinto(self, buf):
         done = self._from.readinto(buf)
         if self._from.asked:

@@ -7,6 +7,8 @@ dozen tasks.
 
 from time import ticks_diff, ticks_ms
 
+import micropython
+
 _HALF = 1 << 29
 
 
@@ -16,9 +18,11 @@ class TaskQueue:
     def __init__(self):
         self.first = None
 
+    @micropython.native
     def peek(self):
         return self.first
 
+    @micropython.native
     def push(self, task, key=None):
         task.data = None
         task.ph_key = key = ticks_ms() if key is None else key
@@ -34,12 +38,14 @@ class TaskQueue:
         else:
             before.after = task
 
+    @micropython.native
     def pop(self):
         task = self.first
         self.first = task.after
         task.after = None
         return task
 
+    @micropython.native
     def remove(self, task):
         if self.first is task:
             self.first = task.after
@@ -66,6 +72,7 @@ class Task:
         self.after = None
         self.loop = loop
 
+    @micropython.native
     def __iter__(self):
         if not self.state:
             self.state = False
@@ -75,6 +82,7 @@ class Task:
             raise RuntimeError("can't wait")
         return self
 
+    @micropython.native
     def __next__(self):
         if not self.state:
             raise self.data

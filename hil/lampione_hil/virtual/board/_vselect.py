@@ -5,6 +5,7 @@ through `ready_us()` (None: not before the world changes), a socket also through
 other descriptor is looked at again every 10 ms.
 """
 
+import micropython
 from _vtime import clock, wait_until
 from _wire import native
 
@@ -26,6 +27,7 @@ class poll:
         self._timed = {}  # id -> stream, ready_us and write_us when asked, POLLOUT if always so
         self._found = []
 
+    @micropython.native
     def register(self, stream, mask=POLLIN | POLLOUT):
         if not hasattr(stream, "ready_us"):
             self._real.register(stream, mask)
@@ -42,12 +44,14 @@ class poll:
             entry = self._kinds[kind] = (stream, ready_us, write_us, out or 0)
         self._timed[id(stream)] = entry
 
+    @micropython.native
     def modify(self, stream, mask):
         if id(stream) in self._timed:
             self.register(stream, mask)
         else:
             self._real.modify(stream, mask)
 
+    @micropython.native
     def unregister(self, stream):
         if id(stream) in self._timed:
             del self._timed[id(stream)]
@@ -55,9 +59,11 @@ class poll:
             self._real.unregister(stream)
             self._any_real -= 1
 
+    @micropython.native
     def poll(self, timeout=-1):
         return list(self.ipoll(timeout))
 
+    @micropython.native
     def ipoll(self, timeout=-1):
         """Return what is ready, in a list that the next call changes."""
         until = -1 if timeout is None or timeout < 0 else clock[0] + timeout * 1000

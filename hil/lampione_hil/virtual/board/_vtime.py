@@ -6,6 +6,7 @@ that. The same program therefore always sees the same times.
 
 import struct
 
+import micropython
 from _wire import GRANT, ask, hear, info, tell
 
 # now, horizon, watchdog bites at, the world's generation, when something comes to a socket (-1:
@@ -18,6 +19,7 @@ handlers = {}  # pin: what an edge calls, which edges (1 rising, 2 falling), the
 edges = []  # that will come: when, pin, whether it rises
 
 
+@micropython.native
 def wait_until(until_us, once=False):
     """Let virtual time pass until `until_us`, or until the watchdog bites.
 
@@ -35,20 +37,24 @@ def wait_until(until_us, once=False):
     target_us = clock[2] if bites else until_us
     while target_us > clock[1]:
         clock[0] = max(clock[0], clock[1])
-        try:
-            reply = ask(b"W%d,%d,%d" % (target_us, clock[0], once), GRANT)
-        except KeyboardInterrupt:
-            tell(b"w")
-            hear(bytearray(GRANT))
-            raise
-        clock[1], clock[4], clock[3], held[0], held[1] = struct.unpack("<2qI2h", reply)
-        clock[5] += 1
+        _grant(target_us, once)
         if once:
             return
     if bites:
         bite()
     if until_us > clock[0]:
         clock[0] = until_us
+
+
+def _grant(until_us, once):
+    try:
+        reply = ask(b"W%d,%d,%d" % (until_us, clock[0], once), GRANT)
+    except KeyboardInterrupt:
+        tell(b"w")
+        hear(bytearray(GRANT))
+        raise
+    clock[1], clock[4], clock[3], held[0], held[1] = struct.unpack("<2qI2h", reply)
+    clock[5] += 1
 
 
 def bite():
@@ -63,35 +69,42 @@ def watch(timeout_us):
     clock[2] = clock[0] + timeout_us
 
 
+@micropython.native
 def uptime_us():
     """Microseconds of the board's tick counter, not wrapped."""
     clock[0] = now = clock[0] + 2
     return now
 
 
+@micropython.native
 def look_us():
     """The same without the time that a look takes."""
     return clock[0]
 
 
+@micropython.native
 def ticks_ms():
     clock[0] = now = clock[0] + 2
     return now // 1000 & 0x3FFFFFFF
 
 
+@micropython.native
 def ticks_us():
     clock[0] = now = clock[0] + 2
     return now & 0x3FFFFFFF
 
 
+@micropython.native
 def sleep_us(us):
     if us > 0:
         wait_until(clock[0] + us)
 
 
+@micropython.native
 def sleep_ms(ms):
     sleep_us(ms * 1000)
 
 
+@micropython.native
 def sleep(seconds):
     sleep_us(int(seconds * 1000000))

@@ -4,11 +4,16 @@ import errno
 import struct
 
 import _vtime
+import micropython
 from _buses import UART as Wired
 from _wire import ask
 
-_PEEK = 128  # bytes of what waits that an answer brings along
-_HEAD = 18
+_PIECES = 8  # of what will come, that an answer brings along: their times,
+_PEEK = 256  # and bytes
+_LOOK = "<2Hq8q8H"  # pieces, bytes beyond them; when there is a look to take; times, sizes
+_FIRST, _SIZES = 3, 11  # where these begin
+_NOTHING = (0, 0, -1)
+_HEAD = struct.calcsize(_LOOK)
 _FAR = 1 << 61
 _POLL = 3
 
@@ -24,50 +29,70 @@ class UART(Wired):
 
     def _forget(self, fresh=False):
         self._world = -1  # the generation of the world that what is known belongs to
-        self._at = self._then = (
-            _FAR  # when what waits has come or there is a look to take; when next
-        )
-        self._left = 0  # bytes that wait then
+        self._known = _NOTHING
+        self._next = self._came = 0  # pieces and bytes that have come
         if fresh:
-            self._taken = 0  # of them, since the last look
+            self._taken = 0  # bytes read since the last look
 
+    @micropython.native
     def _look(self, us):
         """Know what can be read now; return how many bytes."""
-        if self._world != _vtime.clock[3] or us >= (self._then if self._left else self._at):
-            self._world = _vtime.clock[3]
-            if not self._there:
-                return 0
-            struct.pack_into("<2BHQ", self._question, 0, 81, self._id, self._taken, us)
-            ask(self._question, 0, self._reply)
-            self._taken = 0
-            self._left, at, then = struct.unpack_from("<H2q", self._reply)
-            self._at = _FAR if at < 0 else at
-            self._then = _FAR if then < 0 else then
-        return self._left if us >= self._at else 0
+        known = self._known
+        world = _vtime.clock[3]
+        if self._world == world:
+            i = self._next
+            n = known[0]
+            if i < n:
+                came = self._came
+                while i < n and known[_FIRST + i] <= us:
+                    came += known[_SIZES + i]
+                    i += 1
+                self._next = i
+                self._came = came
+            if i < n or not 0 <= known[2] <= us:
+                return self._came - self._taken
+        self._world = world
+        if not self._there:
+            return 0
+        question = self._question
+        struct.pack_into("<2BHQ", question, 0, 81, self._id, self._taken, us)
+        ask(question, 0, self._reply)
+        self._known = known = struct.unpack_from(_LOOK, self._reply)
+        self._taken = 0
+        here = known[0] and known[_FIRST] <= us
+        self._next = 1 if here else 0
+        self._came = came = known[_SIZES] if here else 0
+        return came
 
+    @micropython.native
     def _ready_us(self):
         us = _vtime.clock[0]
-        return us if self._look(us) else self._at
+        if self._look(us):
+            return us
+        known = self._known
+        at = known[_FIRST + self._next] if self._next < known[0] else known[2]
+        return _FAR if at < 0 else at
 
     def any(self):
-        return self._look(_vtime.uptime_us())
+        return self._look(_vtime.uptime_us()) + self._known[1]
 
+    @micropython.native
     def readinto(self, buf, length=None):
         us = _vtime.uptime_us()
         length = len(buf) if length is None else min(length, len(buf))
         view = None
         done = 0
-        while done < length and self._look(us):
-            n = min(length - done, self._left, _PEEK - self._taken)
+        while done < length:
+            n = self._look(us)
+            if not n:
+                break
+            n = min(length - done, n)
             if view is None:
                 view = memoryview(buf)
-            view[done : done + n] = self._peeked[self._taken : self._taken + n]
+            taken = self._taken
+            view[done : done + n] = self._peeked[taken : taken + n]
             done += n
-            self._taken += n
-            self._left -= n
-            if self._taken == _PEEK or not self._left:
-                self._left = 0
-                self._at = us  # there is a look to take
+            self._taken = taken + n
         return done or None
 
     def ioctl(self, request, argument):

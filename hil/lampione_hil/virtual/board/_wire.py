@@ -4,6 +4,8 @@ A message is an operation byte and its body. Questions get one reply whose lengt
 know beforehand, because a packet socket would cut a longer one without a word.
 """
 
+import micropython
+
 FLASH, WIRE, CONTROL, SOUND, DOPPLER, INTERRUPTS = 3, 4, 5, 6, 7, 9
 UART0, I2S0 = 10, 20
 QUESTION = 512  # bytes of every question to a board's interrupts
@@ -14,11 +16,13 @@ native = {}  # the interpreter's own modules that a simulated one stands in fron
 info = {}  # what the supervisor said of this boot
 
 
+@micropython.native
 def tell(message):
     """Send `message` and go on."""
     _wire.write(message)
 
 
+@micropython.native
 def ask(message, length, reply=None):
     """Send `message` and return its reply of `length` bytes."""
     reply = reply or bytearray(length)
@@ -27,6 +31,7 @@ def ask(message, length, reply=None):
     return reply
 
 
+@micropython.native
 def hear(reply):
     """Wait for a reply of len(reply) bytes to something told before."""
     _wire.readinto(reply)

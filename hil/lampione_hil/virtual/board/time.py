@@ -4,6 +4,7 @@ The ticks are the computer's, or virtual (`_vtime`). The wall clock is the simul
 2000-01-01 after power-on, kept across resets.
 """
 
+import micropython
 from _wire import info, native, tell
 
 if info["virtual"]:
@@ -47,16 +48,19 @@ _YEARS = 946684800  # seconds from 1970 to 2000
 _HALF = 1 << 29
 
 
+@micropython.native
 def ticks_add(ticks, delta):
     if not -_HALF < delta < _HALF:
         raise OverflowError("ticks interval overflow")
     return ticks + delta & 0x3FFFFFFF
 
 
+@micropython.native
 def ticks_diff(end, start):
     return (end - start + _HALF & 0x3FFFFFFF) - _HALF
 
 
+@micropython.native
 def rtc_us():
     """RTC: microseconds since 2000-01-01."""
     return _rtc[0] + uptime_us()

@@ -18,9 +18,9 @@ like, which would tell another module's.
 import ast
 from collections.abc import Iterator, Mapping, Sequence
 
-from lampione_hil.groups import Program, beside, forgotten, group
-from lampione_hil.merge import File, Import, Merger, Module, Thing
-from lampione_hil.scopes import LinkError
+from lampione_hil.linking.groups import Program, beside, forgotten, group
+from lampione_hil.linking.merge import File, Import, Merger, Module, Thing
+from lampione_hil.linking.scopes import LinkError
 
 __all__ = ["LinkError", "link"]
 

@@ -12,7 +12,7 @@ import keyword
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 
-from lampione_hil.scopes import Names, Scope
+from lampione_hil.linking.scopes import Names, Scope
 
 _Function = ast.FunctionDef | ast.AsyncFunctionDef
 

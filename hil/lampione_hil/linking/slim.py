@@ -16,8 +16,8 @@ hosts and nodes share is cut for it. Every cut is plain and leaves behaviour as 
 import ast
 from collections.abc import Iterator, Mapping
 
-from lampione_hil.link import link
-from lampione_hil.shorten import front, shorten
+from lampione_hil.linking.link import link
+from lampione_hil.linking.shorten import front, shorten
 
 Constant = int | str | bytes
 _SCHEMA = "lampione_protocol.schema"

@@ -15,7 +15,7 @@ import ast
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from lampione_hil.scopes import LinkError
+from lampione_hil.linking.scopes import LinkError
 
 # What this many roots need, or several with no more characters of source than that, goes with the
 # nearest common one, used or not: a file of its own takes 200 bytes of a board's memory. Free with

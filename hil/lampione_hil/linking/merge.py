@@ -4,7 +4,7 @@ import ast
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from lampione_hil.scopes import LinkError, Names, Scope, Use
+from lampione_hil.linking.scopes import LinkError, Names, Scope, Use
 
 # What the compiler itself knows, imported or not.
 _COMPILER = ("micropython", "const")

@@ -1,0 +1,48 @@
+"""The grammar of `lampione nodes`."""
+
+from typing import Any
+
+from lampione.cli import values
+
+TOP_MAX = 10_000
+_EXAMPLES = """\
+  lampione nodes
+  lampione nodes --json | jq -r 'select(.online|not).node'
+  lampione nodes --where 'pm2_5>25' --sort pm2_5 --top 50
+  lampione nodes --where 'laeq>65 and lamp_level=0' --json
+  lampione nodes --where 'site="Via Bligny*" and state=online' --fields laeq,la90 --summary
+  lampione nodes --where 'age>10m or faults has lamp'
+
+questions: field = != < <= > >= value, joined with and, or, not and parentheses; `has` for flags.
+A field is one of a report or a health (`show NODE` lists them), or node, site, state, missing,
+lost, and, as times: age (of the report), health_age, quiet (since anything was heard).
+A value that is not of now is unknown: it is neither more nor less than anything, and only
+`field=unknown` finds it. Means of decibels are means of energy.
+"""
+
+
+def add(commands: Any) -> None:
+    """Add `nodes` to the commands. See `parser`."""
+    nodes = commands.add(
+        "nodes",
+        "lampione.cli.nodes:nodes",
+        "list the fleet, one line a node",
+        _EXAMPLES,
+    )
+    nodes.add_argument("--where", metavar="QUESTION", help="these only, see below")
+    nodes.add_argument("--sort", metavar="FIELD", help="greatest first (default: by name)")
+    nodes.add_argument("--ascending", action="store_true", help="with --sort: least first")
+    nodes.add_argument(
+        "--top",
+        type=lambda text: values.whole(text, 0, TOP_MAX),
+        metavar="N",
+        help="so many lines (default with a question: 10000)",
+    )
+    nodes.add_argument(
+        "--fields", metavar="A,B", help="show these (default: those of the question)"
+    )
+    nodes.add_argument(
+        "--summary",
+        action="store_true",
+        help="instead of the nodes: how many, and mean, least and greatest of the fields",
+    )

@@ -1,0 +1,354 @@
+"""Looking after a SQLite store beside its writer: space, retention, vacuum, check, backup.
+
+What deletes does so in small transactions, between which the writer gets its turn, and in the
+thread that folds: no two of these ever run at a time.
+"""
+
+import contextlib
+import os
+import sqlite3
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from lampione_protocol import schema
+
+from lampione.store import SERIES, Space, StoreError
+from lampione.store.held import Held
+from lampione.store.retention import CLASSES, DEFAULT, ROLLUP_CLASSES, SERIES_CLASSES
+from lampione.store.sqlite.check import check
+from lampione.store.sqlite.connect import connect
+
+_ROWS_A_STEP = 500
+_PAGES_A_STEP = 500
+_PAGES_A_COPY = 4096
+_INCREMENTAL = 2
+
+
+class SqliteKeeper:
+    """See `store.Keeper`. For one thread at a time."""
+
+    def __init__(self, path: Path):
+        self._path = path
+        self._db = connect(path)
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._db.close()
+
+    def _read(self, sql: str, given: tuple[Any, ...] = ()) -> list[Any]:
+        try:
+            return self._db.execute(sql, given).fetchall()
+        except sqlite3.Error as error:
+            raise StoreError(f"{self._path}: {error}") from error
+
+    def _write(self, *steps: tuple[str, Iterable[tuple[Any, ...]]]) -> int:
+        """Do it all in one transaction; return how many rows it touched."""
+        try:
+            self._db.execute("BEGIN IMMEDIATE")
+            try:
+                touched = sum(self._db.executemany(sql, rows).rowcount for sql, rows in steps)
+                self._db.execute("COMMIT")
+            except BaseException:
+                if self._db.in_transaction:
+                    self._db.execute("ROLLBACK")
+                raise
+        except sqlite3.Error as error:
+            raise StoreError(f"{self._path}: {error}") from error
+        return touched
+
+    def space(self) -> dict[str, Space]:
+        """Return rows and bytes by class; `total` is the file, `free` what waits to be reused."""
+        found: dict[str, Space] = {}
+        chunks = {
+            kind: Space(count, size)
+            for kind, count, size in self._read(
+                "SELECT type, sum(count), sum(length(body)) FROM chunks GROUP BY type"
+            )
+        }
+        for name, kind in SERIES_CLASSES.items():
+            found[name] = chunks.get(kind, Space(0, 0))
+        rows = {
+            bool(event): Space(count, size)
+            for event, count, size in self._read(
+                "SELECT type = ?, count(*), sum(length(body) + 24) FROM frames GROUP BY 1",
+                (schema.EVENT,),
+            )
+        }
+        found["events"], found["others"] = (rows.get(n, Space(0, 0)) for n in (True, False))
+        levels = {
+            level: Space(count, size)
+            for level, count, size in self._read(
+                "SELECT level, count(*), sum(length(body)) FROM rollups GROUP BY level"
+            )
+        }
+        for name, level in ROLLUP_CLASSES.items():
+            found[name] = levels.get(level, Space(0, 0))
+        for name, sql in (
+            ("commands", 'SELECT count(*), sum(length("order") + 100) FROM commands'),
+            ("waiting", "SELECT sum(count), sum(length(body)) FROM batches"),
+        ):
+            ((count, size),) = self._read(sql)
+            found[name] = Space(count or 0, size or 0)
+        ((page,),), ((pages,),), ((free,),) = (
+            self._read(f"PRAGMA {name}") for name in ("page_size", "page_count", "freelist_count")
+        )
+        found["free"] = Space(free, free * page)
+        found["total"] = Space(pages, pages * page)
+        return found
+
+    def policy(self) -> dict[str, float | None]:
+        """Return how long each class is kept."""
+        return {**DEFAULT, **dict(self._read("SELECT class, keep_s FROM keeping"))}
+
+    def set_policy(self, policy: Mapping[str, float | None]) -> None:
+        """Keep some classes for so many seconds from now on, None: for ever."""
+        unknown = policy.keys() - set(CLASSES)
+        if unknown:
+            raise StoreError(f"{', '.join(sorted(unknown))}: classes are {', '.join(CLASSES)}")
+        self._write(
+            (
+                "INSERT INTO keeping (class, keep_s) VALUES (?, ?) "
+                "ON CONFLICT DO UPDATE SET keep_s = excluded.keep_s",
+                policy.items(),
+            )
+        )
+
+    def retain(
+        self, policy: Mapping[str, float | None], now: float, stop: Callable[[], bool]
+    ) -> dict[str, int]:
+        """Delete what is older than its class may be; return how many rows of each class."""
+        found: dict[str, int] = {}
+        for name, keep_s in policy.items():
+            if keep_s is None:
+                continue
+            before = now - keep_s
+            sql, given = _old(name, before)
+            old = self._read(sql, given)
+            if not old:
+                continue
+            # Said first: from here on what is rolled up of that time is more than what is there.
+            self._write(
+                (
+                    "INSERT INTO keeping (class, keep_s, gone) VALUES (?, ?, ?) "
+                    "ON CONFLICT DO UPDATE SET gone = max(gone, excluded.gone)",
+                    [(name, keep_s, before)],
+                )
+            )
+            for first in range(0, len(old), _ROWS_A_STEP):
+                if stop():
+                    return found
+                some = old[first : first + _ROWS_A_STEP]
+                found[name] = found.get(name, 0) + self._delete(name, before, some)
+        return found
+
+    def _delete(self, name: str, before: float, rows: list[tuple[Any, ...]]) -> int:
+        """Delete rows, if they are still as old: ids of chunks are given again."""
+        if name in SERIES_CLASSES:
+            sql = "DELETE FROM chunks WHERE id = ? AND type = ? AND start + span <= ?"
+            kind = SERIES_CLASSES[name]
+            return self._write((sql, [(number, kind, before) for (number,) in rows]))
+        if name in ROLLUP_CLASSES:
+            sql = "DELETE FROM rollups WHERE id = ? AND level = ? AND start + level <= ?"
+            level = ROLLUP_CLASSES[name]
+            return self._write((sql, [(number, level, before) for (number,) in rows]))
+        if name == "commands":
+            return self._write(("DELETE FROM commands WHERE id = ? AND final", rows))
+        # A number that comes again later has been here all the same.
+        seqs: dict[int, list[int]] = {}
+        for epoch, seq in rows:
+            seqs.setdefault(epoch, []).append(seq)
+        held: list[tuple[Any, ...]] = []
+        for epoch, numbers in seqs.items():
+            ((packed,),) = self._read("SELECT held FROM epochs WHERE id = ?", (epoch,))
+            ranges = Held.unpack(packed)
+            ranges.update(numbers)
+            held.append((ranges.pack(), epoch))
+        self._write(
+            ("UPDATE epochs SET held = ? WHERE id = ?", held),
+            ("DELETE FROM frames WHERE epoch = ? AND seq = ?", rows),
+        )
+        return sum(map(len, seqs.values()))
+
+    def check(self, *, full: bool = False) -> list[str]:
+        """Return what is wrong, as the store is at one instant; `full`: every roll-up too."""
+        try:
+            return check(self._db, full=full)
+        except sqlite3.DatabaseError as error:
+            return [str(error)]
+
+    def vacuum(self, stop: Callable[[], bool]) -> int:
+        """Give free pages back to the disk, some at a time.
+
+        Raises StoreError for a database that was made before this was possible.
+        """
+        if self._read("PRAGMA auto_vacuum") != [(_INCREMENTAL,)]:
+            raise StoreError(
+                f"{self._path} was made by an older program and cannot shrink while it is used: "
+                "end the controller and run `lampione store vacuum` once"
+            )
+        ((page,),) = self._read("PRAGMA page_size")
+        freed = 0
+        while not stop():
+            ((free,),) = self._read("PRAGMA freelist_count")
+            if not free:
+                break
+            self._read(f"PRAGMA incremental_vacuum({_PAGES_A_STEP})")
+            freed += min(free, _PAGES_A_STEP)
+        self._read("PRAGMA wal_checkpoint(PASSIVE)")
+        return int(freed * page)
+
+    def vacuum_whole(self) -> int:
+        """Write the database anew, with nobody else in it; return how many bytes that saved."""
+        before = self._path.stat().st_size
+        self._read(f"PRAGMA auto_vacuum = {_INCREMENTAL}")
+        self._read("VACUUM")
+        self._read("PRAGMA wal_checkpoint(TRUNCATE)")
+        return before - self._path.stat().st_size
+
+    def backup(
+        self,
+        path: Path,
+        stop: Callable[[], bool] = lambda: False,
+        progress: Callable[[float], None] = lambda _: None,
+    ) -> None:
+        """Copy the store, as it is at one instant, to a file that is not there yet.
+
+        Whole or not at all, readable by its owner only, and checked. `progress` hears of the part
+        that is done.
+        """
+        if path.exists():
+            raise StoreError(f"{path} is there already: choose another name")
+        beside = path.with_name(f"{path.name}.{os.getpid()}.new")
+        try:
+            try:
+                os.close(os.open(beside, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+                self._copy(beside, stop, progress)
+                wrong = verify(beside)
+                if wrong:
+                    raise StoreError(f"{path}: the copy is damaged: {wrong[0]}")
+                os.link(beside, path)  # not over a file that came meanwhile
+            finally:
+                for leftover in (beside, *_logs(beside)):
+                    leftover.unlink(missing_ok=True)
+            _sync(path.parent)
+        except OSError as error:
+            raise StoreError(f"{path}: {error.strerror}") from None
+
+    def _copy(
+        self, path: Path, stop: Callable[[], bool], progress: Callable[[float], None]
+    ) -> None:
+        class _Stopped(Exception):
+            pass
+
+        def step(_: int, remaining: int, total: int) -> None:
+            progress(1 - remaining / max(total, 1))
+            if stop():
+                raise _Stopped
+
+        try:
+            target = sqlite3.connect(path, isolation_level=None)
+            try:
+                # In a transaction of its own: else every commit of the writer begins it anew.
+                self._db.execute("BEGIN")
+                try:
+                    self._read("SELECT count(*) FROM schema_version")
+                    self._db.backup(target, pages=_PAGES_A_COPY, progress=step, sleep=0)
+                finally:
+                    self._db.execute("ROLLBACK")
+                target.execute("PRAGMA journal_mode = DELETE")
+            finally:
+                target.close()
+        except sqlite3.Error as error:
+            raise StoreError(f"{path}: {error}") from error
+        except _Stopped:
+            raise StoreError("the backup was stopped") from None
+        _sync(path)
+
+
+def _old(name: str, before: float) -> tuple[str, tuple[Any, ...]]:
+    """Return the question for what is older."""
+    if name in SERIES_CLASSES:
+        sql = "SELECT id FROM chunks WHERE type = ? AND start + span <= ?"
+        return sql, (SERIES_CLASSES[name], before)
+    if name in ROLLUP_CLASSES:
+        sql = "SELECT id FROM rollups WHERE level = ? AND start + level <= ?"
+        return sql, (ROLLUP_CLASSES[name], before)
+    if name == "commands":
+        return "SELECT id FROM commands WHERE final AND changed < ?", (before,)
+    series = ", ".join(map(str, SERIES))
+    which = "= ?1" if name == "events" else f"NOT IN (?1, {series})"
+    sql = f"SELECT epoch, seq FROM frames WHERE type {which} AND coalesce(at, received) < ?2"  # noqa: S608
+    return sql, (schema.EVENT, before)
+
+
+def verify(path: Path) -> list[str]:
+    """Return what is wrong with a store that nobody uses."""
+    try:
+        where = f"{path.absolute().as_uri()}?mode=ro"
+        with contextlib.closing(sqlite3.connect(where, uri=True, isolation_level=None)) as db:
+            return check(db)
+    except sqlite3.Error as error:
+        return [str(error)]
+
+
+def restore(backup: Path, path: Path, *, replace: bool = False) -> Path | None:
+    """Put a backup in the place of a store that nobody uses; return where that one is now.
+
+    Raises StoreError; then the store is what it was.
+    """
+    if not backup.is_file():
+        raise StoreError(f"{backup} is not there")
+    wrong = verify(backup)
+    if wrong:
+        raise StoreError(f"{backup} is damaged: {wrong[0]}")
+    if path.exists() and not replace:
+        raise StoreError(f"{path} is there: say --replace, and it is put aside")
+    beside = path.with_name(f"{path.name}.{os.getpid()}.new")
+    aside: Path | None = None
+    try:
+        descriptor = os.open(beside, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        with open(descriptor, "wb") as file, backup.open("rb") as source:
+            while piece := source.read(1 << 20):
+                file.write(piece)
+            file.flush()
+            os.fsync(file.fileno())
+        if path.exists():
+            aside = _put_aside(path)
+        beside.replace(path)
+        _sync(path.parent)
+    except OSError as error:
+        raise StoreError(f"{path}: {error.strerror}") from None
+    finally:
+        beside.unlink(missing_ok=True)
+    return aside
+
+
+def _put_aside(path: Path) -> Path:
+    """Have a second name for a store, and its log written into it: a log must not outlive it."""
+    aside = path.with_name(f"{path.name}.before")
+    # A damaged one may refuse: perhaps that is the reason for all this.
+    with (
+        contextlib.suppress(sqlite3.Error),
+        contextlib.closing(sqlite3.connect(path, isolation_level=None)) as db,
+    ):
+        db.execute("PRAGMA journal_mode = DELETE").fetchall()
+    aside.unlink(missing_ok=True)
+    for log, old in zip(_logs(path), _logs(aside), strict=True):
+        old.unlink(missing_ok=True)
+        if log.exists():
+            log.rename(old)
+    os.link(path, aside)
+    return aside
+
+
+def _logs(path: Path) -> list[Path]:
+    return [path.with_name(path.name + end) for end in ("-wal", "-shm", "-journal")]
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,379 @@
+"""What every store does, whatever the engine: test_contract.py runs this over each of them."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+from lampione.api import CommandState
+from lampione.store import Engine, Frame, StoredConfig, StoredRollout
+from lampione_protocol import schema
+
+from tests.controller.fake_node import text
+
+T0 = 1_790_000_000 // 86_400 * 86_400  # a midnight, Unix seconds
+_VALID = 511
+_KINDS = {"Report": schema.REPORT, "Health": schema.HEALTH}
+
+
+def report(epoch: int, seq: int, at: int | None, laeq: int | None = 624, **more: Any) -> Frame:
+    """A report that came a second later than it says."""
+    start = T0 if at is None else at
+    body = text(
+        schema.REPORT, start=start - schema.EPOCH_2020, duration_s=60, clock=3,
+        laeq=laeq, valid=_VALID, **more,
+    )  # fmt: skip
+    return Frame(epoch, seq, schema.REPORT, start + 1.0, at, body)
+
+
+def event(epoch: int, seq: int, at: int) -> Frame:
+    body = text(schema.EVENT, time=at - schema.EPOCH_2020, clock=3, code=1)
+    return Frame(epoch, seq, schema.EVENT, at + 1.0, at, body)
+
+
+def command(order: Any, at: float = 1.0) -> CommandState:
+    return {
+        "command": 0, "node": "a-1", "order": order, "state": "queued", "final": False,
+        "counter": None, "reason": None, "level": None, "value": None,
+        "created": at, "expires": at + 60, "changed": at,
+    }  # fmt: skip
+
+
+def frames_of(engine: Engine) -> list[tuple[int, Frame]]:
+    """Everything that is stored, sorted."""
+    reader = engine.reader()
+    found = sorted(reader.frames(), key=lambda row: (row[0], row[1].epoch, row[1].seq))
+    reader.close()
+    return found
+
+
+def history(engine: Engine, fields: list[str], node: str = "a-1", **more: Any) -> list[Any]:
+    """A node's reports."""
+    reader = engine.reader()
+    asked = {"since": 0.0, "until": 4e9, "limit": 1000} | more
+    found = reader.history(node, "report", fields=fields, **asked)
+    reader.close()
+    rows: list[Any] = found["rows"]
+    return rows
+
+
+class Contract:
+    """The tests; `engine` is an empty store's."""
+
+    def test_identity_is_node_epoch_boot_and_number(self, engine: Engine) -> None:
+        store = engine.writer()
+        node, other = store.add_node("a-1").id, store.add_node("b-2").id
+        assert (node, other) == (1, 2)
+        boots = [
+            (node, b"aaaa", 1),
+            (node, b"aaaa", 2),
+            (node, b"\xff\0bb", 2),
+            (other, b"aaaa", 1),
+        ]
+        epochs = [store.epoch_id(*boot) for boot in boots]
+        assert len(set(epochs)) == 4
+        assert store.epoch_id(*boots[0]) == epochs[0]
+        frames = [report(epoch, 7, T0) for epoch in epochs]
+        assert store.frames(frames) == 4
+        assert store.frames([*frames, report(epochs[0], 8, T0)]) == 1
+        store.commit()
+        store.close()
+        again = engine.writer()
+        assert again.frames(frames) == 0
+        again.close()
+        assert len(frames_of(engine)) == 5
+
+    @pytest.mark.parametrize("fold", [False, True])
+    def test_a_frame_that_comes_again_with_another_time_is_the_same(
+        self, engine: Engine, fold: bool
+    ) -> None:
+        store = engine.writer()
+        epoch = store.epoch_id(store.add_node("a-1").id, b"aaaa", 1)
+        first = report(epoch, 1, None)
+        assert store.frames([first]) == 1
+        assert store.frames([first, report(epoch, 1, T0)]) == 0
+        store.commit()
+        if fold:
+            folder = engine.folder()
+            folder.fold(T0)
+            folder.close()
+        assert store.frames([report(epoch, 1, T0 + 86_400)]) == 0
+        store.close()
+        store = engine.writer()
+        assert store.frames([report(epoch, 1, T0 + 60), first]) == 0
+        store.close()
+        assert [frame for _, frame in frames_of(engine)] == [first]
+
+    def test_a_rollback_takes_everything_back(self, engine: Engine) -> None:
+        store = engine.writer()
+        node = store.add_node("a-1").id
+        store.commit()
+        epoch = store.epoch_id(node, b"aaaa", 1)
+        store.frames([report(epoch, 1, T0), event(epoch, 2, T0)])
+        store.counter(node, 9)
+        store.refused({("", "seal"): 3}, 1.0)
+        store.add_totals({"stored": 2})
+        store.lose(node, [[1, 4]], 1.0, "why")
+        store.add_node("b-2")
+        store.rollback()
+        assert [stored.name for stored in store.nodes()] == ["a-1"]
+        assert store.nodes()[0].counter == 0
+        assert store.refusals() == []
+        assert store.totals() == {}
+        assert store.lost_counts() == {}
+        assert store.latest(schema.REPORT) == {}
+        epoch = store.epoch_id(node, b"aaaa", 1)
+        assert store.frames([report(epoch, 1, T0), event(epoch, 2, T0)]) == 2
+        store.commit()
+        assert store.add_node("c-3").id == 2
+        store.close()
+        assert len(frames_of(engine)) == 2
+
+    def test_every_body_comes_back_bit_for_bit(self, engine: Engine) -> None:
+        """Also one that is cut short, of a newer sender, out of range, or of no time."""
+        store = engine.writer()
+        epoch = store.epoch_id(store.add_node("a-1").id, b"\x80aaa", 65_534)
+        whole = report(epoch, 1, T0).body
+        bodies = [whole, whole[:9], whole + b"new", b"", bytes(len(whole)), b"\xff" * len(whole)]
+        spare = whole[:-1] + b"\0"
+        bodies.append(spare)
+        frames = [Frame(epoch, n, 2, T0 + n, T0 + n, body) for n, body in enumerate(bodies)]
+        frames += [Frame(epoch, 50 + n, 2, T0 + 0.5, None, body) for n, body in enumerate(bodies)]
+        frames += [Frame(epoch, 70, 3, T0, T0, b"x"), Frame(epoch, 71, 14, T0, T0, b"")]
+        frames += [Frame(epoch, 72, 31, T0, T0, b"unknown"), Frame(epoch, 73, 4, T0, 5, whole)]
+        frames += [Frame(epoch, 74, 2, T0, 2**32, whole), Frame(epoch, 75, 2, T0, 0, whole)]
+        store.frames(frames)
+        store.commit()
+
+        def whole_seconds(stored: list[Frame]) -> list[Frame]:
+            return [frame._replace(received=frame.received // 1) for frame in stored]
+
+        assert [frame for _, frame in frames_of(engine)] == frames
+        folder = engine.folder()
+        folder.fold(T0)
+        folder.refold(T0 + 7 * 86_400)
+        folder.close()
+        after = [frame for _, frame in frames_of(engine)]
+        assert whole_seconds(after) == whole_seconds(frames)
+        store.close()
+
+    def test_history(self, engine: Engine) -> None:
+        store = engine.writer()
+        epoch = store.epoch_id(store.add_node("a-1").id, b"aaaa", 1)
+        frames = [report(epoch, n, T0 + 60 * n, 600 + n if n % 5 else None) for n in range(50)]
+        store.frames(frames[::-1])
+        store.commit()
+        expected = [[T0 + 60 * n, (600 + n) / 10 if n % 5 else None] for n in range(50)]
+        folder = engine.folder()
+        for step in range(3):
+            assert history(engine, ["laeq"]) == expected
+            assert history(engine, ["laeq"], since=T0 + 60, until=T0 + 180) == expected[1:3]
+            if step == 0:
+                folder.fold(T0)
+            elif step == 1:
+                folder.refold(T0 + 7 * 86_400)
+        folder.close()
+        reader = engine.reader()
+        found = reader.history("a-1", "Report", 0, 4e9, None, 10)
+        assert len(found["rows"]) == 10
+        assert found["more"]
+        assert len(found["fields"]) == len(found["rows"][0]) == len(schema.REPORT_FIELDS)
+        assert reader.history("nobody", "report", 0, 4e9, None, 10)["rows"] == []
+        with pytest.raises(KeyError):
+            reader.history("a-1", "report", 0, 4e9, ["nothing"], 10)
+        with pytest.raises(KeyError):
+            reader.history("a-1", "nothing", 0, 4e9, None, 10)
+        reader.close()
+        store.close()
+
+    def test_series_are_of_one_instant_by_node_then_time(self, engine: Engine) -> None:
+        store = engine.writer()
+        names = [f"n-{n}" for n in range(5)]
+        epochs = [store.epoch_id(store.add_node(name).id, b"aaaa", 1) for name in names]
+        store.frames([report(e, n, T0 + 60 * n, 500 + n) for n in range(40, 0, -1) for e in epochs])
+        store.frames([report(epochs[0], 90, None, 700)])
+        store.commit()
+        reader = engine.reader()
+        pieces = reader.series(schema.REPORT, T0 + 60, T0 + 86_400, None, ["laeq"])
+        first = next(pieces)
+        store.frames([report(epochs[4], 99, T0 + 61)])
+        store.commit()
+        engine.folder().fold(T0)
+        parts = [first, *pieces]
+        nodes = np.concatenate([part.nodes for part in parts])
+        at = np.concatenate([part.at for part in parts])
+        laeq = np.concatenate([part.columns["laeq"] for part in parts])
+        assert list(first.columns) == ["laeq"]
+        assert nodes.tolist() == [node for node in range(1, 6) for _ in range(40)]
+        assert at.tolist() == [T0 + 60 * n for n in range(1, 41)] * 5
+        assert laeq.tolist() == list(range(501, 541)) * 5
+        assert all(part.timed.all() and part.columns.sound.all() for part in parts)
+        some = list(reader.series(schema.REPORT, 0, 4e9, ["n-4", "n-0", "x"], ["laeq", "no2"]))
+        assert np.unique(np.concatenate([part.nodes for part in some])).tolist() == [1, 5]
+        assert sum(len(part.nodes) for part in some) == 40 + 1 + 41
+        assert sum((~part.timed).sum() for part in some) == 1
+        assert sum((part.columns["no2"] == np.iinfo(np.int32).min).sum() for part in some) == 82
+        assert list(reader.series(schema.REPORT, 0, 4e9, ["x"])) == []
+        with pytest.raises(KeyError):
+            list(reader.series(schema.REPORT, 0, 4e9, None, ["nothing"]))
+        reader.close()
+        store.close()
+
+    def test_events_come_as_series_and_newest_first(self, engine: Engine) -> None:
+        store = engine.writer()
+        epochs = [store.epoch_id(store.add_node(n).id, b"aaaa", 1) for n in ("a-1", "b-2")]
+        events = [event(epoch, n, T0 + n) for n in range(3) for epoch in epochs]
+        store.frames(events)
+        store.commit()
+        reader = engine.reader()
+        assert [row[2] for row in reader.events("b-2", 0, 9)] == [T0 + 2, T0 + 1, T0]
+        assert reader.events("b-2", T0 + 2.5, 9) == [("b-2", T0 + 3.0, T0 + 2, events[5].body)]
+        assert len(reader.events(None, 0, 4)) == 4
+        (part,) = reader.series(schema.EVENT, 0, 4e9)
+        assert part.nodes.tolist() == [1, 1, 1, 2, 2, 2]
+        assert part.columns["code"].tolist() == [1] * 6
+        assert len(reader.history("a-1", "event", 0, 4e9, None, 2)["rows"]) == 2
+        reader.close()
+        store.close()
+
+    def test_roll_ups_count_late_data_once(self, engine: Engine) -> None:
+        store = engine.writer()
+        epoch = store.epoch_id(store.add_node("a-1").id, b"aaaa", 1)
+        other = store.epoch_id(store.add_node("b-2").id, b"aaaa", 1)
+        folder = engine.folder()
+        frames = [report(epoch, n, T0 + 60 * n, no2=n % 100) for n in range(300)]
+        store.frames(frames[100:])
+        store.commit()
+        assert folder.fold(T0 + 20_000).frames == 200
+        store.frames([*frames[:150], report(other, 1, T0, no2=4), report(other, 2, None, no2=4)])
+        store.commit()
+        assert folder.fold(T0 + 30_000).frames == 102
+        assert folder.fold(T0 + 30_000).frames == 0
+        folder.refold(T0 + 7 * 86_400)
+        folder.close()
+        reader = engine.reader()
+        day = reader.rollups(86_400, T0, T0 + 86_400, "no2")
+        assert day.starts.tolist() == [T0]
+        assert day.nodes.tolist() == [1, 2]
+        assert day.arrays["n"].tolist() == [[300, 1]]
+        assert day.arrays["sum"].tolist() == [[60 * 3 * sum(range(100)), 60 * 4]]
+        hours = reader.rollups(3600, T0, T0 + 86_400, "no2", ["a-1", "x"])
+        assert hours.starts.tolist() == [T0 + 3600 * n for n in range(5)]
+        assert hours.arrays["n"].tolist() == [[60]] * 5
+        assert len(reader.rollups(3600, T0 - 86_400, T0, "no2").starts) == 0
+        with pytest.raises(KeyError):
+            reader.rollups(3600, 0, 4e9, "nothing")
+        reader.close()
+        store.close()
+
+    def test_the_newest_is_of_the_boot_that_counts(self, engine: Engine) -> None:
+        store = engine.writer()
+        node, other = (store.add_node(name).id for name in ("a-1", "b-2"))
+        epochs = [store.epoch_id(node, epoch, 1) for epoch in (b"aaaa", b"bbbb", b"cccc")]
+        last = store.epoch_id(other, b"aaaa", 1)
+        frames = [report(epoch, n, T0 + n) for epoch in epochs for n in (1, 3, 2)]
+        store.frames([*frames, report(last, 5, T0), event(last, 9, T0)])
+        store.supersede(node, epochs[1])
+        store.commit()
+        folder = engine.folder()
+        for _ in range(2):
+            found = store.latest(schema.REPORT)
+            assert found == {node: frames[4], other: report(last, 5, T0)}
+            assert store.latest(schema.REPORT, [other]) == {other: report(last, 5, T0)}
+            assert store.latest(schema.EVENT) == {other: event(last, 9, T0)}
+            assert store.latest(schema.HEALTH) == {}
+            folder.fold(T0)
+        folder.close()
+        store.close()
+
+    def test_a_number_that_is_found_leaves_the_losses(self, engine: Engine) -> None:
+        store = engine.writer()
+        node = store.add_node("a-1").id
+        store.lose(node, [[1, 5], [8, 8]], 1.0, "why")
+        assert store.lost_counts() == {node: 6}
+        for seq in (3, 1, 5, 9):
+            store.find(node, seq)
+        store.commit()
+        reader = engine.reader()
+        spans = [(row["first"], row["last"]) for row in reader.losses("a-1")]
+        assert sorted(spans) == [(2, 2), (4, 4), (8, 8)]
+        reader.close()
+        store.close()
+
+    def test_commands(self, engine: Engine) -> None:
+        store = engine.writer()
+        node = store.add_node("a-1").id
+        states = [command({"op": "resume"}), command({"op": "level", "level": 4, "for_s": 9}, 2.0)]
+        for state in states:
+            state["command"] = store.add_command(node, state)
+        assert [state["command"] for state in states] == [1, 2]
+        states[0] |= {"state": "sent", "counter": 2**31 - 2, "changed": 5.0}
+        store.save_command(states[0], b"aaaa", b"frame")
+        assert store.open_commands() == [(states[0], b"aaaa", b"frame"), (states[1], None, None)]
+        states[1] |= {"state": "done", "final": True, "level": 4, "value": 7, "reason": "why"}
+        store.save_command(states[1], None, None)
+        assert [state["command"] for state, _, _ in store.open_commands()] == [1]
+        store.commit()
+        reader = engine.reader()
+        assert reader.commands(None, 9) == states[::-1]
+        assert reader.commands("a-1", 1) == states[1:]
+        assert reader.commands("b-2", 9) == []
+        reader.close()
+        store.close()
+
+    def test_configs(self, engine: Engine) -> None:
+        store = engine.writer()
+        node = store.add_node("a-1").id
+        digests = [b"12345678", b"abcdefgh", b"12345678", b"vwxyz___", b"12345678"]
+        for version, digest in enumerate(digests, 1):
+            store.add_config(StoredConfig(node, version, digest, b"\0", float(version), None), 3)
+        assert store.config(node, 1) is None
+        assert store.config(node, 4) == StoredConfig(node, 4, b"vwxyz___", b"\0", 4.0, None)
+        assert store.last_config(node) == 5
+        assert store.last_config(99) == 0
+        for version, at in ((3, 10.0), (4, 11.0), (3, 99.0), (5, 12.0)):
+            store.confirm_config(node, version, at)
+        assert store.confirmed_before(node, 5) == 4
+        assert store.confirmed_before(node, 4) == 5
+        assert store.confirmed_before(node, 9) == 5
+        rollout = StoredRollout(node, 4, "offered", 0, 300, 7, None, None, 1.0, 2.0)
+        store.save_rollout(rollout)
+        store.save_rollout(rollout._replace(phase="applied", epoch=b"aaaa", reason="why"))
+        assert store.rollouts() == [rollout._replace(phase="applied", epoch=b"aaaa", reason="why")]
+        store.add_config(StoredConfig(node, 6, b"new_____", b"\0", 6.0, None), 1)
+        assert [v for v in range(8) if store.config(node, v)] == [4, 5, 6]
+        store.close()
+
+    def test_nodes_and_counts_outlive_a_start(self, engine: Engine) -> None:
+        store = engine.writer()
+        node = store.add_node("a-1").id
+        epoch = store.epoch_id(node, b"aaaa", 3)
+        store.greet(node, epoch, 17, 5.5, b"hello")
+        store.lines([('{"watermark": 3}', node)])
+        store.counter(node, 2**31 - 2)
+        store.add_totals({"stored": 2, "lost": 1})
+        store.add_totals({"stored": 2**40})
+        store.refused({("a-1", "seal"): 2, ("", "topic"): 1}, 1.0)
+        store.refused({("a-1", "seal"): 1}, 2.0)
+        store.commit()
+        store.close()
+        store = engine.writer()
+        (stored,) = store.nodes()
+        assert (stored.id, stored.name, stored.counter) == (node, "a-1", 2**31 - 2)
+        assert (stored.line, stored.hello, stored.hello_at) == ('{"watermark": 3}', b"hello", 5.5)
+        assert store.totals() == {"stored": 2**40 + 2, "lost": 1}
+        assert store.refusals() == [
+            {"node": None, "reason": "topic", "count": 1, "last": 1.0},
+            {"node": "a-1", "reason": "seal", "count": 3, "last": 2.0},
+        ]
+        store.supersede(node, store.epoch_id(node, b"bbbb", 1))
+        store.commit()
+        reader = engine.reader()
+        assert reader.names() == {node: "a-1"}
+        assert reader.epochs("a-1") == [
+            {"epoch": "61616161", "boot": 3, "first_seq": 17, "hello_at": 5.5, "superseded": True},
+            {"epoch": "62626262", "boot": 1, "first_seq": None, "hello_at": None,
+             "superseded": False},
+        ]  # fmt: skip
+        assert reader.size_bytes() > 0
+        reader.close()
+        store.close()
