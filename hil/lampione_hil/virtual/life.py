@@ -442,7 +442,7 @@ class Life:
             if self._wire is None:
                 return
             try:
-                message = self._wire.recv(65536)
+                message = self._hear()
             except BlockingIOError:
                 return
             except OSError:
@@ -455,6 +455,20 @@ class Life:
             self._answer(self, message)
             if self.wait is not None:
                 return
+
+    def _hear(self) -> bytes:
+        """Wait for what the board says next; while it computes, do what its parts will need.
+
+        Raises BlockingIOError where it says nothing for a while.
+        """
+        assert self._wire is not None
+        if self.home.virtual:
+            with contextlib.suppress(BlockingIOError):
+                return self._wire.recv(65536, socket.MSG_DONTWAIT)
+            while any(line.prepare() for line in self.uarts.values()):
+                with contextlib.suppress(BlockingIOError):
+                    return self._wire.recv(65536, socket.MSG_DONTWAIT)
+        return self._wire.recv(65536)
 
     def reply(self, data: bytes) -> None:
         """Answer on the wire."""
@@ -500,6 +514,7 @@ class Life:
         now_us = self.now_us()
         for number, line in self.uarts.items():
             line.advance(now_us)
+            line.device.forget()
             line.changed()
             self.uart_moved(number)
         for part in self.world.lines:
