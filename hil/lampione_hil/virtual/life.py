@@ -32,8 +32,8 @@ from lampione_hil.virtual.uart import UartLine
 PWRON_RESET, HARD_RESET, WDT_RESET, DEEPSLEEP_RESET, SOFT_RESET = range(1, 6)
 BOOT = Path(__file__).parent / "board" / "_boot.py"
 # The simulated modules live in the board's own heap; a real board has them in flash.
-MODULES_BYTES = 49_600
-CLOCK_BYTES = 11_500  # what those of the virtual clock have more
+MODULES_BYTES = 50_300
+CLOCK_BYTES = 11_900  # what those of the virtual clock have more
 VIRTUAL_EPOCH_UNIX_S = 1_767_225_600  # 2026-01-01, where the virtual clock begins
 _TRACE = 100_000
 _BILLION = 1_000_000_000
