@@ -11,8 +11,9 @@ import sys
 from time import ticks_diff, ticks_ms
 
 import micropython
+from micropython import const
 
-_HALF = 1 << 29
+_HALF = const(1 << 29)
 _IN, _OUT = select.POLLIN, select.POLLOUT
 _core = []  # asyncio.core
 

@@ -8,14 +8,15 @@ other descriptor is looked at again every 10 ms.
 import micropython
 from _vtime import clock, wait_until
 from _wire import native
+from micropython import const
 
 _select = native["select"]
 POLLIN = _select.POLLIN
 POLLOUT = _select.POLLOUT
 POLLERR = _select.POLLERR
 POLLHUP = _select.POLLHUP
-_STEP_US = 10000  # how often real descriptors are looked at, virtual time
-_FAR_US = 3600000000
+_STEP_US = const(10000)  # how often real descriptors are looked at, virtual time
+_FAR_US = const(3600000000)
 
 
 class poll:

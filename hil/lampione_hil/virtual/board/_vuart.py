@@ -3,19 +3,21 @@
 import errno
 import struct
 
-import _vtime
 import micropython
 from _buses import UART as Wired
+from _vtime import clock, uptime_us
 from _wire import ask
+from micropython import const
 
 _PIECES = 8  # of what will come, that an answer brings along: their times,
-_PEEK = 256  # and bytes
+_PEEK = const(256)  # and bytes
 _LOOK = "<2Hq8q8H"  # pieces, bytes beyond them; when there is a look to take; times, sizes
-_FIRST, _SIZES = 3, 11  # where these begin
+_FIRST = const(3)  # where these begin
+_SIZES = const(11)
 _NOTHING = (0, 0, -1)
 _HEAD = struct.calcsize(_LOOK)
-_FAR = 1 << 61
-_POLL = 3
+_FAR = const(1 << 61)
+_POLL = const(3)
 
 
 class UART(Wired):
@@ -38,7 +40,7 @@ class UART(Wired):
     def _look(self, us):
         """Know what can be read now; return how many bytes."""
         known = self._known
-        world = _vtime.clock[3]
+        world = clock[3]
         if self._world == world:
             i = self._next
             n = known[0]
@@ -66,7 +68,7 @@ class UART(Wired):
 
     @micropython.native
     def _ready_us(self):
-        us = _vtime.clock[0]
+        us = clock[0]
         if self._look(us):
             return us
         known = self._known
@@ -74,11 +76,11 @@ class UART(Wired):
         return _FAR if at < 0 else at
 
     def any(self):
-        return self._look(_vtime.uptime_us()) + self._known[1]
+        return self._look(uptime_us()) + self._known[1]
 
     @micropython.native
     def readinto(self, buf, length=None):
-        us = _vtime.uptime_us()
+        us = uptime_us()
         length = len(buf) if length is None else min(length, len(buf))
         view = None
         done = 0
