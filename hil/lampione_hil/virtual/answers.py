@@ -196,7 +196,7 @@ def _i2c(life: Life, body: bytes) -> None:
     if life.world.bus_held:
         life.reply(bytes([_TIMED_OUT]).ljust(length + 1, b"\xff"))
         return
-    foreign = _foreign(life, bus, address)
+    foreign = _foreign(life, bus, address) if life.wired else None
     if foreign is not None:
         other, number = foreign
         head = struct.pack("<2B2H", number, writes, length, len(data))

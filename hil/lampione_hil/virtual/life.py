@@ -426,18 +426,21 @@ class Life:
         """
         assert self._wire is not None
         if self.home.virtual:
-            with contextlib.suppress(BlockingIOError):
-                return self._wire.recv(65536, socket.MSG_DONTWAIT)
-            while any(line.prepare() for line in self.uarts.values()):
-                with contextlib.suppress(BlockingIOError):
+            while True:
+                try:
                     return self._wire.recv(65536, socket.MSG_DONTWAIT)
+                except BlockingIOError:
+                    if not any(line.prepare() for line in self.uarts.values()):
+                        break
         return self._wire.recv(65536)
 
     def reply(self, data: bytes) -> None:
         """Answer on the wire."""
         if self._wire is not None:
-            with contextlib.suppress(OSError):
+            try:
                 self._wire.send(data)
+            except OSError:  # it has ended
+                return
 
     def interrupt(self, message: bytes, then: Callable[[bytes], None]) -> None:
         """Ask the board's hardware; see Interrupts.ask."""
