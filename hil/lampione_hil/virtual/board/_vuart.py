@@ -32,6 +32,7 @@ class UART(Wired):
     def _forget(self, fresh=False):
         self._world = -1  # the generation of the world that what is known belongs to
         self._known = _NOTHING
+        self._quiet = 0  # until then there is nothing to be read
         self._next = self._came = 0  # pieces and bytes that have come
         if fresh:
             self._taken = 0  # bytes read since the last look
@@ -69,11 +70,16 @@ class UART(Wired):
     @micropython.native
     def _ready_us(self):
         us = clock[0]
+        at = self._quiet
+        if us < at and self._world == clock[3]:
+            return at
         if self._look(us):
+            self._quiet = 0
             return us
         known = self._known
         at = known[_FIRST + self._next] if self._next < known[0] else known[2]
-        return _FAR if at < 0 else at
+        self._quiet = at = _FAR if at < 0 else at
+        return at
 
     def any(self):
         return self._look(uptime_us()) + self._known[1]
