@@ -16,7 +16,7 @@ GROUPS = {
     "traffic": "vehicles that the node counts behind a radar, beside who drove there",
     "light": "the lamp's level under MicroPython: time beside a report, allocations, code",
     "program": "a year of nights simulated and judged, beside the level asked every minute",
-    "virtual": "time of a full node on the virtual clock beside the wall clock, on one core",
+    "virtual": "time of a full node on the virtual clock beside the wall clock",
     "flashing": "seconds to flash a board, beside `mpremote cp -r` of the same tree",
     "city": "a city's months at rest: bytes a report, two questions, beside DuckDB and typed rows",
     "postgres": "the store in PostgreSQL: rows appended a second, beside SQLite and INSERT",
