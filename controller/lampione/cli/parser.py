@@ -9,7 +9,7 @@ from typing import Any, NoReturn
 from lampione.cli import (
     board_arguments,
     broker_arguments,
-    config_parser,
+    config_arguments,
     export_arguments,
     flash_arguments,
     hil_arguments,
@@ -246,7 +246,7 @@ def _configuring(commands: _Commands, common: argparse.ArgumentParser) -> None:
     )
     configuring = _Commands(config, "action", common)
     configuring._sub.required = True
-    config_parser.add(configuring)
+    config_arguments.add(configuring)
 
 
 def _reading(commands: _Commands) -> None:
