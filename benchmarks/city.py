@@ -26,7 +26,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from lampione import batch
 from lampione.rollup import BLOCK, LEVELS, accumulate, coarsen
-from lampione.store import Frame, chunks
+from lampione.store import Engine, Frame, chunks
 from lampione.store.held import Held
 from lampione.store.rows import Rows
 from lampione.store.sqlite import SqliteEngine
@@ -146,6 +146,19 @@ def fill(path: Path, nodes: int = NODES, days: int = DAYS) -> None:
     db.close()
 
 
+def _in_chunks(nodes: int = 32) -> tuple[float, float]:
+    """Return bytes a report in chunks of an hour and of a day."""
+    columns = CityData(nodes).day(FIRST_DAY, 1, nodes)
+    cut = raw(columns)
+    hours = days = 0
+    for index in range(nodes):
+        day = _rows(columns, cut, index, 1 + index, 0)
+        days += len(chunks.pack(day))
+        for first in range(0, MINUTES, 60):
+            hours += len(chunks.pack(day.take(np.arange(first, first + 60))))
+    return hours / nodes / MINUTES, days / nodes / MINUTES
+
+
 def forget(path: Path) -> None:
     """Have the system drop a file's pages from memory."""
     handle = os.open(path, os.O_RDONLY)
@@ -183,9 +196,8 @@ def _hourly(reader: Any, _: int, day: int) -> bool:
     return bool(means.shape == (24, NODES) and (means > 0).all())
 
 
-def _append(folder: Path) -> tuple[float, float]:
+def append(engine: Engine) -> tuple[float, float]:
     """Return frames a second that are appended, committed 2,000 at a time, and then folded."""
-    engine = SqliteEngine(folder / "append.db")
     writer = engine.writer()
     nodes = APPENDED // 100
     columns = {
@@ -251,7 +263,10 @@ def rows() -> Figures:
         )
         ratio = typed.hourly_s * 1000 / hourly
         yield Row("city_hour_ms", hourly, "ms", "typed rows in SQLite", ratio)
-        appended, folded = _append(folder)
+        appended, folded = append(SqliteEngine(folder / "append.db"))
         rate = typed.rows / typed.load_s
         yield Row("store_append_rate", appended, "/s", "typed rows in SQLite", appended / rate)
         yield Row("store_fold_rate", folded, "/s")
+        hour, day_ = _in_chunks()
+        yield Row("store_hour_chunk_bytes", hour, "B", "a report on the wire", SIZE / hour)
+        yield Row("store_day_chunk_bytes", day_, "B", "a report on the wire", SIZE / day_)

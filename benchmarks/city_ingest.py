@@ -164,6 +164,7 @@ class Figures:
     refused: int
     seconds: float
     start_s: float
+    restart_s: float
     hellos_rate: float
     controller_share: float
     broker_share: float
@@ -194,16 +195,21 @@ def run(folder: Path, nodes: int, rate: float, seconds: float) -> Figures:
         names = [f"lamp-{n:06d}" for n in range(nodes)]
         keys.new(state / keys.FILE, names)
         city = City(names, dict(keys.load(state / keys.FILE)))
-        controller = ends.enter_context(closing(Controller(state, running.port)))
-        _until(lambda: controller.status()["broker"]["connected"], "a connection")
         wire = ends.enter_context(closing(publisher.Wire("127.0.0.1", running.port)))
-        begun = time.monotonic()
-        for at in range(0, nodes, _HELLO_WINDOW):
-            wire.send([city.hello(n) for n in range(at, min(at + _HELLO_WINDOW, nodes))])
-            wire.drain()
-        _until(lambda: controller.status()["online"] == nodes, "hellos")
-        hellos_rate = nodes / (time.monotonic() - begun)
-        return _reports(city, controller, running.pid, wire, rate, seconds, hellos_rate)
+        with closing(Controller(state, running.port)) as controller:
+            _until(lambda: controller.status()["broker"]["connected"], "a connection")
+            begun = time.monotonic()
+            for at in range(0, nodes, _HELLO_WINDOW):
+                wire.send([city.hello(n) for n in range(at, min(at + _HELLO_WINDOW, nodes))])
+                wire.drain()
+            _until(lambda: controller.status()["online"] == nodes, "hellos")
+            hellos_rate = nodes / (time.monotonic() - begun)
+            found = _reports(city, controller, running.pid, wire, rate, seconds, hellos_rate)
+        with closing(Controller(state, running.port)) as controller:
+            found.restart_s = controller.start_s
+            if controller.status()["online"] != nodes:
+                raise AssertionError("a controller that starts again knows less")
+        return found
 
 
 def _reports(
@@ -232,7 +238,14 @@ def _reports(
         if now >= looked + 1:
             looked = now
             lags.append((sent - controller.status()["counters"]["stored"]) / rate)
-        if int(now) % 10 == 0 and len(asked) <= (now - begun) / 10:
+            if len(lags) % 60 == 0:
+                used = cpu_s(controller.pid) - before[0]
+                print(
+                    f"{now - begun:.0f} s: {sent:,} sent, controller {used / (now - begun):.2f} "
+                    f"cores, worst lag {max(lags[-60:]):.2f} s, load {os.getloadavg()[0]:.1f}",
+                    file=sys.stderr,
+                )
+        if len(asked) <= (now - begun) / 10:
             ask = time.perf_counter()
             controller.client.call("select", where="pm2_5>25", sort="pm2_5", top=50)
             asked.append((time.perf_counter() - ask) * 1e3)
@@ -252,6 +265,7 @@ def _reports(
         refused=counters["refused"],
         seconds=took,
         start_s=controller.start_s,
+        restart_s=0.0,
         hellos_rate=hellos_rate,
         controller_share=shares[0],
         broker_share=shares[1],
@@ -276,10 +290,11 @@ def _until(condition: Any, what: str) -> None:
 def rows(nodes: int = NODES, minutes: float = MINUTES) -> Rows:
     """Ten minutes of a city."""
     with tempfile.TemporaryDirectory(prefix="lampione-ingest-") as folder:
-        yield from _rows(nodes, run(Path(folder), nodes, nodes / 60, minutes * 60))
+        yield from in_rows(nodes, run(Path(folder), nodes, nodes / 60, minutes * 60))
 
 
-def _rows(nodes: int, found: Figures) -> Iterator[Row]:
+def in_rows(nodes: int, found: Figures) -> Iterator[Row]:
+    """Return the figures as lines of the table."""
     of = f"{nodes:,} nodes, {found.seconds:.0f} s, load {found.load:.1f}"
     yield Row("city_published", found.published, "", of)
     unseen = found.published - found.stored + found.missing + found.lost
@@ -292,10 +307,6 @@ def _rows(nodes: int, found: Figures) -> Iterator[Row]:
     yield Row("city_select_ms", found.select_ms, "ms", "filter, mean, top 50, over the socket")
     yield Row("city_hellos", found.hellos_rate, "1/s", "boots greeted, all at once")
     yield Row("city_start_s", found.start_s, "s", "of the controller, its first")
+    yield Row("city_restart_s", found.restart_s, "s", "with every node's line and last report")
     yield Row("city_memory", found.memory_mb, "MB", "of the controller")
     yield Row("city_database", found.database_bytes / 1e6, "MB", "with its log")
-
-
-if __name__ == "__main__":
-    for row in rows(int(sys.argv[1]), float(sys.argv[2])):
-        print(row.name, f"{row.value:,.3f}", row.unit, row.peer, row.goal)

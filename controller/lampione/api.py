@@ -31,6 +31,7 @@ unless said) and what `result` is:
     follow    nodes (required)                                streams ConfigState, all final: ends
     revert    nodes (required), trial_s                       list[Configured]
     adopt     configs (required), version (required)          list[Configured]
+    store     do (required: fold, retain, vacuum), policy     counts by what they are of
 
 Times are Unix seconds (float). Values are what a person reads: 62.4 for 62.4 dB, names for
 codes, lists of names for flags, None for unknown, Unix seconds for the wire's times. Field names,
@@ -68,6 +69,7 @@ OPS = (
     "follow",
     "revert",
     "adopt",
+    "store",
     "cancel",
 )
 

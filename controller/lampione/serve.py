@@ -1,6 +1,7 @@
 """`lampione serve`: the core, its store and its socket, until it is told to end."""
 
 import asyncio
+import gc
 import logging
 import os
 import signal
@@ -8,6 +9,7 @@ import sys
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
+from typing import Protocol
 
 from lampione_protocol.topics import NAME_MAX, is_name
 
@@ -18,6 +20,7 @@ from lampione.core.answers import Answers
 from lampione.core.core import Core
 from lampione.core.folder import StateFolder
 from lampione.core.server import Server
+from lampione.core.upkeep import Upkeep
 from lampione.store import Engine
 from lampione.store.engine import open_engine
 
@@ -30,6 +33,17 @@ class ServeError(Exception):
     """The controller cannot start, or had to end; the text says why."""
 
 
+class Attendant(Protocol):
+    """What goes on beside the core of a worker."""
+
+    @property
+    def does_upkeep(self) -> bool: ...
+
+
+def _upkeep(engine: Engine, attendant: Attendant | None) -> Upkeep:
+    return Upkeep(engine, lambda: attendant is None or attendant.does_upkeep)
+
+
 def serve(
     state: Path,
     shards: Sequence[str],
@@ -37,7 +51,9 @@ def serve(
     *,
     engine: Engine | None = None,
     shard_of: Callable[[str], str] | None = None,
-    attend: Callable[[Core, Engine], AbstractContextManager[object]] = lambda *_: nullcontext(),
+    attend: Callable[[Core, Engine], AbstractContextManager[Attendant | None]] = (
+        lambda *_: nullcontext()
+    ),
     ready: Callable[[Core], None] = lambda _: None,
     until_eof: bool = False,
 ) -> None:
@@ -69,11 +85,16 @@ def serve(
             broker = ours.start().url
         assert broker is not None
         engine = engine or open_engine(folder.database)
+        # Nothing of what a core loads is garbage: of a city it would be looked through for seconds.
+        gc.disable()
         core = Core(folder, engine.writer(), broker, *shards, shard_of=shard_of)
+        gc.freeze()
+        gc.enable()
         try:
             core.start()
-            with attend(core, engine):
-                asyncio.run(_serve(core, engine, folder, ours, ready, until_eof=until_eof))
+            with attend(core, engine) as attendant, _upkeep(engine, attendant) as upkeep:
+                answers = Answers(core, engine.reader, upkeep)
+                asyncio.run(_serve(core, answers, folder, ours, ready, until_eof=until_eof))
         finally:
             core.stop()
         if core.failure is not None:
@@ -82,7 +103,7 @@ def serve(
 
 async def _serve(
     core: Core,
-    engine: Engine,
+    answers: Answers,
     folder: StateFolder,
     ours: LocalBroker | None,
     ready: Callable[[Core], None],
@@ -95,7 +116,7 @@ async def _serve(
         loop.add_signal_handler(sign, end.set)
     if until_eof:
         loop.add_reader(sys.stdin.fileno(), _at_eof, loop, end)
-    server = Server(Answers(core, engine.reader), folder.socket)
+    server = Server(answers, folder.socket)
     await server.start()
     ready(core)
     revived = loop.time()

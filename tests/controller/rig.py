@@ -38,7 +38,7 @@ class Rig:
         """Start the core and wait until it answers."""
         with (self.folder / "serve.log").open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "lampione.serve", str(self.folder), SHARD, self.broker.url],
+                [sys.executable, "-m", *self.command()],
                 stdout=log,
                 stderr=log,
                 stdin=subprocess.DEVNULL,
@@ -55,6 +55,10 @@ class Rig:
 
         wait_until("the core answers", answers)
         wait_until("the core is connected", lambda: self.status()["broker"]["connected"])
+
+    def command(self) -> list[str]:
+        """Return the module that serves, and its arguments."""
+        return ["lampione.serve", str(self.folder), SHARD, self.broker.url]
 
     def status(self) -> Any:
         """Return the core's status."""

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from lampione import batch, statistics, values
 from lampione.statistics import Question, StatisticsError
-from lampione.store import Frame, TelemetryReader
-from lampione.store.sqlite import SqliteEngine
+from lampione.store import Engine, Frame, TelemetryReader
+from lampione.store.engine import open_engine
 from lampione_protocol import codec, hour, schema
 
 from tests.controller.rollup import plausible
@@ -55,11 +55,8 @@ def made() -> dict[int, tuple[np.ndarray, np.ndarray, batch.Columns]]:
     }
 
 
-@pytest.fixture(scope="module")
-def reader(
-    tmp_path_factory: pytest.TempPathFactory, made: dict[int, Any]
-) -> Iterator[TelemetryReader]:
-    engine = SqliteEngine(tmp_path_factory.mktemp("statistics") / "x.db")
+def filled(engine: Engine, made: dict[int, Any]) -> TelemetryReader:
+    """Return a reader of a store in which the messages are folded."""
     store = engine.writer()
     epochs = {}
     for name in NODES:
@@ -70,8 +67,8 @@ def reader(
     for kind, (ids, at, columns) in made.items():
         bodies = encoded(values.FIELDS[kind], columns)
         frames = []
-        for node, when, body in zip(ids.tolist(), at.tolist(), bodies, strict=True):
-            frames.append(Frame(epochs[node], seq, kind, when + 2.0, when, body))
+        for node_id, when, body in zip(ids.tolist(), at.tolist(), bodies, strict=True):
+            frames.append(Frame(epochs[node_id], seq, kind, when + 2.0, when, body))
             seq += 1
         store.frames(frames)
         store.commit()
@@ -79,7 +76,14 @@ def reader(
     folder.fold(BEGIN + HOURS * 3600 + 60)
     folder.close()
     store.close()
-    found = engine.reader()
+    return engine.reader()
+
+
+@pytest.fixture(scope="module")
+def reader(
+    tmp_path_factory: pytest.TempPathFactory, made: dict[int, Any]
+) -> Iterator[TelemetryReader]:
+    found = filled(open_engine(tmp_path_factory.mktemp("statistics") / "x.db"), made)
     yield found
     found.close()
 
@@ -275,6 +279,16 @@ def test_too_many_rows(reader: TelemetryReader, monkeypatch: pytest.MonkeyPatch)
     with pytest.raises(StatisticsError, match="71 times 3 is more than 200 rows"):
         ask(reader, by="hour")
     assert len(ask(reader, by="hour", together=True, measures=("laeq",))) == HOURS
+
+
+def test_postgresql_gives_the_same_figures(
+    reader: TelemetryReader, made: dict[int, Any], postgres_url: str
+) -> None:
+    other = filled(open_engine(postgres_url), made)
+    for what in statistics.WHATS:
+        question = {"what": what, "by": "year" if what == "limits" else "day"}
+        assert ask(other, **question) == ask(reader, **question)
+    other.close()
 
 
 def test_pieces_make_the_same_figures(

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 from datetime import datetime
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -69,11 +70,12 @@ def test_what_is_not_there_is_said(rig: Rig) -> None:
 
 
 def test_malformed_requests(rig: Rig) -> None:
-    for request, says in (
+    wrong: list[tuple[dict[str, Any], str]] = [
         ({"measures": "laeq"}, "measures is a list"),
         ({"nodes": []}, "nodes is a list"),
         ({"what": "weather"}, "there is values"),
         ({"since": "now"}, "since is a number"),
-    ):
+    ]
+    for request, says in wrong:
         with pytest.raises(CoreError, match=says):
             rig.client.call("statistics", **request)

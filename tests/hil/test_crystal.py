@@ -1,13 +1,10 @@
 """A crystal that is off: the board's ticks and its RTC run faster or slower than the world."""
 
-from types import SimpleNamespace
-from typing import Any
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from lampione_hil.virtual import VirtualBench, World
-from lampione_hil.virtual.life import Life
+from lampione_hil.virtual.crystal import Crystal
 
 COUNT = b"""
 import machine, time
@@ -62,22 +59,12 @@ def test_on_the_wall_clock(bench: VirtualBench) -> None:
     one.power_off()
 
 
-class Clocked(Life):
-    """A board's clock without its board."""
-
-    settings: Any
-
-    def __init__(self, ppb: int, boot_us: int) -> None:
-        self._ppb = ppb
-        self.boot_us = boot_us
-        self.settings = SimpleNamespace(ticks_base_ms=7)
-
-
 @given(st.integers(-500_000, 500_000), st.integers(0, 10**12), st.integers(0, 10**12))
 def test_no_time_is_skipped_or_comes_twice(ppb: int, boot_us: int, span_us: int) -> None:
-    life = Clocked(ppb, boot_us)
+    crystal = Crystal(ppb, 7000)
+    crystal.boot_us = boot_us
     world_us = boot_us + span_us
-    first, last = life.ticks_us(world_us), life.ticks_us(world_us, by=True)
+    first, last = crystal.ticks_us(world_us), crystal.ticks_us(world_us, by=True)
     assert last <= first <= last + 1
-    assert life.world_us(first) >= world_us
-    assert life.world_us(last) <= world_us < life.world_us(last + 1)
+    assert crystal.world_us(first) >= world_us
+    assert crystal.world_us(last) <= world_us < crystal.world_us(last + 1)

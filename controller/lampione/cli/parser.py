@@ -16,6 +16,7 @@ from lampione.cli import (
     nodes_arguments,
     provision_arguments,
     statistics_arguments,
+    store_arguments,
     values,
 )
 from lampione.cli.errors import EXIT_CODES, USAGE
@@ -113,6 +114,7 @@ def build() -> argparse.ArgumentParser:
     hil_arguments.add(commands, common, _Commands)
     flash_arguments.add(commands, common)
     provision_arguments.add(commands)
+    store_arguments.add(commands, common, _Commands)
     export_arguments.add(commands)
     return parser
 

@@ -19,6 +19,7 @@ from lampione.core.core import Core
 from lampione.core.feed import Feed
 from lampione.core.requests import Bad, names, number, text
 from lampione.core.shape import event_shape, node_shape
+from lampione.core.upkeep import DOES, Upkeep
 from lampione.core.zone import fleet_zone
 from lampione.fleet.commands import OPEN_MAX, TooManyCommands
 from lampione.fleet.node import NodeState
@@ -27,6 +28,7 @@ from lampione.live.places import Places
 from lampione.live.select import ROWS_MAX
 from lampione.live.state import ONLINE
 from lampione.store import TelemetryReader
+from lampione.store.retention import CLASSES
 
 EXPIRES_S = (1.0, 30 * 86400.0)
 DEFAULT_EXPIRES_S = 60.0
@@ -39,8 +41,9 @@ _PIECE = 500  # nodes shown in one go: some 20 ms
 class Answers(ConfigAnswers):
     """The operations, for the server's event loop."""
 
-    def __init__(self, core: Core, reader: Callable[[], TelemetryReader]):
+    def __init__(self, core: Core, reader: Callable[[], TelemetryReader], upkeep: Upkeep):
         super().__init__(core)
+        self._upkeep = upkeep
         self._make_reader = reader
         self._places = Places(core.folder.path)
         self._local = threading.local()
@@ -99,19 +102,18 @@ class Answers(ConfigAnswers):
         """See `api`. Of a city in pieces, so that the core does its work between them."""
         fleet = self._core.fleet
 
-        def names() -> list[str]:
-            fleet.refresh()
-            return sorted(fleet.nodes)
-
         def look(piece: list[str]) -> list[api.Node]:
             return [node_shape(fleet.nodes[name]) for name in piece if name in fleet.nodes]
 
-        wanted = await self.in_core(names)
-        found: list[api.Node] = []
-        for at in range(0, len(wanted), _PIECE):
-            piece = wanted[at : at + _PIECE]
-            found += await self.in_core(functools.partial(look, piece))
-        return found
+        def begin() -> tuple[list[str], list[api.Node]]:
+            fleet.refresh()
+            names = sorted(fleet.nodes)
+            return names, look(names[:_PIECE])
+
+        wanted, found = await self.in_core(begin)
+        for at in range(_PIECE, len(wanted), _PIECE):
+            found += await self.in_core(functools.partial(look, wanted[at : at + _PIECE]))
+        return found  # type: ignore[no-any-return]
 
     async def select(self, request: dict[str, Json]) -> api.Selected:
         """See `api`."""
@@ -269,6 +271,21 @@ class Answers(ConfigAnswers):
         found: list[api.Refused] = await self.in_core(self._core.store.refusals)
         return found
 
+    async def store(self, request: dict[str, Json]) -> dict[str, int]:
+        """See `api`. `policy`: seconds by class, None: for ever."""
+        do, policy = text(request, "do"), request.get("policy", {})
+        if do not in DOES:
+            raise Bad("request", f"do is one of {', '.join(DOES)}")
+        if not isinstance(policy, dict) or not all(
+            name in CLASSES and (age is None or _is_age(age)) for name, age in policy.items()
+        ):
+            raise Bad("request", f"policy has seconds, or nothing, by {', '.join(CLASSES)}")
+        upkeep = self._upkeep
+        found: dict[str, int] = await asyncio.wrap_future(
+            upkeep.ask(lambda: upkeep.perform(do, policy))
+        )
+        return found
+
     async def watch(self, request: dict[str, Json]) -> AsyncIterator[Json]:
         """Yield what `api.WatchItem` says, until the core ends."""
         wanted = request.get("nodes")
@@ -354,6 +371,10 @@ class Answers(ConfigAnswers):
                 yield state
             before = state
             await asyncio.sleep(ELSEWHERE_S)
+
+
+def _is_age(value: Json) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and value >= 0
 
 
 def _losses(node: str, reader: TelemetryReader) -> list[api.Lost]:

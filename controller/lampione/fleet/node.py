@@ -89,6 +89,10 @@ class NodeState:
         self.hello_body, self._said = body, (body, said)
         self.hello_at = self.last_seen = at
 
+    def forget_steps(self) -> None:
+        """Keep the hello's bytes alone: of a city the steps would take much room."""
+        self._said = (None, {})
+
     @property
     def missing(self) -> int:
         """Return how many numbers have not come."""

@@ -18,7 +18,7 @@ LOST_KEPT = 64  # spans, beside those beyond the watermark
 SEQ_MAX = 16777214  # the last number that the wire can carry
 
 
-@dataclass
+@dataclass(slots=True)
 class Spans:
     """A set of whole numbers as disjoint spans, [first, last], both included, rising."""
 
@@ -93,7 +93,7 @@ class Greeting(Enum):
     FORK = "fork"  # the answer was right: a new line has begun
 
 
-@dataclass
+@dataclass(slots=True)
 class Segment:
     """The numbers from `first` on, up to the next segment's, were written by this boot."""
 
@@ -104,7 +104,7 @@ class Segment:
     after: int = -1  # inferred: the last number known before; a hello that contradicts is a fork
 
 
-@dataclass
+@dataclass(slots=True)
 class Line:
     """See the module. Numbers are 1 to 16,777,214."""
 

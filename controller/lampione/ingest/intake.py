@@ -221,6 +221,7 @@ class Intake:
         self._downlink.greeted(node, now)
         self._commands.greeted(node)
         self._configs.greeted(node)
+        node.forget_steps()
 
 
 def _read_hello(fleet: Fleet, node: NodeState, body: bytes) -> dict[str, Any]:

@@ -30,7 +30,7 @@ POLLUTANTS = tuple(EDGES)
 UGM3_A_PPB = {"no2": 1.9125, "o3": 1.9953}
 _STEPS = {field[0]: field[5] for field in schema.REPORT_FIELDS if field[0] in EDGES}
 
-# What of its time a mean needs (2008/50/EC, annex XI): else it is none.
+# What of its time a mean needs (2008/50/EC, annexes VII and XI): else it is none.
 HOUR_SHARE = 0.75  # of an hour: 45 minutes
 DAY_SHARE = 0.75  # of the hours of a day
 EIGHT_HOURS = 6

@@ -203,11 +203,13 @@ class _Planes:
         self._at += _PLANE.size + count * width
         if width == 0:
             return np.full(count, least, np.int64)
+        found: NDArray[np.int64]
         if width == 1:
-            return np.asarray(planes.astype(np.int64) + least)
-        full = np.zeros((count, 8), np.uint8)
-        full[:, :width] = planes.reshape(width, count).T
-        found: NDArray[np.int64] = full.view("<i8")[:, 0]
+            found = planes.astype(np.int64)
+        else:
+            full = np.zeros((count, 8), np.uint8)
+            full[:, :width] = planes.reshape(width, count).T
+            found = full.view("<i8")[:, 0]
         found += least
         return found
 

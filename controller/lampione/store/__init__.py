@@ -302,8 +302,11 @@ class Keeper(Protocol):
         """What is wrong, in words; empty: nothing. `full`: every roll-up is made again."""
         ...
 
-    def vacuum(self, stop: Callable[[], bool]) -> int:
-        """Give free space back to the disk, step by step; return how many bytes."""
+    def vacuum(self, stop: Callable[[], bool], *, alone: bool = False) -> int:
+        """Give free space back to the disk, step by step; return how many bytes.
+
+        `alone`: nobody else uses the store.
+        """
         ...
 
     def backup(

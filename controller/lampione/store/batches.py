@@ -42,8 +42,8 @@ class Batch(NamedTuple):
     timed: NDArray[np.bool_]
     bodies: NDArray[Any]  # of objects: bytes
 
-    def take(self, which: NDArray[Any]) -> "Batch":
-        """Return some of the frames: by a mask or by their numbers."""
+    def take(self, which: NDArray[Any] | slice) -> "Batch":
+        """Return some of the frames: by a mask, by their numbers, or as a view."""
         columns: list[NDArray[Any]] = [column[which] for column in self]
         return Batch(*columns)
 
@@ -91,15 +91,20 @@ def pack(frames: Iterable[tuple[int, Frame]]) -> bytes:
     return zlib.crc32(rest).to_bytes(4, "little") + rest
 
 
-def _bodies_in(blob: bytes, where: str) -> int:
-    """Return where a blob's bodies begin."""
-    if len(blob) < _HEAD.size:
-        raise StoreError(f"{where} is damaged: too short")
-    crc, count = _HEAD.unpack_from(blob)
-    begins: int = _HEAD.size + count * _FRAME.size
-    if begins > len(blob) or zlib.crc32(memoryview(blob)[4:]) != crc:
-        raise StoreError(f"{where} is damaged: its checksum is wrong")
-    return begins
+def _parts(blobs: Iterable[tuple[int, bytes]]) -> tuple[list[bytes], list[bytes]]:
+    """Return the rows and the bodies of each blob, checked."""
+    rows, bodies = [], []
+    head, width, crc_of, read = _HEAD.size, _FRAME.size, zlib.crc32, _HEAD.unpack_from
+    for number, blob in blobs:  # thousands, of a few frames each
+        if len(blob) < head:
+            raise StoreError(f"batch {number} is damaged: too short")
+        crc, count = read(blob)
+        begins = head + count * width
+        if begins > len(blob) or crc_of(blob[4:]) != crc:
+            raise StoreError(f"batch {number} is damaged: its checksum is wrong")
+        rows.append(blob[head:begins])
+        bodies.append(blob[begins:])
+    return rows, bodies
 
 
 def unpack(
@@ -111,14 +116,9 @@ def unpack(
     `keep` says of rows with `node`, `epoch`, `seq` and `type` which are wanted. Raises StoreError
     that names the batch.
     """
-    begins = [_bodies_in(blob, f"batch {number}") for number, blob in blobs]
-    rows = np.frombuffer(
-        b"".join(
-            [blob[_HEAD.size : begin] for (_, blob), begin in zip(blobs, begins, strict=True)]
-        ),
-        _ROW,
-    )
-    joined = b"".join([blob[begin:] for (_, blob), begin in zip(blobs, begins, strict=True)])
+    heads, tails = _parts(blobs)
+    rows = np.frombuffer(b"".join(heads), _ROW)
+    joined = b"".join(tails)
     ends = np.cumsum(rows["size"], dtype=np.int64)
     if len(joined) != (int(ends[-1]) if len(rows) else 0):
         raise StoreError("a batch is damaged: its bodies are of another length")

@@ -41,7 +41,7 @@ _OUTER = struct.Struct("<IBBII")  # ..., bytes of the frame with the head, bytes
 _HEAD = struct.Struct("<IHBBII")
 _META_BITS = (32, 32, 64, 64, 1, 1)  # epoch, number, at, how late it came, timed, cut
 _TIME_BITS = 31
-_LEVELS = (3, 12)
+_LEVELS = (1, 16)  # of small chunks, of large ones
 _BYTES_MAX = 1 << 28
 
 U64 = NDArray[np.uint64]

@@ -36,7 +36,7 @@ def deltas(values: NDArray[Any], masks: NDArray[Any]) -> NDArray[Any]:
 
 
 def sums(folded: NDArray[Any], masks: NDArray[Any]) -> NDArray[Any]:
-    """Return what `_deltas` made [column, row] of."""
+    """Return what `deltas` made [column, row] of."""
     one = folded.dtype.type(1)
     moved = folded >> one
     np.subtract(masks, moved, out=moved, where=(folded & one).astype(np.bool_))
@@ -59,7 +59,7 @@ def planes(values: NDArray[Any], bits: tuple[int, ...]) -> Planes:
 
 
 def numbers(planes: Planes, bits: tuple[int, ...], kind: type[Any]) -> NDArray[Any]:
-    """Return [column, row], which `_planes` took apart."""
+    """Return [column, row], which `planes` took apart."""
     size = np.dtype(kind).itemsize
     by_byte = np.zeros((len(bits), size, planes.shape[1]), np.uint8)
     by_byte[_needed(bits, size)] = planes

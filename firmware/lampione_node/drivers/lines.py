@@ -7,14 +7,40 @@ from .line import read_some
 _END = b"\n"
 
 
-def tenths(word):
-    """Return the decimal number in `word` (bytes: "-12", "+3.45") in tenths, rounded, or None."""
-    minus = word[:1] == b"-"
-    whole, point, part = (word[1:] if minus or word[:1] == b"+" else word).partition(b".")
-    if not whole.isdigit() or len(whole) > 7 or (point and not part.isdigit()):
+def tenths(line, at=0, end=None):
+    """Return the decimal number line[at:end] (bytes: "-12", "+3.45") in tenths, rounded, or None.
+
+    Nothing is allocated: a radar's lines have a dozen numbers a second.
+    """
+    if end is None:
+        end = len(line)
+    first = line[at] if at < end else 0
+    if first == 45 or first == 43:  # a sign
+        at += 1
+    value = 0
+    places = -1  # after the point
+    begun = at
+    while at < end:
+        digit = line[at] - 48
+        at += 1
+        if 0 <= digit <= 9:
+            if places < 2:
+                value = value * 10 + digit
+                if places >= 0:
+                    places += 1
+            if places < 0 and at - begun > 7:
+                return None
+        elif digit == -2 and places < 0 and at - begun > 1:
+            places = 0
+        else:
+            return None
+    if at == begun or not places:
         return None
-    value = int(whole) * 10 + (int((part + b"00")[:2]) + 5) // 10
-    return -value if minus else value
+    if places < 0:
+        value *= 10
+    elif places == 2:
+        value = (value + 5) // 10
+    return -value if first == 45 else value
 
 
 class Lines:

@@ -14,17 +14,32 @@ _QUERY = b"\rU?"  # the return ends what noise may have begun
 _SAME = 50  # 6 s: the magnitude of an echo is never still
 
 
+def _number(line, at, end):
+    while at < end and (line[at] == 32 or line[at] == 34):  # blanks, quotes
+        at += 1
+    while end > at and (line[end - 1] == 32 or line[end - 1] == 34):
+        end -= 1
+    return tenths(line, at, end)
+
+
 def _numbers(line, key):
     """Return the tenths of a key's value: a number, a text, or an array of either."""
     at = line.find(key)
     if at < 0:
         return ()
-    value = line[line.find(b":", at) + 1 :].strip()
-    if value[:1] == b"[":
-        value = value[1 : value.find(b"]")]
-    else:
-        value = value[:-1].split(b",")[0]
-    return [tenths(word.strip(b' "')) for word in value.split(b",")]
+    at = line.find(b":", at) + 1
+    while line[at] == 32:
+        at += 1
+    many = line[at] == 91
+    end = line.find(b"]", at) if many else len(line) - 1
+    at += many
+    found = []
+    while True:
+        comma = line.find(b",", at, end)
+        found.append(_number(line, at, end if comma < 0 else comma))
+        if comma < 0 or not many:
+            return found
+        at = comma + 1
 
 
 def pairs(line):
@@ -43,10 +58,10 @@ def pairs(line):
         magnitudes = [tenths(words[-2].strip())] if len(words) > 1 else ()
     if None in speeds or None in magnitudes or len(magnitudes) not in (0, len(speeds)):
         return []
+    outbound = b'"outbound"' in line
     found = []
-    for i, speed in enumerate(speeds):
-        if b'"outbound"' in line:
-            speed = -abs(speed)
+    for i in range(len(speeds)):
+        speed = -abs(speeds[i]) if outbound else speeds[i]
         found.append((speed, (magnitudes[i] + 5) // 10 if magnitudes else None))
     return found
 

@@ -121,4 +121,7 @@ class Radar:
         if not self.watch.seen(found[0], -_FASTEST <= found[0][0] <= _FASTEST):
             return None
         ms = ticks_ms()
-        return tuple([(ms, speed, magnitude) for speed, magnitude in found])
+        told = []
+        for speed, magnitude in found:
+            told.append((ms, speed, magnitude))
+        return tuple(told)

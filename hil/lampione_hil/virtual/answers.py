@@ -39,7 +39,9 @@ def _numbers(body: bytes) -> list[int]:
 
 def _boot(life: Life, _: bytes) -> None:
     if not life.home.virtual:
-        life.boot_us = life.now_us()  # its ticks begin now, not when its process was asked for
+        life.clock.boot_us = (
+            life.now_us()
+        )  # its ticks begin now, not when its process was asked for
     life.reply(json.dumps(life.boot_info()).encode().ljust(1024))
 
 
@@ -53,22 +55,24 @@ def _prompt(life: Life, _: bytes) -> None:
 
 def _reset(life: Life, body: bytes) -> None:
     cause, ticks_us = _numbers(body)
-    at_us = life.world_us(ticks_us) if life.home.virtual else None
+    at_us = life.clock.world_us(ticks_us) if life.home.virtual else None
     life.restart(cause, "watchdog" if cause == 3 else "reset", at_us)
 
 
 def _soft_reset(life: Life, body: bytes) -> None:
-    life.last_us = life.world_us(int(body))
+    life.last_us = life.clock.world_us(int(body))
 
 
 def _exit(life: Life, body: bytes) -> None:
-    life.soft_reset(life.world_us(int(body)))
+    life.soft_reset(life.clock.world_us(int(body)))
 
 
 def _deepsleep(life: Life, body: bytes) -> None:
     sleep_ms, ticks_us = _numbers(body)
-    at_us = life.world_us(ticks_us) if life.home.virtual else life.now_us()
-    wakes_us = life.world_us(ticks_us + sleep_ms * 1000) - life.world_us(ticks_us) + at_us
+    at_us = life.clock.world_us(ticks_us) if life.home.virtual else life.now_us()
+    wakes_us = (
+        life.clock.world_us(ticks_us + sleep_ms * 1000) - life.clock.world_us(ticks_us) + at_us
+    )
     life.deep_sleep(at_us, wakes_us if sleep_ms else None)
 
 
@@ -78,25 +82,28 @@ def _torn(life: Life, _: bytes) -> None:
 
 def _rtc(life: Life, body: bytes) -> None:
     value_us, ticks_us = _numbers(body)
-    life.set_rtc(value_us, life.world_us(ticks_us))
+    life.clock.set_rtc(value_us, life.clock.world_us(ticks_us))
 
 
 def _rtc_keep(life: Life, body: bytes) -> None:
-    life.rtc_memory = body[:_RTC_BYTES]
+    life.clock.rtc_memory = body[:_RTC_BYTES]
     life.reply(b"\x01")
 
 
 def _rtc_kept(life: Life, _: bytes) -> None:
-    life.reply(struct.pack("<H", len(life.rtc_memory)) + life.rtc_memory.ljust(_RTC_BYTES, b"\0"))
+    life.reply(
+        struct.pack("<H", len(life.clock.rtc_memory))
+        + life.clock.rtc_memory.ljust(_RTC_BYTES, b"\0")
+    )
 
 
 def _pwm(life: Life, body: bytes) -> None:
     pin, hz, duty, ticks_us = _numbers(body)
     life.pwm[pin] = (hz, duty)
     for line in life.uarts.values():
-        line.settle(life.world_us(ticks_us))
+        line.settle(life.clock.world_us(ticks_us))
     life.world.dim(duty / 65535)
-    life.note(life.world_us(ticks_us), "pwm", pin, duty)
+    life.note(life.clock.world_us(ticks_us), "pwm", pin, duty)
     life.home.changed(life)
 
 
@@ -105,8 +112,8 @@ def _pin(life: Life, body: bytes) -> None:
     life.pins[pin] = level
     line = life.line(tx=pin)
     if line is not None:
-        ask_part(line, line.drive, level, life.world_us(ticks_us) / 1e6)
-    life.note(life.world_us(ticks_us), "pin", pin, level)
+        ask_part(line, line.drive, level, life.clock.world_us(ticks_us) / 1e6)
+    life.note(life.clock.world_us(ticks_us), "pin", pin, level)
     life.home.changed(life)
 
 
@@ -127,7 +134,7 @@ def _pulses(life: Life, body: bytes) -> None:
     line = life.line(tx=pin)
     head, heard = struct.pack("<2BH", 0, 0, 0), []
     if line is not None:
-        now_us = life.world_us(ticks_us)
+        now_us = life.clock.world_us(ticks_us)
         rests = ask_part(line, line.level, now_us / 1e6)
         changes = [now_us + offset for offset in offsets]
         heard = ask_part(line, line.pulses, changes, now_us / 1e6)[:_EDGES]
@@ -189,7 +196,7 @@ def _i2c(life: Life, body: bytes) -> None:
     if life.world.bus_held:
         life.reply(bytes([_TIMED_OUT]).ljust(length + 1, b"\xff"))
         return
-    foreign = _foreign(life, bus, address)
+    foreign = _foreign(life, bus, address) if life.wired else None
     if foreign is not None:
         other, number = foreign
         head = struct.pack("<2B2H", number, writes, length, len(data))
@@ -201,7 +208,7 @@ def _i2c(life: Life, body: bytes) -> None:
             lambda got: life.reply((got or bytes([_TIMED_OUT])).ljust(length + 1, b"\xff")),
         )
         return
-    now_us = life.world_us(ticks_us)
+    now_us = life.clock.world_us(ticks_us)
     if life.home.virtual and life.world.air is not None:
         life.world.air.present_s = VIRTUAL_EPOCH_UNIX_S + now_us / 1e6
     device = life.world.device(address)
@@ -226,7 +233,7 @@ def _scan(life: Life, body: bytes) -> None:
 
 
 def _at_us(life: Life, ticks_us: int) -> int:
-    return life.world_us(ticks_us) if life.home.virtual else life.now_us()
+    return life.clock.world_us(ticks_us) if life.home.virtual else life.now_us()
 
 
 def _uart_set(life: Life, body: bytes) -> None:
@@ -254,12 +261,12 @@ def _uart_read(life: Life, body: bytes) -> None:
 def _uart_look(life: Life, body: bytes) -> None:
     number, taken, ticks_us = struct.unpack("<BHQ", body)
     line = life.uarts[number]
-    now_us = life.world_us(ticks_us)
+    now_us = life.clock.world_us(ticks_us)
     line.has_read(taken, now_us)
     pieces, then_us = line.foresee(max(now_us, life.granted_us))
     more = max(0, line.waiting - PEEK)  # that wait now, and do not fit into the answer
-    then = -1 if then_us is None else life.ticks_us(then_us)
-    times = [life.ticks_us(us) for us, _ in pieces] + [0] * (PIECES - len(pieces))
+    then = -1 if then_us is None else life.clock.ticks_us(then_us)
+    times = [life.clock.ticks_us(us) for us, _ in pieces] + [0] * (PIECES - len(pieces))
     sizes = [size for _, size in pieces] + [0] * (PIECES - len(pieces))
     head = _LOOK.pack(len(pieces), min(more, 65535), ticks_us if more else then, *times, *sizes)
     life.reply(head + line.peek(PEEK).ljust(PEEK, b"\0"))
@@ -327,7 +334,7 @@ def _chip(life: Life, _: bytes) -> None:
 
 def _wait(life: Life, body: bytes) -> None:
     until_us, now_us, once = _numbers(body)
-    life.wait = Wait(life.world_us(until_us), life.world_us(now_us), bool(once))
+    life.wait = Wait(life.clock.world_us(until_us), life.clock.world_us(now_us), bool(once))
     life.home.changed(life)
 
 
@@ -338,7 +345,7 @@ def _give_up(life: Life, _: bytes) -> None:
 
 def _socket(life: Life, body: bytes) -> None:
     what, number, length, ticks_us = struct.unpack_from("<2BHQ", body)
-    now_us, net = life.world_us(ticks_us), life.home.net
+    now_us, net = life.clock.world_us(ticks_us), life.home.net
     if what == b"c"[0]:
         life.sockets[number] = net.connect(life.station, life.news, now_us)
         return
@@ -359,7 +366,7 @@ def _socket(life: Life, body: bytes) -> None:
         data = (found or b"").ljust(length, b"\0")
     status = link.status(now_us)
     next_us = link.next_us(now_us)
-    at = -1 if next_us is None else life.ticks_us(next_us)
+    at = -1 if next_us is None else life.clock.ticks_us(next_us)
     life.reply(struct.pack("<2hq", status, count, at) + data)
 
 

@@ -17,6 +17,7 @@ from lampione_hil.board import BenchError
 from lampione_hil.virtual import chip, spawn
 from lampione_hil.virtual.bridge import Bridge
 from lampione_hil.virtual.console import SOFT_REBOOT
+from lampione_hil.virtual.crystal import Crystal
 from lampione_hil.virtual.devices import LineDevice
 from lampione_hil.virtual.home import Home, Settings, Wait
 from lampione_hil.virtual.hublink import HubLink
@@ -28,15 +29,15 @@ from lampione_hil.virtual.running import STREAMS
 from lampione_hil.virtual.serial import SerialLine
 from lampione_hil.virtual.timeline import LATENCY_US
 from lampione_hil.virtual.uart import UartLine
+from lampione_hil.virtual.uart_pipes import UartPipes, pipe
 
 PWRON_RESET, HARD_RESET, WDT_RESET, DEEPSLEEP_RESET, SOFT_RESET = range(1, 6)
 BOOT = Path(__file__).parent / "board" / "_boot.py"
 # The simulated modules live in the board's own heap; a real board has them in flash.
-MODULES_BYTES = 49_600
-CLOCK_BYTES = 11_500  # what those of the virtual clock have more
+MODULES_BYTES = 50_300
+CLOCK_BYTES = 11_900  # what those of the virtual clock have more
 VIRTUAL_EPOCH_UNIX_S = 1_767_225_600  # 2026-01-01, where the virtual clock begins
 _TRACE = 100_000
-_BILLION = 1_000_000_000
 _EAR = 256  # messages that are heard before all others have their turn
 _PATIENCE = struct.pack("@ll", 0, 5000)  # 5 ms, as struct timeval has it
 
@@ -75,15 +76,9 @@ class Life:
         self.targets: dict[int, int] = {}  # addresses of its I2CTargets
         self._interrupts: Interrupts | None = None
         self._wire: socket.socket | None = None
-        self._uart_pipes: dict[int, tuple[int, int]] = {}
-        self._uart_told: set[int] = set()  # those whose pipe says that something can be read
-        self._uart_wake_us: dict[int, int] = {}
+        self._uart_pipes = UartPipes(self, home.after)
         self._i2s: dict[int, tuple[int, int]] = {}
-        self._rtc_us = 0  # RTC, at the time below
-        self._rtc_at_us = 0
-        self.rtc_memory = b""
-        self.boot_us = 0
-        self._ppb = settings.world.crystal_ppb
+        self.clock = Crystal(settings.world.crystal_ppb, settings.ticks_base_ms * 1000)
         self.last_us = 0  # when the program said that it is about to reset
         self.bites_s = 0.0  # watchdog
         self.bite_after_s = 0.0
@@ -111,35 +106,6 @@ class Life:
         """The world's clock in microseconds."""
         return self.home.virtual_us if self.home.virtual else time.monotonic_ns() // 1000
 
-    def world_us(self, ticks_us: int) -> int:
-        """The world's clock when the board's tick counter showed `ticks_us`."""
-        run_us = ticks_us - self.settings.ticks_base_ms * 1000
-        if self._ppb:
-            run_us = -(-run_us * _BILLION // (_BILLION + self._ppb))  # not before it is over
-        return self.boot_us + run_us
-
-    def ticks_us(self, world_us: int, by: bool = False) -> int:
-        """The inverse of `world_us`: the first tick that is no earlier; `by`: the last no later."""
-        run_us = world_us - self.boot_us
-        if by:
-            run_us = self.aged_us(run_us)
-        elif self._ppb:
-            run_us = -self.aged_us(-run_us)
-        return run_us + self.settings.ticks_base_ms * 1000
-
-    def aged_us(self, span_us: int) -> int:
-        """How much older the board's crystal makes it in a time of the world's."""
-        return span_us * (_BILLION + self._ppb) // _BILLION if self._ppb else span_us
-
-    def _lose_rtc(self) -> None:
-        """Its domain had no power: the clock begins anew, its memory is empty."""
-        self.set_rtc(0, self.boot_us)
-        self.rtc_memory = b""
-
-    def set_rtc(self, value_us: int, world_us: int) -> None:
-        """The board has set its clock."""
-        self._rtc_us, self._rtc_at_us = value_us, world_us
-
     # Power
 
     def power_on(self) -> None:
@@ -150,8 +116,8 @@ class Life:
             raise BenchError(f"{self.settings.name}: its cable is out")
         self.powered = True
         self.serial.power_on()
-        self.boot_us = self.now_us()
-        self._lose_rtc()
+        self.clock.boot_us = self.now_us()
+        self.clock.lose_rtc()
         for part in self.world.plugged():
             self.supply(part, True)
         if not self.held:
@@ -180,8 +146,8 @@ class Life:
         if self.held:
             self.held = False
             if self.powered:
-                self.boot_us = self.now_us()
-                self._lose_rtc()
+                self.clock.boot_us = self.now_us()
+                self.clock.lose_rtc()
                 if loader:
                     self._load()
                 else:
@@ -247,9 +213,9 @@ class Life:
 
     def _start_again(self, cause: int, world_us: int | None) -> None:
         if self.settings.autorestart or cause == PWRON_RESET:
-            self.boot_us = self.now_us() if world_us is None else world_us
+            self.clock.boot_us = self.now_us() if world_us is None else world_us
             if cause == PWRON_RESET:
-                self._lose_rtc()
+                self.clock.lose_rtc()
             self._boot(cause)
         else:
             self.asleep = self.powered = False
@@ -291,7 +257,7 @@ class Life:
         self.serial.show(SOFT_REBOOT)
         self.exits.append("soft reset")
         if self.settings.autorestart:
-            self.boot_us = max(self.now_us(), self.last_us)
+            self.clock.boot_us = max(self.now_us(), self.last_us)
             self._boot(SOFT_RESET, raw=self.serial.console.raw)
         else:
             self.powered = False
@@ -342,11 +308,9 @@ class Life:
                     places[place] = files[-1]
         else:
             for number in (0, 1):
-                self._i2s[number] = _pipe()
+                self._i2s[number] = pipe()
                 places[20 + number] = self._i2s[number][0]
-            for number in self.uarts:
-                self._uart_pipes[number] = _pipe()
-                places[10 + number] = self._uart_pipes[number][0]
+            places.update({10 + n: end for n, end in self._uart_pipes.open().items()})
         far: socket.socket | None = None
         if self.wired and not self.home.virtual:
             near, far = socket.socketpair(socket.AF_UNIX, kind)
@@ -407,11 +371,10 @@ class Life:
             self.home.selector.unregister(self._wire)
             self._wire.close()
             self._wire = None
-        for pipes in (self._i2s, self._uart_pipes):
-            for end in (end for ends in pipes.values() for end in ends):
-                os.close(end)
-            pipes.clear()
-        self._uart_told.clear()
+        for end in (end for ends in self._i2s.values() for end in ends):
+            os.close(end)
+        self._i2s.clear()
+        self._uart_pipes.close()
 
     def ready(self) -> None:
         """The boot script has put everything in place."""
@@ -442,7 +405,7 @@ class Life:
             if self._wire is None:
                 return
             try:
-                message = self._wire.recv(65536)
+                message = self._hear()
             except BlockingIOError:
                 return
             except OSError:
@@ -456,11 +419,28 @@ class Life:
             if self.wait is not None:
                 return
 
+    def _hear(self) -> bytes:
+        """Wait for what the board says next; while it computes, do what its parts will need.
+
+        Raises BlockingIOError where it says nothing for a while.
+        """
+        assert self._wire is not None
+        if self.home.virtual:
+            while True:
+                try:
+                    return self._wire.recv(65536, socket.MSG_DONTWAIT)
+                except BlockingIOError:
+                    if not any(line.prepare() for line in self.uarts.values()):
+                        break
+        return self._wire.recv(65536)
+
     def reply(self, data: bytes) -> None:
         """Answer on the wire."""
         if self._wire is not None:
-            with contextlib.suppress(OSError):
+            try:
                 self._wire.send(data)
+            except OSError:  # it has ended
+                return
 
     def interrupt(self, message: bytes, then: Callable[[bytes], None]) -> None:
         """Ask the board's hardware; see Interrupts.ask."""
@@ -500,6 +480,7 @@ class Life:
         now_us = self.now_us()
         for number, line in self.uarts.items():
             line.advance(now_us)
+            line.device.forget()
             line.changed()
             self.uart_moved(number)
         for part in self.world.lines:
@@ -515,26 +496,8 @@ class Life:
 
     def uart_moved(self, number: int) -> None:
         """With the wall clock: tell the board what can be read, and look again in time."""
-        if self.home.virtual:
-            return
-        line = self.uarts[number]
-        if number in self._uart_pipes and bool(line.waiting) != (number in self._uart_told):
-            read_end, write_end = self._uart_pipes[number]
-            if line.waiting:
-                os.write(write_end, b"!")
-                self._uart_told.add(number)
-            else:
-                os.read(read_end, 1)
-                self._uart_told.remove(number)
-        next_us = line.next_us()
-        if next_us is not None and next_us < self._uart_wake_us.get(number, next_us + 1):
-            self._uart_wake_us[number] = next_us
-            self.home.after((next_us - self.now_us()) / 1e6, lambda: self._uart_wake(number))
-
-    def _uart_wake(self, number: int) -> None:
-        self._uart_wake_us.pop(number, None)
-        self.uarts[number].advance(self.now_us())
-        self.uart_moved(number)
+        if not self.home.virtual:
+            self._uart_pipes.moved(number)
 
     # The virtual clock
 
@@ -567,9 +530,9 @@ class Life:
         self.granted_us = until_us
         times = [link.next_us(since_us) for link in self.sockets.values()]
         coming_us = min((us for us in times if us is not None), default=None)
-        coming = -1 if coming_us is None else self.ticks_us(coming_us)
+        coming = -1 if coming_us is None else self.clock.ticks_us(coming_us)
         held = [self.world.held(name) for name in STREAMS]
-        at = self.ticks_us(until_us, by=True)
+        at = self.clock.ticks_us(until_us, by=True)
         self.reply(struct.pack("<2qI2h", at, coming, self._generation, *held))
 
     def i2s_open(self, number: int, rate_hz: int, ring_frames: int, channels: int) -> int:
@@ -607,8 +570,8 @@ class Life:
             "boots": self.boots,
             "raw": self.raw_boot,
             "ticks_us": settings.ticks_base_ms * 1000,
-            "rtc_us": self._rtc_us + self.aged_us(self.boot_us - self._rtc_at_us),
-            "ppb": self._ppb,
+            "rtc_us": self.clock.rtc_us(),
+            "ppb": self.clock.ppb,
             "relay_port": self.home.relay.port,
             "relay_key": self.station.key.hex(),
             "latency_us": LATENCY_US,
@@ -620,10 +583,3 @@ class Life:
             "wired": self.wired and not self.home.virtual,
             "i2s_frames": self.world.i2s_frames,
         }
-
-
-def _pipe() -> tuple[int, int]:
-    ends = os.pipe()
-    for end in ends:
-        os.set_blocking(end, False)
-    return ends

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 from lampione.api import CommandState
-from lampione.store import Engine, Frame, StoredConfig, StoredRollout
+from lampione.store import Engine, Frame, StoredConfig, StoredRollout, StoreError
 from lampione_protocol import schema
 
 from tests.controller.fake_node import text
@@ -377,3 +377,79 @@ class Contract:
         assert reader.size_bytes() > 0
         reader.close()
         store.close()
+
+    def test_retention_by_class(self, engine: Engine) -> None:
+        store = engine.writer()
+        epoch = store.epoch_id(store.add_node("a-1").id, b"aaaa", 1)
+        days = [T0 + 86_400 * n for n in range(4)]
+        reports = [report(epoch, n, day + 60) for n, day in enumerate(days)]
+        events = [event(epoch, 100 + n, day + 60) for n, day in enumerate(days)]
+        absurd = report(epoch, 50, T0)._replace(at=60)
+        healths = [Frame(epoch, 200, schema.HEALTH, T0, T0, text(schema.HEALTH))]
+        store.frames([*reports, *events, absurd, *healths])
+        number = store.add_command(1, command({"op": "resume"}, float(T0)))
+        old = command({"op": "resume"}, float(T0))
+        old["command"] = store.add_command(1, old)
+        store.save_command({**old, "final": True}, None, None)
+        store.commit()
+        folder = engine.folder()
+        folder.fold(T0)
+        folder.refold(T0 + 9 * 86_400)
+        folder.close()
+        keeper = engine.keeper()
+        assert keeper.check(full=True) == []
+        assert set(keeper.policy()) >= {"reports", "events", "rollups-5min"}
+        keeper.set_policy({"reports": 86_400.0, "events": None})
+        assert keeper.policy()["reports"] == 86_400.0
+        assert keeper.policy()["events"] is None
+        with pytest.raises(StoreError, match="nothing"):
+            keeper.set_policy({"nothing": 1.0})
+        keep = {"reports": 86_400.0, "events": 2 * 86_400.0, "health": None, "commands": 1.0}
+        now = days[3] + 100.0
+        assert keeper.retain({**keep, "rollups-day": 86_400.0 * 2}, now, lambda: True) == {}
+        gone = keeper.retain(keep, now, lambda: False)
+        assert gone["events"] == 2
+        assert gone["commands"] == 1
+        assert [row[0] for row in history(engine, [])] == [day + 60 for day in days[2:]]
+        reader = engine.reader()
+        assert [row[2] for row in reader.events(None, 0, 9)] == [days[3] + 60, days[2] + 60]
+        assert [state["command"] for state in reader.commands(None, 9)] == [number]
+        counts = reader.rollups(86_400, 0, 4e9, "laeq_energy").arrays["n"]
+        assert counts[-4:].tolist() == [[1]] * 4  # what came of them stays
+        assert len(list(reader.series(schema.HEALTH, 0, 4e9))) == 1
+        keeper.retain({"rollups-day": 86_400.0 * 2}, now, lambda: False)
+        assert len(reader.rollups(86_400, 0, 4e9, "laeq_energy").starts) == 3
+        reader.close()
+        store.rollback()
+        # What was here once does not come back, not even after a start.
+        assert store.frames([*reports, *events, absurd]) == 0
+        store.close()
+        store = engine.writer()
+        assert store.frames([*reports, *events, absurd]) == 0
+        store.close()
+        assert keeper.check() == []
+        space = keeper.space()
+        assert space["health"].rows == 1
+        assert space["total"].bytes > 0
+        assert keeper.vacuum(lambda: False) >= 0
+        assert keeper.check(full=True) == []
+        keeper.close()
+
+    def test_a_check_finds_what_was_not_folded_yet(self, engine: Engine) -> None:
+        """Some folded, some not, some late: all of it is right."""
+        store = engine.writer()
+        epochs = [store.epoch_id(store.add_node(f"n-{n}").id, b"aaaa", 1) for n in range(3)]
+        folder, keeper = engine.folder(), engine.keeper()
+        assert keeper.check(full=True) == []
+        for turn in range(3):
+            frames = [
+                report(e, 100 * turn + n, T0 + 600 * n + turn) for e in epochs for n in range(9)
+            ]
+            store.frames([*frames, event(epochs[0], 900 + turn, T0)])
+            store.commit()
+            assert keeper.check(full=True) == []
+            if turn < 2:
+                folder.fold(T0)
+                assert keeper.check(full=True) == []
+        for each in (store, folder, keeper):
+            each.close()

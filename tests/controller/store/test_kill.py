@@ -110,7 +110,7 @@ def kill_again_and_again(path: Path, times: int, seed: int) -> None:
 
 
 def test_killed_at_any_instant(tmp_path: Path) -> None:
-    kill_again_and_again(tmp_path / "x.db", 25, 1)
+    kill_again_and_again(tmp_path / "x.db", 12, 1)
 
 
 @pytest.mark.soak

@@ -1,15 +1,18 @@
 """What is PostgreSQL's own: typed rows, partitions, several workers, and how it fails."""
 
+import json
 import logging
+import subprocess
 import threading
 from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from lampione import values
+from lampione.cli.run import run
 from lampione.store import SERIES, Frame, StoreError
 from lampione.store.engine import open_engine
 from lampione.store.postgres import PostgresEngine, connect, partitions, typed
@@ -18,9 +21,14 @@ from lampione.store.postgres.migrate import migrate, migrations
 from lampione_protocol import codec, schema
 
 from tests.controller.store.contract import T0, event, frames_of, history, report
-from tests.controller.store.postgres_server import CAREFUL, PASSWORD, PostgresServer
+from tests.controller.store.postgres_server import CAREFUL, PASSWORD, PostgresServer, programs
 
 DAY = T0 // 86_400
+QUICK = settings(
+    max_examples=50,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+)
 
 
 def sql(url: str, question: str) -> list[Any]:
@@ -42,6 +50,7 @@ def messages(kind: int) -> st.SearchStrategy[bytes]:
 
 
 @pytest.mark.parametrize("kind", SERIES)
+@QUICK
 @given(data=st.data())
 def test_what_a_node_encodes_is_all_in_its_columns(kind: int, data: st.DataObject) -> None:
     given_ = data.draw(st.lists(messages(kind), min_size=1, max_size=5))
@@ -51,6 +60,7 @@ def test_what_a_node_encodes_is_all_in_its_columns(kind: int, data: st.DataObjec
 
 
 @pytest.mark.parametrize("kind", SERIES)
+@QUICK
 @given(data=st.data())
 def test_of_anything_else_the_bytes_are_kept(kind: int, data: st.DataObject) -> None:
     some = messages(kind) | st.binary(max_size=50)
@@ -236,6 +246,29 @@ def test_a_connection_that_is_lost_takes_the_transaction_with_it(
     assert len(frames_of(engine)) == 3
 
 
+def test_a_connection_that_ends_between_two_questions_is_made_again(postgres_url: str) -> None:
+    engine = open_engine(postgres_url)
+    store, reader, folder, keeper = (
+        engine.writer(), engine.reader(), engine.folder(), engine.keeper()
+    )  # fmt: skip
+    epoch = store.epoch_id(store.add_node("a-1").id, b"aaaa", 1)
+    for turn in range(2):
+        store.frames([report(epoch, turn, T0)])
+        store.commit()
+        assert reader.names() == {1: "a-1"}
+        assert reader.size_bytes() > 0
+        folder.fold(T0)
+        folder.refold(T0)
+        assert keeper.space()["reports"].rows == turn + 1
+        with psycopg.connect(postgres_url, autocommit=True) as other:
+            other.execute(
+                "SELECT pg_terminate_backend(pid, 20000) FROM pg_stat_activity "
+                "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            )
+    for each in (store, reader, folder, keeper):
+        each.close()
+
+
 def test_what_was_committed_survives_a_killed_server() -> None:
     server = PostgresServer(durable=True)
     try:
@@ -263,6 +296,117 @@ def test_what_was_committed_survives_a_killed_server() -> None:
         store.close()
     finally:
         server.close()
+
+
+def test_a_backup_is_pg_dumps(postgres: PostgresServer, tmp_path: Path) -> None:
+    url = postgres.new_database()
+    engine = open_engine(url)
+    store = engine.writer()
+    epoch = store.epoch_id(store.add_node("a-1").id, b"aaaa", 1)
+    frames = [report(epoch, n, T0 + 60 * n) for n in range(9)]
+    store.frames(frames)
+    store.commit()
+    keeper = engine.keeper()
+    parts: list[float] = []
+    keeper.backup(tmp_path / "x.dump", progress=parts.append)
+    assert parts[-1] == 1.0
+    assert (tmp_path / "x.dump").stat().st_mode & 0o777 == 0o600
+    with pytest.raises(StoreError, match="there already"):
+        keeper.backup(tmp_path / "x.dump")
+    with pytest.raises(StoreError, match="stopped"):
+        keeper.backup(tmp_path / "y.dump", stop=lambda: True)
+    assert [path.name for path in tmp_path.iterdir()] == ["x.dump"]
+    keeper.close()
+    store.close()
+    again = postgres.new_database()
+    done = subprocess.run(
+        [programs() / "pg_restore", "--dbname", again, tmp_path / "x.dump"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert [frame for _, frame in frames_of(open_engine(again))] == frames
+    store = open_engine(again).writer()
+    assert store.frames(frames) == 0
+    store.close()
+
+
+def test_the_commands_take_its_url(
+    postgres_url: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    state = tmp_path / "state"
+    state.mkdir(mode=0o700)
+    engine = open_engine(postgres_url)
+    store = engine.writer()
+    epoch = store.epoch_id(store.add_node("a-1").id, b"aaaa", 1)
+    store.frames([report(epoch, n, T0 + 86_400 * n) for n in range(3)])
+    store.commit()
+    store.close()
+
+    def said(*words: str) -> list[Any]:
+        where = ["--store", postgres_url, "--state", str(state), "--json"]
+        assert run(["store", *words, *where]) == 0
+        return [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+
+    assert {row["class"]: row["rows"] for row in said("space")}["reports"] == 3
+    said("fold")
+    said("check", "--full")
+    said("retain", "--reports", "400d")
+    said("vacuum")
+    said("backup", str(tmp_path / "x.dump"))
+    assert (tmp_path / "x.dump").stat().st_size > 1000
+    reader = engine.reader()
+    assert len(reader.rollups(86_400, 0, 4e9, "laeq_energy").starts) == 3
+    reader.close()
+
+
+def test_days_that_a_crash_left_detached_go(postgres_url: str) -> None:
+    engine = open_engine(postgres_url)
+    store = engine.writer()
+    epoch = store.epoch_id(store.add_node("a-1").id, b"aaaa", 1)
+    store.frames([report(epoch, n, T0 + 86_400 * n) for n in range(3)])
+    store.commit()
+    store.close()
+    name = partitions.name_of("reports", DAY)
+    with psycopg.connect(postgres_url, autocommit=True) as other:
+        other.execute(f"ALTER TABLE reports DETACH PARTITION {name}".encode())
+    keeper = engine.keeper()
+    assert keeper.retain({"reports": 86_400.0}, T0 + 86_400 * 2, lambda: False) == {}
+    assert sql(postgres_url, f"SELECT to_regclass('{name}')::text") == [(None,)]
+    assert len(history(engine, [])) == 2
+    keeper.close()
+
+
+@pytest.mark.parametrize("damage", ["doubled", "roll-up", "unknown", "batch"])
+def test_a_check_finds_damage(postgres_url: str, damage: str) -> None:
+    engine = open_engine(postgres_url)
+    store = engine.writer()
+    epoch = store.epoch_id(store.add_node("a-1").id, b"aaaa", 1)
+    store.frames([report(epoch, n, T0 + 60 * n) for n in range(9)])
+    store.commit()
+    folder = engine.folder()
+    folder.fold(T0)
+    folder.close()
+    store.frames([report(epoch, 100, T0)])
+    store.commit()
+    store.close()
+    statement, words = {
+        "doubled": (
+            "INSERT INTO reports (ts, received, node, epoch, boot, seq, timed) "
+            "SELECT ts + interval '1 s', received, node, epoch, boot, seq, timed FROM reports "
+            "WHERE seq = 3",
+            "doubled",
+        ),
+        "roll-up": ("UPDATE reports SET laeq = laeq + 1 WHERE seq = 3", "not what it should be"),
+        "unknown": ("DELETE FROM held", "not known to be"),
+        "batch": ("UPDATE batches SET body = substr(body, 2)", "damaged"),
+    }[damage]
+    with psycopg.connect(postgres_url, autocommit=True) as other:
+        other.execute(statement.encode())
+    keeper = engine.keeper()
+    assert any(words in wrong for wrong in keeper.check(full=True))
+    keeper.close()
 
 
 def test_a_password_is_never_taken_from_a_url_nor_printed(
@@ -353,6 +497,43 @@ def test_a_migration_that_fails_changes_nothing(postgres_url: str) -> None:
         ("a", None)
     ]
     assert [number for number, _ in migrations()] == list(range(1, len(migrations()) + 1))
+
+
+# Rows as each version of the schema wrote them; a version that is released gets its own.
+_OLD = """
+INSERT INTO nodes VALUES (1, 'a-1', '{"watermark":52}', 217540369, NULL, NULL);
+INSERT INTO epochs VALUES (1, 1, '\\x74a53013', 1, 1, 1795377166.5, false);
+UPDATE ids SET nodes = 1, epochs = 1;
+INSERT INTO held VALUES (1, '\\x0100');
+INSERT INTO frames VALUES (1, 1, 2, 5, 1795377166.5, 1777836920, '\\x17d784f03b');
+INSERT INTO totals VALUES ('stored', 2);
+CREATE TABLE reports_20260503 PARTITION OF reports
+  FOR VALUES FROM ('2026-05-03+00') TO ('2026-05-04+00');
+INSERT INTO reports (ts, received, node, epoch, boot, seq, start, duration_s, clock, laeq, valid,
+  faults, timed)
+VALUES ('2026-05-03 12:00+00', '2026-05-03 12:01+00', 1, 1956982803, 1, 1, 200059200, 60, 3, 624,
+  511, 0, true);
+"""
+
+
+@pytest.mark.parametrize("version", range(1, len(migrations())))
+def test_every_old_version_is_brought_up_to_date(postgres_url: str, version: int) -> None:
+    link = Link(postgres_url)
+    assert migrate(link, migrations()[:version]) == version
+    link.write(_OLD)
+    link.commit()
+    link.close()
+    engine = open_engine(postgres_url)
+    store = engine.writer()
+    assert sql(postgres_url, "SELECT max(version) FROM schema_version") == [(len(migrations()),)]
+    assert store.frames([report(1, 1, T0), event(1, 2, T0)]) == 0
+    assert store.epoch_id(1, bytes.fromhex("74a53013"), 1) == 1
+    store.close()
+    assert history(engine, ["laeq"]) == [[1777809600, 62.4]]
+    assert len(frames_of(engine)) == 2
+    keeper = engine.keeper()
+    assert keeper.policy()["reports"] is None
+    keeper.close()
 
 
 def test_nothing_that_moves_badly() -> None:

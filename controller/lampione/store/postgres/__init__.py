@@ -1,8 +1,8 @@
 """The store in a PostgreSQL database: typed rows, a partition a day."""
 
-from lampione.store import Keeper
 from lampione.store.postgres.connect import check_url
 from lampione.store.postgres.fold import PostgresFolder
+from lampione.store.postgres.keep import PostgresKeeper
 from lampione.store.postgres.reader import PostgresReader
 from lampione.store.postgres.writer import PostgresStore
 
@@ -30,6 +30,6 @@ class PostgresEngine:
         """Open what folds."""
         return PostgresFolder(self._url)
 
-    def keeper(self) -> Keeper:
+    def keeper(self) -> PostgresKeeper:
         """Open what looks after it."""
-        raise NotImplementedError
+        return PostgresKeeper(self._url)

@@ -123,6 +123,16 @@ def _by_text(url: str, error: psycopg.Error, words: StoreError) -> StoreError:
     return words
 
 
+def _has_ended(connection: psycopg.Connection[Any]) -> bool:
+    """Say whether the server has closed an idle connection, without asking it."""
+    try:
+        for _ in range(2):  # its last words, then the end
+            connection.pgconn.consume_input()
+    except psycopg.Error:
+        return True
+    return connection.closed
+
+
 class Link:
     """A connection that is made when it is needed, and again after it was lost."""
 
@@ -135,11 +145,15 @@ class Link:
         self._settings = settings
         self._name = name
         self._connection: psycopg.Connection[Any] | None = None
+        self.made = 0  # connections, so far
 
     @property
     def db(self) -> psycopg.Connection[Any]:
         """The connection. Raises StoreError."""
+        if self._connection is not None and self.idle and _has_ended(self._connection):
+            self.close()  # between two transactions nothing is lost with it
         if self._connection is None:
+            self.made += 1
             made = connect(self.url, name=self._name)
             if self._settings:
                 made.execute(self._settings.encode())

@@ -111,18 +111,25 @@ class PostgresFolder:
                 (listed,),
             )
         )
+        known = {epoch: Held.unpack(packed.get(epoch)) for epoch in listed}
         # Events between them: without, every one would leave a hole for good.
-        others: dict[int, list[int]] = {}
         for epoch, seq in self._link.read(
-            "SELECT epoch, seq FROM frames WHERE epoch = ANY (%s)", (listed,)
+            "SELECT f.epoch, f.seq FROM unnest(%s::integer[], %s::integer[], %s::integer[]) "
+            "AS w (epoch, low, high) JOIN frames f ON f.epoch = w.epoch AND f.seq > w.low "
+            "AND f.seq <= w.high ORDER BY f.epoch, f.seq",
+            (
+                listed,
+                [
+                    known[epoch].before(int(seqs[0]))
+                    for epoch, seqs in zip(listed, parts, strict=True)
+                ],
+                [int(seqs[-1]) + 1 for seqs in parts],
+            ),
         ):
-            others.setdefault(epoch, []).append(seq)
-        rows = []
+            known[epoch].add(seq)
         for epoch, seqs in zip(listed, parts, strict=True):
-            held = Held.unpack(packed.get(epoch))
-            held.update(seqs.tolist())
-            held.update(sorted(others.get(epoch, [])))
-            rows.append((epoch, held.pack()))
+            known[epoch].update(seqs.tolist())
+        rows = [(epoch, held.pack()) for epoch, held in known.items()]
         self._link.write_many(
             "INSERT INTO held (epoch, body) VALUES (%s, %s) "
             "ON CONFLICT (epoch) DO UPDATE SET body = excluded.body",

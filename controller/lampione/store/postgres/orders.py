@@ -1,34 +1,11 @@
 """The part of the writer for what people want of nodes: commands, configs; and for losses."""
 
 import json
-from typing import Any
 
 from lampione.api import CommandState
 from lampione.store import StoredConfig, StoredRollout
+from lampione.store.commands import COMMAND_COLUMNS, command_of
 from lampione.store.postgres.connect import Link
-
-COMMAND_COLUMNS = (
-    'c.id, n.name, c."order", c.state, c.final, c.counter, c.reason, c.level, c.value, '
-    "c.created, c.expires, c.changed"
-)
-
-
-def command_of(row: tuple[Any, ...]) -> CommandState:
-    """Return the command of a row of `COMMAND_COLUMNS`."""
-    return {
-        "command": row[0],
-        "node": row[1],
-        "order": json.loads(row[2]),
-        "state": row[3],
-        "final": row[4],
-        "counter": row[5],
-        "reason": row[6],
-        "level": row[7],
-        "value": row[8],
-        "created": row[9],
-        "expires": row[10],
-        "changed": row[11],
-    }
 
 
 class Orders:

@@ -78,6 +78,23 @@ def make_ahead(link: Link, now: float) -> None:
     make(link, [(table, today + n) for table in TABLES.values() for n in range(AHEAD_DAYS)])
 
 
+def settle(link: Link, table: str, before: float) -> None:
+    """End what a crash left half done: days before a time that were detached, and not dropped."""
+    for name, pending in link.read(
+        "SELECT c.relname::text, true FROM pg_catalog.pg_inherits i "
+        "JOIN pg_catalog.pg_class c ON c.oid = i.inhrelid "
+        "WHERE i.inhparent = %s::regclass AND i.inhdetachpending "
+        "UNION SELECT relname::text, false FROM pg_catalog.pg_class c "
+        "WHERE relkind = 'r' AND NOT relispartition AND relname ~ ('^' || %s || '_[0-9]{8}$') "
+        "AND relname < %s "
+        "AND relnamespace = current_schema()::regnamespace",
+        (table, table, name_of(table, int(before) // DAY_S)),
+    ):
+        if pending:
+            link.write(f"ALTER TABLE {table} DETACH PARTITION {name} FINALIZE")
+        link.write(f"DROP TABLE IF EXISTS {name}")
+
+
 def drop(link: Link, table: str, day: int) -> int:
     """Detach a day and drop it; return how many rows it had. `link` commits by itself."""
     name = name_of(table, day)

@@ -8,7 +8,7 @@ from lampione_protocol import schema
 from lampione.api import CommandState, EpochRow, History, Lost
 from lampione.rollup import MEASURES
 from lampione.store import BLOCK, SERIES, RollupTable, histories, pieces
-from lampione.store.postgres.orders import COMMAND_COLUMNS, command_of
+from lampione.store.commands import COMMAND_COLUMNS, command_of
 from lampione.store.postgres.walk import PostgresSeries, whole
 
 

@@ -64,7 +64,9 @@ class PostgresStore(Orders):
         self._epochs: dict[tuple[int, bytes, int], int] = {}
         self._boots: dict[int, tuple[int, int]] = {}  # epoch as a number, boot
         self._days: set[tuple[str, int]] = set()
-        self._temporary: set[str] = set()
+        self._temporary: set[tuple[int, str]] = set()  # connection, table
+        self._filled: set[str] = set()  # temporary tables, in this transaction
+        self._ready: dict[int, tuple[int, Held]] = {}
         self._index = Index(self._load)
         self._unfolded: dict[int, NDArray[np.uint32]] | None = None
         self._totals: dict[str, int] = {}
@@ -82,6 +84,7 @@ class PostgresStore(Orders):
         if not self._link.idle:
             self._fence.check(self._ask, LOCK_ROWS)
             self._link.commit()
+        self._filled.clear()
         self._index.commit()
 
     def rollback(self) -> None:
@@ -99,10 +102,12 @@ class PostgresStore(Orders):
         """Ask the database again for what is stored: another worker may have written."""
         self._epochs.clear()
         self._boots.clear()
+        self._ready.clear()
         self._index.forget()
         self._unfolded = None
         self._temporary.clear()
         self._days.clear()
+        self._filled.clear()
 
     def close(self) -> None:
         """Close without committing."""
@@ -132,6 +137,11 @@ class PostgresStore(Orders):
     def epoch_id(self, node: int, epoch: bytes, boot: int) -> int:
         """Return the number of a boot, new or known."""
         key = (node, epoch, boot)
+        if not self._epochs:  # each node's last at once, else a start asks node by node
+            for number, *known in self._link.read(
+                "SELECT DISTINCT ON (node) id, node, epoch, boot FROM epochs ORDER BY node, id DESC"
+            ):
+                self._epochs[known[0], known[1], known[2]] = number
         found = self._epochs.get(key)
         if found is None:
             rows = self._link.read(
@@ -170,6 +180,7 @@ class PostgresStore(Orders):
 
     def frames(self, frames: list[Frame]) -> int:
         """Store; return how many were new."""
+        self._get_ready({frame.epoch for frame in frames} - self._boots.keys())
         series: list[tuple[int, Frame]] = []
         rows: list[tuple[Any, ...]] = []
         for frame in frames:
@@ -236,15 +247,19 @@ class PostgresStore(Orders):
         boots = typed.Boots(known[places, 0], known[places, 1])
         packed = typed.pack(kind, frames, boots)
         names = ", ".join(f'"{name}"' for name in typed.column_names(kind))
-        if table not in self._temporary:
+        here = self._link.made, table
+        if here not in self._temporary:
             self._link.write(
                 f"CREATE TEMPORARY TABLE IF NOT EXISTS new_{table} (LIKE {table}) "
                 "ON COMMIT DELETE ROWS"
             )
-            self._temporary.add(table)
+            self._temporary.add(here)
 
         def copy(db: Any) -> int:
             with db.cursor() as cursor:
+                if table in self._filled:  # a commit may take more than one batch
+                    cursor.execute(f"DELETE FROM new_{table}".encode())  # noqa: S608
+                self._filled.add(table)
                 sql = f"COPY new_{table} ({names}) FROM STDIN (FORMAT binary)"
                 with cursor.copy(sql.encode()) as stream:
                     stream.write(packed)
@@ -253,36 +268,43 @@ class PostgresStore(Orders):
                     "ON CONFLICT DO NOTHING".encode()
                 )
                 inserted: int = cursor.rowcount
-                # (a commit may take more than one batch)
-                cursor.execute(f"DELETE FROM new_{table}".encode())  # noqa: S608
             return inserted
 
         self._check(self._link.run(copy), len(frames.nodes))
 
-    def _load(self, epoch: int) -> tuple[int, Held]:
-        """Return a boot's node, and the numbers of it that are stored in any form."""
+    def _get_ready(self, epochs: set[int]) -> None:
+        """Read which numbers some boots have, in any form: for `_load`, which asks one by one."""
+        if not epochs:
+            return
         if self._unfolded is None:
             # Before `held` is read: what is folded meanwhile is in both.
             frames = batches.unpack(self._link.read("SELECT id, body FROM batches"))
             order = np.lexsort((frames.seqs, frames.epochs))
-            epochs, firsts = np.unique(frames.epochs[order], return_index=True)
+            boots, firsts = np.unique(frames.epochs[order], return_index=True)
             parts = np.split(frames.seqs[order], firsts[1:])
-            self._unfolded = dict(zip(epochs.tolist(), parts, strict=False))
-        found = self._link.read(
-            "SELECT e.node, e.epoch, e.boot, h.body FROM epochs e "
-            "LEFT JOIN held h ON h.epoch = e.id WHERE e.id = %s",
-            (epoch,),
-        )
-        if not found:
+            self._unfolded = dict(zip(boots.tolist(), parts, strict=False))
+        asked = sorted(epochs)
+        rows: dict[int, list[int]] = {}
+        for epoch, seq in self._link.read(
+            "SELECT epoch, seq FROM frames WHERE epoch = ANY (%s) ORDER BY epoch, seq", (asked,)
+        ):
+            rows.setdefault(epoch, []).append(seq)
+        for epoch, node, bytes_, boot, packed in self._link.read(
+            "SELECT e.id, e.node, e.epoch, e.boot, h.body FROM epochs e "
+            "LEFT JOIN held h ON h.epoch = e.id WHERE e.id = ANY (%s)",
+            (asked,),
+        ):
+            held = Held.unpack(packed)
+            held.update(rows.get(epoch, ()))
+            held.update(self._unfolded.pop(epoch, np.empty(0, np.uint32)).tolist())
+            self._boots[epoch] = typed.epoch_number(bytes_), boot
+            self._ready[epoch] = node, held
+
+    def _load(self, epoch: int) -> tuple[int, Held]:
+        found = self._ready.pop(epoch, None)
+        if found is None:
             raise StoreError(f"{shown(self._link.url)}: no boot has the number {epoch}")
-        node, bytes_, boot, packed = found[0]
-        self._boots[epoch] = typed.epoch_number(bytes_), boot
-        held = Held.unpack(packed)
-        held.update(
-            seq for (seq,) in self._link.read("SELECT seq FROM frames WHERE epoch = %s", (epoch,))
-        )
-        held.update(self._unfolded.pop(epoch, np.empty(0, np.uint32)).tolist())
-        return node, held
+        return found
 
     def refused(self, counts: dict[tuple[str, str], int], at: float) -> None:
         """Count frames that were refused."""

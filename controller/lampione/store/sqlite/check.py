@@ -2,23 +2,27 @@
 
 import random
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from lampione import batch, values
-from lampione.rollup import Block
-from lampione.store import BLOCK, SERIES, Frame, StoreError, batches, chunks
+from lampione.rollup import MEASURES, Block
+from lampione.store import BLOCK, Frame, StoreError, batches, chunks
 from lampione.store.batches import Batch
 from lampione.store.blocks import FINE_KEPT_S, roll_up
 from lampione.store.held import Held
-from lampione.store.retention import SERIES_CLASSES
+from lampione.store.retention import ROLLUP_CLASSES, SERIES_CLASSES
+
+Numbers = NDArray[np.int64]
 
 WORDS_MAX = 100
 _DAY_S = 86400
+_NONE = np.empty(0, np.int64)
 _SAMPLE = 4  # block-days whose roll-ups are made again, when not all are
-_LEVELS = (3600, 86400)
+_FINE = ROLLUP_CLASSES["rollups-5min"]  # what is old of it may be there or not
 
 
 def check(db: sqlite3.Connection, *, full: bool = False) -> list[str]:
@@ -49,7 +53,10 @@ def _wrong(db: sqlite3.Connection, *, full: bool) -> Iterator[str]:
         if len(some.nodes) != count:
             yield f"batch {number} has {len(some.nodes)} frames, not {count}"
         waiting.append(some.take(some.nodes // BLOCK > done) if number <= upto else some)
-    loose = batches.join(waiting) if waiting else None
+    loose = None
+    if waiting:
+        loose = batches.join(waiting)
+        loose = loose.take(np.argsort(loose.nodes, kind="stable"))
     yield from _nodes(db, loose)
     yield from _rollups(db, full=full)
 
@@ -76,7 +83,8 @@ def _nodes(db: sqlite3.Connection, loose: Batch | None) -> Iterator[str]:
             seqs.append(rows.seqs)
         folded = len(seqs)
         if loose is not None:
-            mine = loose.nodes == node
+            first, last = np.searchsorted(loose.nodes, np.array([node, node + 1], np.uint32))
+            mine = slice(int(first), int(last))
             epochs.append(loose.epochs[mine])
             seqs.append(loose.seqs[mine])
         for epoch, packed in db.execute("SELECT id, held FROM epochs WHERE node = ?", (node,)):
@@ -90,50 +98,62 @@ def _nodes(db: sqlite3.Connection, loose: Batch | None) -> Iterator[str]:
             numbers = np.concatenate([*own, np.array(rows_of, np.int64).reshape(-1)])
             if len(np.unique(numbers)) != len(numbers):
                 yield f"{name}, boot {epoch}: {len(numbers) - len(np.unique(numbers))} are doubled"
-            for seq in np.unique(np.concatenate([*own[:folded], np.empty(0, np.int64)])).tolist():
-                if int(seq) not in held:
-                    yield f"{name}, boot {epoch}: {int(seq)} is folded, and not known to be"
-                    break
+            for seq in _not_held(held, np.concatenate([*own[:folded], _NONE]))[:1].tolist():
+                yield f"{name}, boot {epoch}: {seq} is folded, and not known to be"
+
+
+def _not_held(held: Held, seqs: Numbers) -> Numbers:
+    borders = np.array([(-1, -1), *held.ranges], np.int64)
+    place = np.searchsorted(borders[:, 0], seqs, "right") - 1
+    return np.sort(seqs[borders[place, 1] < seqs])
 
 
 def _rollups(db: sqlite3.Connection, *, full: bool) -> Iterator[str]:
     """Roll-ups say what comes of the messages that are there."""
     gone = dict(db.execute("SELECT class, gone FROM keeping").fetchall())
-    since = max((gone.get(name, 0) for name in SERIES_CLASSES), default=0)
-    # A day that is gone in part says more than what is left of it.
+    whole_from = {kind: gone.get(name, 0) for name, kind in SERIES_CLASSES.items()}
     places = db.execute(
-        "SELECT DISTINCT node / ?, start / ? * ? FROM chunks WHERE start / ? * ? > ? ORDER BY 1, 2",
-        (BLOCK, _DAY_S, _DAY_S, _DAY_S, _DAY_S, since),
+        "SELECT DISTINCT node / ?, start / ? * ? FROM chunks ORDER BY 1, 2", (BLOCK, _DAY_S, _DAY_S)
     ).fetchall()
     if not full and len(places) > _SAMPLE:
         places = random.sample(places, _SAMPLE)
     for number, day in places:
+        # Of a day that is gone in part the roll-ups say more than what is left of it.
+        kinds = [kind for kind, since in whole_from.items() if day >= since]
+        levels = [
+            level
+            for name, level in ROLLUP_CLASSES.items()
+            if level != _FINE and day >= gone.get(name, 0)
+        ]
         try:
-            yield from _day(db, number, day)
+            yield from _day(db, number, day, kinds, levels)
         except StoreError:
             continue  # a chunk is damaged: said already
 
 
-def _day(db: sqlite3.Connection, number: int, day: int) -> Iterator[str]:
+def _day(
+    db: sqlite3.Connection, number: int, day: int, kinds: Sequence[int], levels: Sequence[int]
+) -> Iterator[str]:
     made: dict[tuple[int, int, str], Block] = {}
-    for kind in SERIES:
+    for kind in kinds:
         frames = _frames(db, number, day, kind)
         if not frames:
             continue
         some = batches.of_frames(frames)
         columns = batch.decode(values.FIELDS[kind], some.bodies.tolist())
-        # Of the finest level those that are old may be there or not.
         for level, blocks in roll_up(kind, some, columns, day + 2 * _DAY_S + FINE_KEPT_S).items():
-            if level in _LEVELS:
+            if level in levels:
                 made.update(
                     {(level, start, name): block for (start, name, _), block in blocks.items()}
                 )
     stored = {}
     for level, start, name, body in db.execute(
         "SELECT level, start, measure, body FROM rollups "
-        "WHERE block = ? AND start >= ? AND start < ? AND level IN (?, ?)",
-        (number, day, day + _DAY_S, *_LEVELS),
+        "WHERE block = ? AND start >= ? AND start < ?",
+        (number, day, day + _DAY_S),
     ):
+        if level not in levels or MEASURES[name].message not in kinds:
+            continue
         try:
             stored[level, start, name] = Block.unpack(body)
         except ValueError as error:

@@ -85,7 +85,7 @@ class SqliteFolder:
         return Folded(frames, written)
 
     def _fold_some(self, until: int, now: float, stop: Callable[[], bool]) -> Folded | None:
-        upto, done, old = self._state()
+        upto, done, old = state = self._state()
         if done < 0:
             upto = self._upto(until)
             if not upto:
@@ -93,7 +93,6 @@ class SqliteFolder:
         blobs = self._read("SELECT id, body FROM batches WHERE id <= ? ORDER BY id", (upto,))
         whole = batches.unpack(blobs)
         frames = written = 0
-        state = self._state()
         for number, part in by_block(whole):
             if number <= done:
                 continue
@@ -116,7 +115,7 @@ class SqliteFolder:
     def _upto(self, until: int) -> int:
         """Return the last batch to fold now, so that not too much comes into memory; 0: none."""
         upto = total = 0
-        for number, count in self._db.execute(
+        for number, count in self._read(
             "SELECT id, count FROM batches WHERE id <= ? ORDER BY id", (until,)
         ):
             total += count
@@ -251,9 +250,13 @@ class SqliteFolder:
         return rows
 
     def refold(self, now: float, stop: Callable[[], bool] = lambda: False) -> Folded:
-        """Gather the hours of days that are over into days, late ones too."""
+        """Gather the hours of days that are over into days, late ones too.
+
+        A day that cannot be read stays as it is, and is said at the end.
+        """
         before = (int(now) - LATE_S) // DAY_S * DAY_S
         frames = written = 0
+        failed: StoreError | None = None
         highest = self._read("SELECT coalesce(max(id), 0) FROM nodes")[0][0]
         for number in range(highest // BLOCK + 1):
             groups = self._hours(number, before)
@@ -263,7 +266,11 @@ class SqliteFolder:
                 days: _Rows = []
                 gone: _Rows = []
                 for place, hours in groups[first : first + _GROUPS_MAX]:
-                    days.append(self._day(place, hours))
+                    try:
+                        days.append(self._day(place, hours))
+                    except StoreError as error:
+                        failed = failed or error
+                        continue
                     gone += [(hour,) for hour in hours]
                     frames += days[-1][4]
                 self._write(
@@ -279,6 +286,8 @@ class SqliteFolder:
                     self._state(),
                 )
                 written += len(days)
+        if failed is not None:
+            raise failed
         return Folded(frames, written)
 
     def _hours(self, number: int, before: int) -> list[tuple[Place, list[int]]]:

@@ -5,9 +5,10 @@ thread that folds: no two of these ever run at a time.
 """
 
 import contextlib
+import fcntl
 import os
 import sqlite3
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from lampione.store.held import Held
 from lampione.store.retention import CLASSES, DEFAULT, ROLLUP_CLASSES, SERIES_CLASSES
 from lampione.store.sqlite.check import check
 from lampione.store.sqlite.connect import connect
+from lampione.store.sqlite.restore import logs, sync, verify
 
 _ROWS_A_STEP = 500
 _PAGES_A_STEP = 500
@@ -177,11 +179,13 @@ class SqliteKeeper:
         except sqlite3.DatabaseError as error:
             return [str(error)]
 
-    def vacuum(self, stop: Callable[[], bool]) -> int:
-        """Give free pages back to the disk, some at a time.
+    def vacuum(self, stop: Callable[[], bool], *, alone: bool = False) -> int:
+        """Give free pages back to the disk, some at a time; `alone`: all at once.
 
-        Raises StoreError for a database that was made before this was possible.
+        Raises StoreError for a database that was made before this was possible, unless alone.
         """
+        if alone:
+            return self._vacuum_whole()
         if self._read("PRAGMA auto_vacuum") != [(_INCREMENTAL,)]:
             raise StoreError(
                 f"{self._path} was made by an older program and cannot shrink while it is used: "
@@ -193,13 +197,16 @@ class SqliteKeeper:
             ((free,),) = self._read("PRAGMA freelist_count")
             if not free:
                 break
-            self._read(f"PRAGMA incremental_vacuum({_PAGES_A_STEP})")
+            try:
+                # `execute` would stop after a page: the statement gives no rows to fetch.
+                self._db.executescript(f"PRAGMA incremental_vacuum({_PAGES_A_STEP})")
+            except sqlite3.Error as error:
+                raise StoreError(f"{self._path}: {error}") from error
             freed += min(free, _PAGES_A_STEP)
         self._read("PRAGMA wal_checkpoint(PASSIVE)")
         return int(freed * page)
 
-    def vacuum_whole(self) -> int:
-        """Write the database anew, with nobody else in it; return how many bytes that saved."""
+    def _vacuum_whole(self) -> int:
         before = self._path.stat().st_size
         self._read(f"PRAGMA auto_vacuum = {_INCREMENTAL}")
         self._read("VACUUM")
@@ -219,19 +226,15 @@ class SqliteKeeper:
         """
         if path.exists():
             raise StoreError(f"{path} is there already: choose another name")
-        beside = path.with_name(f"{path.name}.{os.getpid()}.new")
+        beside = path.with_name(f"{path.name}.new")  # one that was killed left it: made anew
         try:
-            try:
-                os.close(os.open(beside, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+            with _made(beside):
                 self._copy(beside, stop, progress)
                 wrong = verify(beside)
                 if wrong:
                     raise StoreError(f"{path}: the copy is damaged: {wrong[0]}")
                 os.link(beside, path)  # not over a file that came meanwhile
-            finally:
-                for leftover in (beside, *_logs(beside)):
-                    leftover.unlink(missing_ok=True)
-            _sync(path.parent)
+            sync(path.parent)
         except OSError as error:
             raise StoreError(f"{path}: {error.strerror}") from None
 
@@ -263,7 +266,27 @@ class SqliteKeeper:
             raise StoreError(f"{path}: {error}") from error
         except _Stopped:
             raise StoreError("the backup was stopped") from None
-        _sync(path)
+        sync(path)
+
+
+@contextlib.contextmanager
+def _made(path: Path) -> Iterator[None]:
+    """Have a new file, private from its first byte on, which is gone in the end."""
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise StoreError(f"{path} is being made by somebody else") from None
+        os.fchmod(descriptor, 0o600)
+        os.ftruncate(descriptor, 0)
+        try:
+            yield
+        finally:
+            for leftover in (path, *logs(path)):
+                leftover.unlink(missing_ok=True)
+    finally:
+        os.close(descriptor)
 
 
 def _old(name: str, before: float) -> tuple[str, tuple[Any, ...]]:
@@ -280,75 +303,3 @@ def _old(name: str, before: float) -> tuple[str, tuple[Any, ...]]:
     which = "= ?1" if name == "events" else f"NOT IN (?1, {series})"
     sql = f"SELECT epoch, seq FROM frames WHERE type {which} AND coalesce(at, received) < ?2"  # noqa: S608
     return sql, (schema.EVENT, before)
-
-
-def verify(path: Path) -> list[str]:
-    """Return what is wrong with a store that nobody uses."""
-    try:
-        where = f"{path.absolute().as_uri()}?mode=ro"
-        with contextlib.closing(sqlite3.connect(where, uri=True, isolation_level=None)) as db:
-            return check(db)
-    except sqlite3.Error as error:
-        return [str(error)]
-
-
-def restore(backup: Path, path: Path, *, replace: bool = False) -> Path | None:
-    """Put a backup in the place of a store that nobody uses; return where that one is now.
-
-    Raises StoreError; then the store is what it was.
-    """
-    if not backup.is_file():
-        raise StoreError(f"{backup} is not there")
-    wrong = verify(backup)
-    if wrong:
-        raise StoreError(f"{backup} is damaged: {wrong[0]}")
-    if path.exists() and not replace:
-        raise StoreError(f"{path} is there: say --replace, and it is put aside")
-    beside = path.with_name(f"{path.name}.{os.getpid()}.new")
-    aside: Path | None = None
-    try:
-        descriptor = os.open(beside, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-        with open(descriptor, "wb") as file, backup.open("rb") as source:
-            while piece := source.read(1 << 20):
-                file.write(piece)
-            file.flush()
-            os.fsync(file.fileno())
-        if path.exists():
-            aside = _put_aside(path)
-        beside.replace(path)
-        _sync(path.parent)
-    except OSError as error:
-        raise StoreError(f"{path}: {error.strerror}") from None
-    finally:
-        beside.unlink(missing_ok=True)
-    return aside
-
-
-def _put_aside(path: Path) -> Path:
-    """Have a second name for a store, and its log written into it: a log must not outlive it."""
-    aside = path.with_name(f"{path.name}.before")
-    # A damaged one may refuse: perhaps that is the reason for all this.
-    with (
-        contextlib.suppress(sqlite3.Error),
-        contextlib.closing(sqlite3.connect(path, isolation_level=None)) as db,
-    ):
-        db.execute("PRAGMA journal_mode = DELETE").fetchall()
-    aside.unlink(missing_ok=True)
-    for log, old in zip(_logs(path), _logs(aside), strict=True):
-        old.unlink(missing_ok=True)
-        if log.exists():
-            log.rename(old)
-    os.link(path, aside)
-    return aside
-
-
-def _logs(path: Path) -> list[Path]:
-    return [path.with_name(path.name + end) for end in ("-wal", "-shm", "-journal")]
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

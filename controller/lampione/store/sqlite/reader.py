@@ -7,22 +7,11 @@ from typing import Any
 import numpy as np
 from lampione_protocol import schema
 
-from lampione import batch, values
-from lampione.api import CommandState, EpochRow, History, Json, Lost
+from lampione.api import CommandState, EpochRow, History, Lost
 from lampione.rollup import MEASURES
-from lampione.store import (
-    BLOCK,
-    SERIES,
-    RollupTable,
-    pieces,
-)
+from lampione.store import BLOCK, SERIES, RollupTable, histories, pieces
+from lampione.store.commands import COMMAND_COLUMNS, command_of
 from lampione.store.sqlite.walk import SqliteSeries
-from lampione.store.sqlite.writer import COMMAND_COLUMNS, command_of
-
-ROWS_MAX = 10_000
-DAY_S = 86400
-_PIECE = 16_384  # rows of a series given at once, about
-_NODES_ONE_BY_ONE = 64
 
 
 class SqliteReader(SqliteSeries):
@@ -41,13 +30,12 @@ class SqliteReader(SqliteSeries):
 
         Raises KeyError for a message or a field that does not exist.
         """
-        kind = values.TYPES[message.lower()]
-        layout = {f[0]: f for f in values.FIELDS[kind] if f[1] not in "x"}
-        wanted = list(layout) if fields is None else fields
-        shown = [layout[name] for name in wanted]
-        limit = max(1, min(limit, ROWS_MAX))
+        kind, shown, limit = histories.asked(message, fields, limit)
         if kind in SERIES:
-            return self._history_of_series(node, kind, since, until, wanted, limit)
+            names = [field[0] for field in shown]
+            with self._instant():
+                parts = self._walk(kind, since, until, self._ids([node]), names)
+                return histories.of_series(node, kind, shown, parts, limit)
         found = self._read(
             "SELECT coalesce(f.at, f.received) AS time, f.body "
             "FROM epochs e JOIN nodes n ON n.id = e.node JOIN frames f ON f.epoch = e.id "
@@ -55,69 +43,7 @@ class SqliteReader(SqliteSeries):
             "ORDER BY time, f.received, f.seq LIMIT ?",
             (node, kind, since, until, limit + 1),
         )
-        more = len(found) > limit
-        found = found[:limit]
-        rows: list[list[Json]] = [[at] for at, _ in found]
-        bodies = [body for _, body in found]
-        name = values.NAMES[kind]
-        columns = batch.decode(values.FIELDS[kind], bodies, wanted) if bodies else None
-        for field in shown:
-            column = None if columns is None else columns.get(field[0])
-            if column is None:  # bytes and text
-                for row, body in zip(rows, bodies, strict=True):
-                    row.append(values.try_read(kind, body).get(field[0]))
-                continue
-            for row, value in zip(rows, column.tolist(), strict=True):
-                known = None if value == batch.UNKNOWN else value
-                row.append(values.readable(name, field, known))
-        if columns is not None:
-            rows = [row for row, good in zip(rows, columns.sound, strict=True) if good]
-        units = ["s", *(field[6] for field in shown)]
-        return {
-            "node": node,
-            "message": name,
-            "fields": ["at", *wanted],
-            "units": units,
-            "rows": rows,
-            "more": more,
-        }
-
-    def _history_of_series(
-        self, node: str, kind: int, since: float, until: float, wanted: list[str], limit: int
-    ) -> History:
-        """As `history`, of messages that hold numbers alone."""
-        name = values.NAMES[kind]
-        layout = {field[0]: field for field in values.FIELDS[kind]}
-        rows: list[list[Json]] = []
-        count = 0
-        with self._instant():
-            for part in self._walk(kind, since, until, self._ids([node]), wanted):
-                columns = [
-                    [
-                        values.readable(name, layout[field], None if v == batch.UNKNOWN else v)
-                        for v in part.columns[field].tolist()
-                    ]
-                    for field in wanted
-                ]
-                left = limit - count
-                for row, sound in zip(
-                    zip(part.at.tolist(), *columns, strict=True),
-                    part.columns.sound.tolist()[: max(left, 0)],
-                    strict=False,
-                ):
-                    if sound:
-                        rows.append(list(row))
-                count += len(part.nodes)
-                if count > limit:
-                    break
-        return {
-            "node": node,
-            "message": name,
-            "fields": ["at", *wanted],
-            "units": ["s", *(layout[field][6] for field in wanted)],
-            "rows": rows,
-            "more": count > limit,
-        }
+        return histories.of_rows(node, kind, shown, found, limit)
 
     def rollups(
         self,

@@ -92,14 +92,11 @@ class SqliteSeries:
         layout = values.FIELDS[kind]
         low, high = math.ceil(since), math.ceil(until)  # times are whole seconds here
         loose = self._loose(kind, low, high, ids)
-        places = np.searchsorted(loose.nodes, np.array([*ids, 2**32], np.uint64)).tolist()
-        for node, (first, last) in zip(ids, pairwise(places), strict=True):
-            mine = loose.take(np.arange(first, last)) if last > first else None
+        for node, mine in _of_each(ids, loose):
             days: dict[int, list[Series]] = {}
-            if mine is not None:
-                for day in np.unique(mine.at // DAY_S).tolist():
-                    some = mine.take(mine.at // DAY_S == day)
-                    days[day] = [pieces.of_batch(layout, some, fields)]
+            for day in np.unique(mine.at // DAY_S).tolist() if len(mine.at) else ():
+                some = mine.take(mine.at // DAY_S == day)
+                days[day] = [pieces.of_batch(layout, some, fields)]
             stored: dict[int, list[tuple[int, int]]] = {}
             if kind in SERIES:
                 for number, start in self._read(
@@ -121,21 +118,34 @@ class SqliteSeries:
     def frames(self, nodes: Sequence[str] | None = None) -> Iterator[tuple[int, Frame]]:
         """See `store.TelemetryReader`."""
         with self._instant():
-            ids = self._ids(nodes)
-            loose = batches.join([self._loose(None, -_EVER, _EVER, ids)])
-            places = np.searchsorted(loose.nodes, np.array([*ids, 2**32], np.uint64)).tolist()
-            for node, (first, last) in zip(ids, pairwise(places), strict=True):
-                for number, kind, body in self._read(
-                    "SELECT id, type, body FROM chunks WHERE node = ? ORDER BY type, start", (node,)
-                ):
-                    for frame in chunks.unpack(body, f"chunk {number}").frames(kind):
+            every = self._ids(nodes)
+            unfolded = self._unfolded(None, every)
+            for begin in range(0, len(every), BLOCK):
+                ids = every[begin : begin + BLOCK]
+                mine = (unfolded.nodes >= ids[0]) & (unfolded.nodes <= ids[-1])
+                rows = self._rows_of(None, -_EVER, _EVER, ids)
+                loose = _by_node(batches.join([unfolded.take(mine), rows]))
+                for node, some in _of_each(ids, loose):
+                    for number, kind, body in self._read(
+                        "SELECT id, type, body FROM chunks WHERE node = ? ORDER BY type, start",
+                        (node,),
+                    ):
+                        for frame in chunks.unpack(body, f"chunk {number}").frames(kind):
+                            yield node, frame
+                    for frame in some.frames():
                         yield node, frame
-                for frame in loose.take(np.arange(first, last)).frames():
-                    yield node, frame
 
-    def _loose(self, kind: int | None, low: int, high: int, ids: list[int]) -> Batch:
-        """Return what is in no chunk, of one type or of all, by node."""
-        upto, done, old = self._read("SELECT upto, done, old FROM folding")[0]
+    def _loose(self, kind: int, low: int, high: int, ids: list[int]) -> Batch:
+        """Return what is in no chunk, of one type and time, by node."""
+        parts = [self._unfolded(kind, ids)]
+        if kind not in SERIES or self._read("SELECT old FROM folding")[0][0]:
+            parts.append(self._rows_of(kind, low, high, ids))
+        whole = batches.join(parts)
+        return _by_node(whole.take((whole.at >= low) & (whole.at < high)))
+
+    def _unfolded(self, kind: int | None, ids: list[int]) -> Batch:
+        """Return what is in batches alone, of one type or of all."""
+        upto, done = self._read("SELECT upto, done FROM folding")[0]
         wanted = np.array(ids, np.uint32)
 
         def keep(rows: NDArray[Any]) -> NDArray[np.bool_]:
@@ -146,18 +156,16 @@ class SqliteSeries:
             later: NDArray[np.bool_] = rows["node"] // BLOCK > done
             return keep(rows) & later
 
-        parts: list[Batch] = []
-        if kind is None or kind in SERIES:
-            if done >= 0:
-                parts.append(batches.unpack(self._blobs("id <= ?", upto), unfolded))
-                parts.append(batches.unpack(self._blobs("id > ?", upto), keep))
-            else:
-                parts.append(batches.unpack(self._blobs("id > ?", 0), keep))
-        if kind not in SERIES or old:
-            parts.append(self._rows_of(kind, ids))
-        whole = batches.join(parts)
-        whole = whole.take((whole.at >= low) & (whole.at < high))
-        return whole.take(np.argsort(whole.nodes, kind="stable"))
+        if kind is not None and kind not in SERIES:
+            return batches.unpack([])
+        if done < 0:
+            return batches.unpack(self._blobs("id > ?", 0), keep)
+        return batches.join(
+            [
+                batches.unpack(self._blobs("id <= ?", upto), unfolded),
+                batches.unpack(self._blobs("id > ?", upto), keep),
+            ]
+        )
 
     def _blobs(self, which: str, number: int) -> list[tuple[int, bytes]]:
         return self._read(
@@ -165,19 +173,22 @@ class SqliteSeries:
             (number,),
         )
 
-    def _rows_of(self, kind: int | None, ids: list[int]) -> Batch:
-        """Return messages that are rows of their own."""
+    def _rows_of(self, kind: int | None, low: int, high: int, ids: list[int]) -> Batch:
+        """Return messages that are rows of their own, of one type or of all."""
         sql = (
             "SELECT e.node, f.epoch, f.seq, f.type, f.received, f.at, f.body "
-            "FROM epochs e JOIN frames f ON f.epoch = e.id WHERE f.type = ifnull(?, f.type)"
+            "FROM epochs e JOIN frames f ON f.epoch = e.id WHERE f.type = ifnull(?, f.type) "
+            "AND coalesce(f.at, f.received) >= ? AND coalesce(f.at, f.received) < ? "
         )
+        given = (kind, low, high)
         if len(ids) <= _NODES_ONE_BY_ONE:
             found = [
-                row for node in ids for row in self._read(f"{sql} AND e.node = ?", (kind, node))
+                row for node in ids for row in self._read(f"{sql} AND e.node = ?", (*given, node))
             ]
         else:
             known = set(ids)
-            found = [row for row in self._read(sql, (kind,)) if row[0] in known]
+            sql += "AND e.node BETWEEN ? AND ?"
+            found = [row for row in self._read(sql, (*given, ids[0], ids[-1])) if row[0] in known]
         return batches.of_frames([(row[0], Frame(*row[1:])) for row in found])
 
     def _ids(self, nodes: Sequence[str] | None) -> list[int]:
@@ -211,3 +222,14 @@ class SqliteSeries:
         finally:
             if self._db.in_transaction:
                 self._db.execute("ROLLBACK")
+
+
+def _by_node(frames: Batch) -> Batch:
+    return frames.take(np.argsort(frames.nodes, kind="stable"))
+
+
+def _of_each(ids: list[int], frames: Batch) -> Iterator[tuple[int, Batch]]:
+    """Give each node's frames, which are sorted by node."""
+    places = np.searchsorted(frames.nodes, np.array([*ids, 2**32], np.uint64)).tolist()
+    for node, (first, last) in zip(ids, pairwise(places), strict=True):
+        yield node, frames.take(slice(first, last))

@@ -1,7 +1,5 @@
-"""The writer over SQLite: WAL, `synchronous=FULL`, so that what was committed survives a cut."""
+"""The writer over SQLite."""
 
-import json
-import os
 import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -10,67 +8,21 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lampione.api import CommandState, Refused
-from lampione.store import (
-    SERIES,
-    Frame,
-    StoredConfig,
-    StoredNode,
-    StoredRollout,
-    StoreError,
-    batches,
-)
+from lampione.api import Refused
+from lampione.store import SERIES, Frame, StoredNode, StoreError, batches
 from lampione.store.blocks import newest_of
 from lampione.store.held import Held
 from lampione.store.index import Index
 from lampione.store.leases import Fence
-from lampione.store.sqlite.migrate import migrate
-
-COMMAND_COLUMNS = (
-    'c.id, n.name, c."order", c.state, c.final, c.counter, c.reason, c.level, c.value, '
-    "c.created, c.expires, c.changed"
-)
+from lampione.store.sqlite.orders import SqliteOrders
 
 
-def command_of(row: tuple[Any, ...]) -> CommandState:
-    """Return the command of a row of `COMMAND_COLUMNS`."""
-    return {
-        "command": row[0],
-        "node": row[1],
-        "order": json.loads(row[2]),
-        "state": row[3],
-        "final": bool(row[4]),
-        "counter": row[5],
-        "reason": row[6],
-        "level": row[7],
-        "value": row[8],
-        "created": row[9],
-        "expires": row[10],
-        "changed": row[11],
-    }
-
-
-class SqliteStore:
+class SqliteStore(SqliteOrders):
     """See `store.TelemetryStore`. For one thread."""
 
     def __init__(self, path: Path):
-        try:
-            # Made by us, so that it is private from its first byte on.
-            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
-            # The core's thread makes it and uses it; whoever waits for its end may close it.
-            self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-            self._db.execute("PRAGMA auto_vacuum = INCREMENTAL")  # of a new one; `keep.vacuum`
-            self._db.execute("PRAGMA journal_mode = WAL")
-            self._db.execute("PRAGMA synchronous = FULL")
-            self._db.execute("PRAGMA foreign_keys = ON")
-            self._db.execute("PRAGMA cache_size = -32768")
-            migrate(self._db)
-            self._db.execute("PRAGMA wal_autocheckpoint = 4000")
-        except (sqlite3.Error, OSError) as error:
-            raise StoreError(f"{path}: {error}") from None
-        self._path = path
+        super().__init__(path)
         self._epochs: dict[tuple[int, bytes, int], int] = {}
-        self._open = False
         self._fence = Fence()
         self._index = Index(self._load)
         self._unfolded: dict[int, NDArray[np.uint32]] | None = None  # numbers, at the start
@@ -81,31 +33,6 @@ class SqliteStore:
         self._epochs.clear()
         self._index.forget()
         self._unfolded = None
-
-    def _write(self, sql: str, values: tuple[Any, ...] = ()) -> sqlite3.Cursor:
-        try:
-            self._begin()
-            return self._db.execute(sql, values)
-        except sqlite3.Error as error:
-            raise StoreError(f"{self._path}: {error}") from error
-
-    def _write_many(self, sql: str, rows: Iterable[Any]) -> int:
-        try:
-            self._begin()
-            return self._db.executemany(sql, rows).rowcount
-        except sqlite3.Error as error:
-            raise StoreError(f"{self._path}: {error}") from error
-
-    def _begin(self) -> None:
-        if not self._open:
-            self._db.execute("BEGIN IMMEDIATE")
-            self._open = True
-
-    def _read(self, sql: str, values: tuple[Any, ...] = ()) -> list[Any]:
-        try:
-            return self._db.execute(sql, values).fetchall()
-        except sqlite3.Error as error:
-            raise StoreError(f"{self._path}: {error}") from error
 
     def commit(self) -> None:
         """Make it durable. Raises StoreError; then call `rollback`."""
@@ -226,138 +153,6 @@ class SqliteStore:
         """Keep what is counted."""
         self._write_many("UPDATE nodes SET line = ? WHERE id = ?", lines)
 
-    def lose(self, node: int, spans: list[list[int]], at: float, why: str) -> None:
-        """Record numbers that no one holds."""
-        self._write_many(
-            "INSERT INTO losses (node, first, last, at, why) VALUES (?, ?, ?, ?, ?)",
-            [(node, first, last, at, why) for first, last in spans],
-        )
-
-    def find(self, node: int, seq: int) -> None:
-        """Take one number out of the losses."""
-        rows = self._read(
-            "SELECT id, first, last, at, why FROM losses "
-            "WHERE node = ? AND first <= ? AND last >= ? ORDER BY id DESC LIMIT 1",
-            (node, seq, seq),
-        )
-        for number, first, last, at, why in rows:
-            self._write("DELETE FROM losses WHERE id = ?", (number,))
-            left = [[first, seq - 1]] if first < seq else []
-            right = [[seq + 1, last]] if seq < last else []
-            self.lose(node, left + right, at, why)
-
-    def counter(self, node: int, counter: int) -> None:
-        """Keep the last counter given to a command."""
-        self._write("UPDATE nodes SET counter = ? WHERE id = ?", (counter, node))
-
-    def add_command(self, node: int, state: CommandState) -> int:
-        """Record a new command; return its number."""
-        number = self._write(
-            'INSERT INTO commands (node, "order", state, final, created, expires, changed) '
-            "VALUES (?, ?, ?, ?, ?, ?, ?)",
-            (
-                node,
-                json.dumps(state["order"]),
-                state["state"],
-                state["final"],
-                state["created"],
-                state["expires"],
-                state["changed"],
-            ),
-        ).lastrowid
-        assert number is not None
-        return number
-
-    def save_command(self, state: CommandState, epoch: bytes | None, frame: bytes | None) -> None:
-        """Keep what became of a command."""
-        self._write(
-            "UPDATE commands SET state = ?, final = ?, counter = ?, epoch = ?, frame = ?, "
-            "reason = ?, level = ?, value = ?, changed = ? WHERE id = ?",
-            (
-                state["state"],
-                state["final"],
-                state["counter"],
-                epoch,
-                frame,
-                state["reason"],
-                state["level"],
-                state["value"],
-                state["changed"],
-                state["command"],
-            ),
-        )
-
-    def open_commands(self) -> list[tuple[CommandState, bytes | None, bytes | None]]:
-        """Return every command that is not final."""
-        rows = self._read(
-            f"SELECT {COMMAND_COLUMNS}, c.epoch, c.frame "  # noqa: S608
-            "FROM commands c JOIN nodes n ON n.id = c.node WHERE c.final = 0 ORDER BY c.id"
-        )
-        return [(command_of(row), row[12], row[13]) for row in rows]
-
-    def add_config(self, config: StoredConfig, keep: int) -> None:
-        """Keep a config; forget the oldest, but for those of a rollout and the last confirmed."""
-        self._write("INSERT OR REPLACE INTO configs VALUES (?, ?, ?, ?, ?, ?)", config)
-        self._write(
-            "DELETE FROM configs WHERE node = ?1 AND version NOT IN ("
-            "SELECT version FROM (SELECT version FROM configs WHERE node = ?1 "
-            "ORDER BY created DESC, version DESC LIMIT ?2) "
-            "UNION SELECT version FROM rollouts WHERE node = ?1 "
-            "UNION SELECT version FROM (SELECT version FROM configs WHERE node = ?1 "
-            "AND confirmed IS NOT NULL ORDER BY confirmed DESC LIMIT 2))",
-            (config.node, keep),
-        )
-
-    def config(self, node: int, version: int) -> StoredConfig | None:
-        """Return a config that is kept."""
-        rows = self._read(
-            "SELECT node, version, digest, sealed, created, confirmed FROM configs "
-            "WHERE node = ? AND version = ?",
-            (node, version),
-        )
-        return StoredConfig(*rows[0]) if rows else None
-
-    def last_config(self, node: int) -> int:
-        """Return the version made last, 0: none."""
-        rows = self._read(
-            "SELECT version FROM configs WHERE node = ? ORDER BY created DESC, version DESC "
-            "LIMIT 1",
-            (node,),
-        )
-        return rows[0][0] if rows else 0
-
-    def confirm_config(self, node: int, version: int, at: float) -> None:
-        """The node runs it for good."""
-        self._write(
-            "UPDATE configs SET confirmed = ? WHERE node = ? AND version = ? AND confirmed IS NULL",
-            (at, node, version),
-        )
-
-    def confirmed_before(self, node: int, version: int) -> int | None:
-        """Return the version confirmed last that says something else than this one."""
-        rows = self._read(
-            "SELECT version FROM configs WHERE node = ?1 AND version <> ?2 "
-            "AND confirmed IS NOT NULL AND digest IS NOT "
-            "(SELECT digest FROM configs WHERE node = ?1 AND version = ?2) "
-            "ORDER BY confirmed DESC, version DESC LIMIT 1",
-            (node, version),
-        )
-        return rows[0][0] if rows else None
-
-    def save_rollout(self, rollout: StoredRollout) -> None:
-        """Keep what became of a rollout, the node's last."""
-        self._write(
-            "INSERT OR REPLACE INTO rollouts VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", rollout
-        )
-
-    def rollouts(self) -> list[StoredRollout]:
-        """Return every node's last."""
-        rows = self._read(
-            "SELECT node, version, phase, sent, trial_s, first_counter, epoch, reason, created, "
-            "changed FROM rollouts"
-        )
-        return [StoredRollout(*row) for row in rows]
-
     def refused(self, counts: dict[tuple[str, str], int], at: float) -> None:
         """Count frames that were refused."""
         self._write_many(
@@ -385,10 +180,6 @@ class SqliteStore:
     def totals(self) -> dict[str, int]:
         """Return those counters."""
         return dict(self._read("SELECT name, value FROM totals"))
-
-    def lost_counts(self) -> dict[int, int]:
-        """Return how many numbers each node lost."""
-        return dict(self._read("SELECT node, sum(last - first + 1) FROM losses GROUP BY node"))
 
     def latest(self, kind: int, nodes: Sequence[int] | None = None) -> dict[int, Frame]:
         """Return the newest frame of a type by node; of boots that count before the others."""

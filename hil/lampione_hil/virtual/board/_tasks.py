@@ -1,15 +1,21 @@
-"""asyncio's Task and TaskQueue on the board's own clock.
+"""asyncio's Task, TaskQueue and its queue of streams on the board's own clock.
 
 The interpreter has them in C, where they read a clock that wraps at another place than the
 board's `ticks_ms` and cannot follow virtual time. Here the queue is a sorted list: a node has a
-dozen tasks.
+dozen tasks. What waits for streams is asyncio's own, compiled: it runs a hundred times a second,
+and its frames would be the program's memory.
 """
 
+import select
+import sys
 from time import ticks_diff, ticks_ms
 
 import micropython
+from micropython import const
 
-_HALF = 1 << 29
+_HALF = const(1 << 29)
+_IN, _OUT = select.POLLIN, select.POLLOUT
+_core = []  # asyncio.core
 
 
 class TaskQueue:
@@ -17,6 +23,8 @@ class TaskQueue:
 
     def __init__(self):
         self.first = None
+        if not _core:  # asyncio's import has come to where it makes its own
+            _compile()
 
     @micropython.native
     def peek(self):
@@ -110,3 +118,47 @@ class Task:
             queue.push(task)
         task.data = self.loop["CancelledError"]
         return True
+
+
+def _compile():
+    _core.append(sys.modules["asyncio.core"])
+    queue = _core[0].IOQueue
+    queue._enqueue = _enqueue
+    queue._dequeue = _dequeue
+    queue.wait_io_event = _wait_io_event
+
+
+@micropython.native
+def _enqueue(self, stream, index):
+    task = _core[0].cur_task
+    entry = self.map.get(id(stream))
+    if entry is None:
+        self.map[id(stream)] = entry = [None, None, stream]
+        self.poller.register(stream, _OUT if index else _IN)
+    else:
+        assert entry[index] is None
+        self.poller.modify(stream, _IN | _OUT)
+    entry[index] = task
+    task.data = self
+
+
+@micropython.native
+def _dequeue(self, stream):
+    del self.map[id(stream)]
+    self.poller.unregister(stream)
+
+
+@micropython.native
+def _wait_io_event(self, dt):
+    for stream, events in self.poller.ipoll(dt):
+        entry = self.map[id(stream)]
+        if events & ~_OUT and entry[0] is not None:
+            _core[0]._task_queue.push(entry[0])
+            entry[0] = None
+        if events & ~_IN and entry[1] is not None:
+            _core[0]._task_queue.push(entry[1])
+            entry[1] = None
+        if entry[0] is None and entry[1] is None:
+            self._dequeue(stream)
+        else:
+            self.poller.modify(stream, _OUT if entry[0] is None else _IN)

@@ -8,14 +8,15 @@ other descriptor is looked at again every 10 ms.
 import micropython
 from _vtime import clock, wait_until
 from _wire import native
+from micropython import const
 
 _select = native["select"]
 POLLIN = _select.POLLIN
 POLLOUT = _select.POLLOUT
 POLLERR = _select.POLLERR
 POLLHUP = _select.POLLHUP
-_STEP_US = 10000  # how often real descriptors are looked at, virtual time
-_FAR_US = 3600000000
+_STEP_US = const(10000)  # how often real descriptors are looked at, virtual time
+_FAR_US = const(3600000000)
 
 
 class poll:
@@ -24,8 +25,16 @@ class poll:
         self._real = _select.poll()
         self._any_real = 0
         self._kinds = {}  # (stream, mask) -> the entry below
-        self._timed = {}  # id -> stream, ready_us and write_us when asked, POLLOUT if always so
+        # stream, ready_us and write_us when asked, POLLOUT if always so, (stream, what is ready)
+        self._timed = []
         self._found = []
+
+    @micropython.native
+    def _entry(self, stream):
+        for entry in self._timed:
+            if entry[0] is stream:
+                return entry
+        return None
 
     @micropython.native
     def register(self, stream, mask=POLLIN | POLLOUT):
@@ -41,31 +50,36 @@ class poll:
             if mask & POLLOUT and hasattr(stream, "write"):
                 write_us = getattr(stream, "write_us", None)
                 out = None if write_us else POLLOUT
-            entry = self._kinds[kind] = (stream, ready_us, write_us, out or 0)
-        self._timed[id(stream)] = entry
+            entry = self._kinds[kind] = (stream, ready_us, write_us, out or 0, [stream, 0])
+        timed = self._timed
+        for i in range(len(timed)):
+            if timed[i][0] is stream:
+                timed[i] = entry
+                return
+        timed.append(entry)
 
     @micropython.native
     def modify(self, stream, mask):
-        if id(stream) in self._timed:
+        if self._entry(stream):
             self.register(stream, mask)
         else:
             self._real.modify(stream, mask)
 
     @micropython.native
     def unregister(self, stream):
-        if id(stream) in self._timed:
-            del self._timed[id(stream)]
+        entry = self._entry(stream)
+        if entry:
+            self._timed.remove(entry)
         else:
             self._real.unregister(stream)
             self._any_real -= 1
 
-    @micropython.native
     def poll(self, timeout=-1):
-        return list(self.ipoll(timeout))
+        return [tuple(pair) for pair in self.ipoll(timeout)]
 
     @micropython.native
     def ipoll(self, timeout=-1):
-        """Return what is ready, in a list that the next call changes."""
+        """Return what is ready, in a list and pairs that the next call changes."""
         until = -1 if timeout is None or timeout < 0 else clock[0] + timeout * 1000
         found = self._found
         found.clear()
@@ -76,7 +90,7 @@ class poll:
                 found.extend(self._real.poll(0))
                 if now + _STEP_US < soonest:
                     soonest = now + _STEP_US
-            for entry in self._timed.values():
+            for entry in self._timed:
                 events = entry[3]
                 ready_us = entry[1]
                 if ready_us:
@@ -95,7 +109,9 @@ class poll:
                         elif at < soonest:
                             soonest = at
                 if events:
-                    found.append((entry[0], events))
+                    pair = entry[4]
+                    pair[1] = events
+                    found.append(pair)
             if found or 0 <= until <= now:
                 return found
             wait_until(soonest, True)

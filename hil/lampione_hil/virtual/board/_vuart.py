@@ -3,19 +3,21 @@
 import errno
 import struct
 
-import _vtime
 import micropython
 from _buses import UART as Wired
+from _vtime import clock, uptime_us
 from _wire import ask
+from micropython import const
 
 _PIECES = 8  # of what will come, that an answer brings along: their times,
-_PEEK = 256  # and bytes
+_PEEK = const(256)  # and bytes
 _LOOK = "<2Hq8q8H"  # pieces, bytes beyond them; when there is a look to take; times, sizes
-_FIRST, _SIZES = 3, 11  # where these begin
+_FIRST = const(3)  # where these begin
+_SIZES = const(11)
 _NOTHING = (0, 0, -1)
 _HEAD = struct.calcsize(_LOOK)
-_FAR = 1 << 61
-_POLL = 3
+_FAR = const(1 << 61)
+_POLL = const(3)
 
 
 class UART(Wired):
@@ -30,6 +32,7 @@ class UART(Wired):
     def _forget(self, fresh=False):
         self._world = -1  # the generation of the world that what is known belongs to
         self._known = _NOTHING
+        self._quiet = 0  # until then there is nothing to be read
         self._next = self._came = 0  # pieces and bytes that have come
         if fresh:
             self._taken = 0  # bytes read since the last look
@@ -38,7 +41,7 @@ class UART(Wired):
     def _look(self, us):
         """Know what can be read now; return how many bytes."""
         known = self._known
-        world = _vtime.clock[3]
+        world = clock[3]
         if self._world == world:
             i = self._next
             n = known[0]
@@ -66,19 +69,24 @@ class UART(Wired):
 
     @micropython.native
     def _ready_us(self):
-        us = _vtime.clock[0]
+        us = clock[0]
+        at = self._quiet
+        if us < at and self._world == clock[3]:
+            return at
         if self._look(us):
+            self._quiet = 0
             return us
         known = self._known
         at = known[_FIRST + self._next] if self._next < known[0] else known[2]
-        return _FAR if at < 0 else at
+        self._quiet = at = _FAR if at < 0 else at
+        return at
 
     def any(self):
-        return self._look(_vtime.uptime_us()) + self._known[1]
+        return self._look(uptime_us()) + self._known[1]
 
     @micropython.native
     def readinto(self, buf, length=None):
-        us = _vtime.uptime_us()
+        us = uptime_us()
         length = len(buf) if length is None else min(length, len(buf))
         view = None
         done = 0

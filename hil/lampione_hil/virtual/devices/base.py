@@ -90,6 +90,13 @@ class UartDevice(Part):
         del now_s
         return b""
 
+    def prepare(self) -> bool:
+        """Work out something that `due` will want, while the board computes; whether there was."""
+        return False
+
+    def forget(self) -> None:
+        """Drop what was prepared: the world changes."""
+
 
 class LineDevice(Part):
     """A part on a line of its own, between two of the board's pins.

@@ -14,11 +14,13 @@ from functools import cached_property
 from typing import Any
 
 from lampione_hil.virtual.devices.base import UartDevice
-from lampione_hil.virtual.devices.moving import Movement, Steady
+from lampione_hil.virtual.devices.moving import Movement, Steady, Targets
 
 WAVELENGTH_M = 299_792_458 / 24.125e9
 PROCESSING_S = 59e-6  # a sample
 NOISE = 25.0  # magnitude
+_PREPARED_S = 3.0
+_KNOWN = 200  # reports
 
 _UNITS = {
     "M": ("m-per-sec", "mps", 1.0),
@@ -98,10 +100,13 @@ class Ops243(UartDevice):
         self._next_s: float | None = None
         self._last = "5.55"
         self._draws = 0
+        self._known: dict[tuple[float, float], Targets] = {}
+        self._prepared_s = 0.0  # until then it is known what moves
 
     def look(self, movement: Movement) -> None:
         """Put it before another street."""
         self.movement = movement
+        self.forget()
 
     def fault(self, kind: str) -> None:
         """See Part."""
@@ -246,17 +251,43 @@ class Ops243(UartDevice):
             self._last = line
         return self._sent(self._last + "\r\n")
 
+    def prepare(self) -> bool:
+        """See UartDevice."""
+        if self._next_s is None or not self.setup.active:
+            return False
+        at_s = max(self._prepared_s, self._next_s)
+        if at_s > self._next_s + _PREPARED_S:
+            return False
+        at_s = max(at_s, math.ceil(at_s * 1e6) / 1e6)  # when a line asks
+        self._targets(at_s)
+        self._prepared_s = at_s + self.setup.period_s
+        return True
+
+    def forget(self) -> None:
+        """See UartDevice."""
+        self._known = {}
+        self._prepared_s = 0.0
+
+    def _targets(self, now_s: float) -> Targets:
+        """Return what moved while the samples of a report at `now_s` were taken."""
+        setup = self.setup
+        # What no draw below lifts over the threshold is not even looked for.
+        least_db = 20 * math.log10(max(setup.weakest, 1e-9) / (1.03 * NOISE)) - 0.1
+        middle_s = now_s - setup.period_s + setup.samples / setup.rate_hz / 2
+        found = self._known.get((middle_s, least_db))
+        if found is None:
+            if len(self._known) >= _KNOWN:
+                self._known = {}
+            found = self._known[middle_s, least_db] = self.movement.targets(middle_s, least_db)
+        return found
+
     def _seen(self, now_s: float) -> list[tuple[float, float]]:
         """Return (speed in the unit, magnitude) of what is to be reported, strongest first."""
         setup = self.setup
         step = setup.resolution_mps
         factor = _UNITS[setup.unit][2]
-        # What no draw below lifts over the threshold is not even looked for.
-        least_db = 20 * math.log10(max(setup.weakest, 1e-9) / (1.03 * NOISE)) - 0.1
-        middle_s = now_s - setup.period_s + setup.samples / setup.rate_hz / 2
-        targets = self.movement.targets(middle_s, least_db)
         bins: dict[int, float] = {}
-        for speed_mps, strength_db in targets:
+        for speed_mps, strength_db in self._targets(now_s):
             number = round(speed_mps / step)
             # The negative half of the spectrum is the outbound one; beyond an end is the other.
             half = setup.samples // 2
