@@ -382,8 +382,8 @@ def main() -> int:
     parser.add_argument("victims", nargs="*", default=[*NATS, *WORKERS, POSTGRES])
     options = parser.parse_args()
     outcome = run(
-        options.victims, rate=options.rate, nodes=options.nodes, lease_s=options.lease, sync=options.sync,
-        tell=lambda line: print(line, flush=True),
+        options.victims, rate=options.rate, nodes=options.nodes, lease_s=options.lease,
+        sync=options.sync, tell=lambda line: print(line, flush=True),
     )  # fmt: skip
     print(
         f"created {outcome.created:,}, stored {outcome.stored:,}, lost {outcome.lost}, "
