@@ -178,7 +178,7 @@ class World:
                 self.boot()
             if self.configs.state(self.node)["final"]:
                 break
-            if not self.wires and not self.results:
+            if not self.wires and not (self.results and self.online):
                 self.later()
                 self.hello()
         return self.configs.state(self.node)
