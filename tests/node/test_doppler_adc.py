@@ -42,7 +42,7 @@ async def main():
     global now
     i2s = I2S()
     adc = if_adc.IfAdc(i2s)
-    adc._stream._timeout_ms = 20
+    adc._stream._timeout_ms = 250  # of real time: a busy machine may stop us for some
     view = memoryview(bytearray(if_adc.BUFFER_BYTES))
     for kind, count in json.loads(sys.stdin.readline()):
         states = []
