@@ -36,6 +36,12 @@ def lampione(
     )
 
 
+def test_a_question_that_cannot_be_read_is_a_wrong_command_line() -> None:
+    done = lampione("nodes", "--where", "laeq >> 3")
+    assert done.returncode == 2
+    assert "a value is missing before '>'" in done.stderr
+
+
 def test_help_is_instant_and_imports_nothing_heavy() -> None:
     program = (
         "import sys, time\n"

@@ -1,8 +1,10 @@
 """The grammar of `lampione nodes`."""
 
+import argparse
 from typing import Any
 
 from lampione.cli import values
+from lampione.live import words
 
 TOP_MAX = 10_000
 _EXAMPLES = """\
@@ -21,6 +23,15 @@ A value that is not of now is unknown: it is neither more nor less than anything
 """
 
 
+def _question(text: str) -> str:
+    """Return a question that can be read. Raises argparse.ArgumentTypeError."""
+    try:
+        words.parse(text)
+    except words.WordsError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+    return text
+
+
 def add(commands: Any) -> None:
     """Add `nodes` to the commands. See `parser`."""
     nodes = commands.add(
@@ -29,7 +40,7 @@ def add(commands: Any) -> None:
         "list the fleet, one line a node",
         _EXAMPLES,
     )
-    nodes.add_argument("--where", metavar="QUESTION", help="these only, see below")
+    nodes.add_argument("--where", type=_question, metavar="QUESTION", help="these only, see below")
     nodes.add_argument("--sort", metavar="FIELD", help="greatest first (default: by name)")
     nodes.add_argument("--ascending", action="store_true", help="with --sort: least first")
     nodes.add_argument(
