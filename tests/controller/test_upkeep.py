@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from lampione.core.upkeep import Upkeep
-from lampione.store import Folder, StoreError
+from lampione.store import Folder, Keeper, StoreError
 from lampione.store.sqlite import SqliteEngine
 
 from tests.brokers import wait_until
@@ -77,3 +77,20 @@ def test_it_goes_on_after_a_failure(tmp_path: Path) -> None:
     with Upkeep(engine, fold_s=0.01, first_s=0):
         wait_until("it is folded in the end", lambda: waiting(engine) == 0)
     assert engine.tries >= 3
+
+
+def test_what_cannot_be_folded_keeps_nothing_from_being_dropped(tmp_path: Path) -> None:
+    dropped = threading.Event()
+
+    class Damaged(SqliteEngine):
+        def folder(self) -> Folder:  # type: ignore[override]
+            raise StoreError("chunk 7 is damaged")
+
+        def keeper(self) -> Keeper:  # type: ignore[override]
+            dropped.set()
+            return super().keeper()
+
+    engine = Damaged(tmp_path / "x.db")
+    engine.writer().close()
+    with Upkeep(engine, fold_s=0.01, first_s=0):
+        assert dropped.wait(20)

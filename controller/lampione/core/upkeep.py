@@ -134,21 +134,47 @@ class Upkeep:
             answer.set_exception(error)
 
     def _round(self) -> None:
+        """One step that fails, on a damaged chunk, keeps no other from being done."""
         begun = time.monotonic()
-        folded = self.folder().fold(time.time(), self.stop)
+        steps = [self._fold]
+        if begun >= self._keep_at:
+            self._keep_at = begun + KEEP_S
+            steps += [self._refold, self._retain]
+        failed: StoreError | None = None
+        for step in steps:
+            if self._not_ours():
+                break
+            try:
+                step()
+            except StoreError as error:
+                failed = failed or error
+        if failed is not None:
+            raise failed
+
+    def _not_ours(self) -> bool:
+        """Say whether a step is to be the last: we end, or another worker does it now."""
+        return self._ending or not self._may()
+
+    def _fold(self) -> None:
+        begun = time.monotonic()
+        folded = self.folder().fold(time.time(), self._not_ours)
         if folded.frames:
             took = time.monotonic() - begun
             _log.info("folded %d frames into %d chunks in %.1f s", *folded, took)
-        if begun < self._keep_at or self._ending:
-            return
-        self._keep_at = begun + KEEP_S
-        self.folder().refold(time.time(), self.stop)
+
+    def _refold(self) -> None:
+        self.folder().refold(time.time(), self._not_ours)
+
+    def _retain(self) -> None:
         keeper = self.keeper()
-        for name, count in keeper.retain(keeper.policy(), time.time(), self.stop).items():
+        for name, count in keeper.retain(keeper.policy(), time.time(), self._not_ours).items():
             _log.info("dropped %d rows of %s, which were too old", count, name)
 
     def _drop(self) -> None:
         for each in (self._folder, self._keeper):
             if each is not None:
-                each.close()
+                try:
+                    each.close()
+                except StoreError as error:
+                    _log.warning("upkeep: %s", error)
         self._folder = self._keeper = None

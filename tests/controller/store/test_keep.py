@@ -267,3 +267,32 @@ def test_a_frame_without_a_time_is_kept_by_its_arrival(tmp_path: Path) -> None:
     assert keeper.retain({"others": 10.0}, DAY + 11, never) == {"others": 1}
     keeper.close()
     store.close()
+
+
+def test_what_was_put_aside_is_never_overwritten(engine: SqliteEngine) -> None:
+    copy = engine.path.with_name("copy.db")
+    keeper = engine.keeper()
+    keeper.backup(copy)
+    keeper.close()
+    append(engine, 7000, 10)
+    whole = identities(engine.path)
+    first = restore(copy, engine.path, replace=True)
+    second = restore(copy, engine.path, replace=True)
+    assert first is not None
+    assert second is not None
+    assert first != second
+    assert identities(first) == whole
+
+
+def test_the_log_of_a_store_that_is_gone_is_put_aside(engine: SqliteEngine) -> None:
+    copy = engine.path.with_name("copy.db")
+    keeper = engine.keeper()
+    keeper.backup(copy)
+    keeper.close()
+    before = identities(engine.path)
+    log = engine.path.with_name(engine.path.name + "-wal")
+    log.write_bytes(b"of another generation")
+    engine.path.unlink()
+    assert restore(copy, engine.path) is not None
+    assert not log.exists()
+    assert identities(engine.path) == before

@@ -246,3 +246,21 @@ def test_configs_are_kept_as_long_as_they_may_be_needed(tmp_path: Path) -> None:
     (rollout,) = again.rollouts()
     assert (rollout.version, rollout.phase, rollout.epoch) == (6, "trial", b"abcd")
     again.close()
+
+
+def test_a_boot_of_a_rollback_is_not_taken_for_the_next_one(tmp_path: Path) -> None:
+    store = open_store(tmp_path)
+    first, second = store.add_node("a-1").id, store.add_node("b-2").id
+    store.commit()
+    body = text(schema.REPORT, start=1, duration_s=60)
+    taken = store.epoch_id(first, b"aaaa", 1)
+    store.frames([Frame(taken, 1, schema.REPORT, 61.0, 1, body)])
+    store.rollback()
+    again = store.epoch_id(second, b"bbbb", 1)
+    assert again == taken  # the number is given anew
+    assert store.frames([Frame(again, 1, schema.REPORT, 61.0, 1, body)]) == 1
+    store.commit()
+    reader = SqliteReader(tmp_path / "x.db")
+    assert [node for node, _ in reader.frames()] == [second]
+    reader.close()
+    store.close()

@@ -10,6 +10,7 @@ from lampione.store import StoreError
 from lampione.store.move import NEWEST, ROLLUPS, TABLES, Rows, united
 from lampione.store.sqlite import SqliteEngine
 from lampione.store.sqlite.connect import connect
+from lampione.store.sqlite.restore import logs
 
 _END = ".moving"
 
@@ -154,6 +155,9 @@ class SqliteCarrier:
         """Give it its name."""
         self._read("PRAGMA wal_checkpoint(TRUNCATE)")
         self.close()
+        for log in logs(self._place):
+            if log.exists():
+                raise StoreError(f"{log} is there, of a database that is not: put it elsewhere")
         try:
             os.link(self._path, self._place)  # not over a file that came meanwhile
             self._path.unlink()

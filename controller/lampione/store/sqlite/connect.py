@@ -5,7 +5,7 @@ from pathlib import Path
 
 from lampione.store import StoreError
 
-_WAIT_S = 30.0  # for who writes now: a batch, or a block that is folded
+WAIT_S = 30.0  # for who writes now: a batch, or a block that is folded
 
 
 def connect(path: Path) -> sqlite3.Connection:
@@ -13,7 +13,7 @@ def connect(path: Path) -> sqlite3.Connection:
     try:
         db = sqlite3.connect(
             f"{path.absolute().as_uri()}?mode=rw",
-            timeout=_WAIT_S,
+            timeout=WAIT_S,
             isolation_level=None,
             uri=True,
             check_same_thread=False,

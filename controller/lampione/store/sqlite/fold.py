@@ -146,7 +146,9 @@ class SqliteFolder:
             steps, made = self._block(number, part, now)
             gone = list(zip(part.epochs.tolist(), part.seqs.tolist(), strict=True))
             steps.append(("DELETE FROM frames WHERE epoch = ? AND seq = ?", gone))
+            steps.append(("UPDATE folding SET old = ?", [(state[2] + 1,)]))  # who else folds sees
             self._write(steps, state)
+            state = (state[0], state[1], state[2] + 1)
             frames, written = frames + len(gone), written + made
         return Folded(frames, written)
 
@@ -259,6 +261,7 @@ class SqliteFolder:
         failed: StoreError | None = None
         highest = self._read("SELECT coalesce(max(id), 0) FROM nodes")[0][0]
         for number in range(highest // BLOCK + 1):
+            state = self._state()  # before what is read of it: who else folds changes it
             groups = self._hours(number, before)
             for first in range(0, len(groups), _GROUPS_MAX):
                 if stop():
@@ -283,7 +286,7 @@ class SqliteFolder:
                         ),
                         ("DELETE FROM chunks WHERE id = ?", gone),
                     ],
-                    self._state(),
+                    state,
                 )
                 written += len(days)
         if failed is not None:

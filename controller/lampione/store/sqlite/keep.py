@@ -160,17 +160,19 @@ class SqliteKeeper:
         seqs: dict[int, list[int]] = {}
         for epoch, seq in rows:
             seqs.setdefault(epoch, []).append(seq)
-        held: list[tuple[Any, ...]] = []
+        self._write(
+            ("UPDATE epochs SET held = ? WHERE id = ?", self._held(seqs)),
+            ("DELETE FROM frames WHERE epoch = ? AND seq = ?", rows),
+        )
+        return sum(map(len, seqs.values()))
+
+    def _held(self, seqs: Mapping[int, list[int]]) -> Iterator[tuple[bytes, int]]:
+        """Give what each boot has with these numbers, read in the transaction that writes it."""
         for epoch, numbers in seqs.items():
             ((packed,),) = self._read("SELECT held FROM epochs WHERE id = ?", (epoch,))
             ranges = Held.unpack(packed)
             ranges.update(numbers)
-            held.append((ranges.pack(), epoch))
-        self._write(
-            ("UPDATE epochs SET held = ? WHERE id = ?", held),
-            ("DELETE FROM frames WHERE epoch = ? AND seq = ?", rows),
-        )
-        return sum(map(len, seqs.values()))
+            yield ranges.pack(), epoch
 
     def check(self, *, full: bool = False) -> list[str]:
         """Return what is wrong, as the store is at one instant; `full`: every roll-up too."""
@@ -272,7 +274,7 @@ class SqliteKeeper:
 @contextlib.contextmanager
 def _made(path: Path) -> Iterator[None]:
     """Have a new file, private from its first byte on, which is gone in the end."""
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     try:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

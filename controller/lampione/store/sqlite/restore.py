@@ -48,7 +48,7 @@ def restore(backup: Path, path: Path, *, replace: bool = False) -> Path | None:
                 file.write(piece)
             file.flush()
             os.fsync(file.fileno())
-        if path.exists():
+        if path.exists() or any(log.exists() for log in logs(path)):
             aside = _put_aside(path)
         beside.replace(path)
         sync(path.parent)
@@ -62,18 +62,21 @@ def restore(backup: Path, path: Path, *, replace: bool = False) -> Path | None:
 def _put_aside(path: Path) -> Path:
     """Have a second name for a store, and its log written into it: a log must not outlive it."""
     aside = path.with_name(f"{path.name}.before")
-    # A damaged one may refuse: perhaps that is the reason for all this.
-    with (
-        contextlib.suppress(sqlite3.Error),
-        contextlib.closing(sqlite3.connect(path, isolation_level=None)) as db,
-    ):
-        db.execute("PRAGMA journal_mode = DELETE").fetchall()
-    aside.unlink(missing_ok=True)
+    number = 1
+    while any(each.exists() for each in (aside, *logs(aside))):  # of an earlier restore: kept
+        number += 1
+        aside = path.with_name(f"{path.name}.before-{number}")
+    if path.exists():
+        # A damaged one may refuse: perhaps that is the reason for all this.
+        with (
+            contextlib.suppress(sqlite3.Error),
+            contextlib.closing(sqlite3.connect(path, isolation_level=None)) as db,
+        ):
+            db.execute("PRAGMA journal_mode = DELETE").fetchall()
+        os.link(path, aside)
     for log, old in zip(logs(path), logs(aside), strict=True):
-        old.unlink(missing_ok=True)
         if log.exists():
             log.rename(old)
-    os.link(path, aside)
     return aside
 
 

@@ -48,7 +48,9 @@ class SqliteStore(SqliteOrders):
     def rollback(self) -> None:
         """Forget what was written since the last commit."""
         self._epochs.clear()
-        self._index.rollback()
+        # Numbers of boots that were made since go to others now: nothing of them may be known.
+        self._index.forget()
+        self._unfolded = None
         if self._open:
             self._open = False
             if self._db.in_transaction:
@@ -138,14 +140,14 @@ class SqliteStore(SqliteOrders):
             epochs, firsts = np.unique(frames.epochs[order], return_index=True)
             parts = np.split(frames.seqs[order], firsts[1:])
             self._unfolded = dict(zip(epochs.tolist(), parts, strict=False))
+        # Likewise: what is dropped or folded from there goes into `held`.
+        rows = self._read("SELECT seq FROM frames WHERE epoch = ?", (epoch,))
         found = self._read("SELECT node, held FROM epochs WHERE id = ?", (epoch,))
         if not found:
             raise StoreError(f"{self._path}: no boot has the number {epoch}")
         node, packed = found[0]
         held = Held.unpack(packed)
-        held.update(
-            seq for (seq,) in self._read("SELECT seq FROM frames WHERE epoch = ?", (epoch,))
-        )
+        held.update(seq for (seq,) in rows)
         held.update(self._unfolded.pop(epoch, np.empty(0, np.uint32)).tolist())
         return node, held
 

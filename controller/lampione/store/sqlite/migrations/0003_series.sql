@@ -41,7 +41,7 @@ CREATE TABLE newest (
 CREATE TABLE folding (
   upto INTEGER NOT NULL,
   done INTEGER NOT NULL,
-  old INTEGER NOT NULL          -- 1: rows of such messages are in `frames`, by an older program
+  old INTEGER NOT NULL          -- not 0: rows of such messages are in `frames`, by an older program
 ) STRICT;
 INSERT INTO folding SELECT 0, -1, EXISTS (SELECT 1 FROM frames WHERE type IN (2, 3, 4, 14));
 
