@@ -78,5 +78,5 @@ def test_the_command_line(rig: Rig) -> None:
     assert summary["matched"] == 1
     assert len(nodes(rig, "--json").splitlines()) == 3
     wrong = lampione("nodes", "--state", str(rig.folder), "--where", "laeq>")
-    assert wrong.returncode == 1
+    assert wrong.returncode == 2
     assert "a value is missing at the end" in wrong.stderr

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from lampione.store import StoreError
 
-WAIT_S = 30.0  # for who writes now: a batch, or a block that is folded
+_WAIT_S = 30.0  # for who writes now: a batch, or a block that is folded
 
 
 def connect(path: Path) -> sqlite3.Connection:
@@ -13,7 +13,7 @@ def connect(path: Path) -> sqlite3.Connection:
     try:
         db = sqlite3.connect(
             f"{path.absolute().as_uri()}?mode=rw",
-            timeout=WAIT_S,
+            timeout=_WAIT_S,
             isolation_level=None,
             uri=True,
             check_same_thread=False,

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 from lampione.store import StoreError
-from lampione.store.sqlite.connect import WAIT_S
 from lampione.store.sqlite.migrate import migrate
 
 
@@ -19,9 +18,7 @@ class SqliteLink:
             # Made by us, so that it is private from its first byte on.
             os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
             # The core's thread makes it and uses it; whoever waits for its end may close it.
-            self._db = sqlite3.connect(
-                path, isolation_level=None, check_same_thread=False, timeout=WAIT_S
-            )
+            self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
             self._db.execute("PRAGMA auto_vacuum = INCREMENTAL")  # of a new one; `keep.vacuum`
             self._db.execute("PRAGMA journal_mode = WAL")
             self._db.execute("PRAGMA synchronous = FULL")
