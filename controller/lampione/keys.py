@@ -133,16 +133,4 @@ def _write(path: Path, keys: Keys) -> None:
     }
     if keys.groups:
         document["groups"] = {name: key.hex() for name, key in sorted(keys.groups.items())}
-    beside = path.with_name(path.name + ".new")
-    beside.unlink(missing_ok=True)  # of a crash; we hold the lock
-    descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    try:
-        with open(descriptor, "w", encoding="ascii") as file:
-            json.dump(document, file, indent=1)
-            file.write("\n")
-            file.flush()
-            os.fsync(file.fileno())
-        beside.replace(path)
-    except OSError:  # a full disk
-        beside.unlink(missing_ok=True)
-        raise
+    private.put(path, f"{json.dumps(document, indent=1)}\n".encode("ascii"))

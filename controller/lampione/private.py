@@ -1,4 +1,4 @@
-"""Files that hold a secret: read only when nobody else can read them."""
+"""Files that hold a secret: read when nobody else can read them, and written so."""
 
 import os
 import shlex
@@ -24,3 +24,19 @@ def read(path: Path) -> bytes:
         if status.st_uid != os.geteuid():
             raise NotPrivateError(f"{path} belongs to another user (uid {status.st_uid})")
         return file.read()
+
+
+def put(path: Path, content: bytes, mode: int = 0o600) -> None:
+    """Write a file, whole or not at all; nobody else writes it meanwhile. Raises OSError."""
+    beside = path.with_name(path.name + ".new")
+    beside.unlink(missing_ok=True)  # of a crash
+    descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+    try:
+        with open(descriptor, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        beside.replace(path)
+    except OSError:  # a full disk
+        beside.unlink(missing_ok=True)
+        raise

@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from lampione import calibration, seeds
+from lampione import calibration, private, seeds
 from lampione.broker_url import BrokerUrl
 from lampione.cli.errors import FAILED, INTERRUPTED, OK, UNKNOWN_NODE, UNREACHABLE, USAGE, CliError
 from lampione.cli.output import Printer, clean, printer
@@ -309,10 +309,10 @@ def _broker(out: Printer, options: argparse.Namespace) -> int:
     server = authority.issue_server(options.host)
     client = authority.issue_node(lists.CONTROLLER)
     stem = server.name.replace(":", "-").replace("/", "-")
-    _put(Path("ca.pem"), authority.certificate_pem(), 0o644)
+    private.put(Path("ca.pem"), authority.certificate_pem(), 0o644)
     for name, issued in ((stem, server), (lists.CONTROLLER, client)):
-        _put(Path(f"{name}.pem"), issued.certificate_pem(), 0o644)
-        _put(Path(f"{name}.key"), issued.key_pem(), 0o600)
+        private.put(Path(f"{name}.pem"), issued.certificate_pem(), 0o644)
+        private.put(Path(f"{name}.key"), issued.key_pem(), 0o600)
     if out.as_json:
         out.json(
             {
@@ -330,9 +330,3 @@ def _broker(out: Printer, options: argparse.Namespace) -> int:
     out.line(f"for the broker: ca.pem, {stem}.pem, {stem}.key (until {ends})")
     out.line(f"for the controller: ca.pem, {lists.CONTROLLER}.pem, {lists.CONTROLLER}.key")
     return OK
-
-
-def _put(path: Path, content: bytes, mode: int) -> None:
-    path.unlink(missing_ok=True)
-    with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as file:
-        file.write(content)

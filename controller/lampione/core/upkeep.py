@@ -106,8 +106,7 @@ class Upkeep:
             if time.monotonic() < self._fold_at or self._ending:
                 continue
             try:
-                if self._may():
-                    self._round()
+                self._round()
             except StoreError as error:
                 _log.warning("upkeep: %s", error)
                 self._drop()

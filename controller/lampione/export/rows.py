@@ -12,7 +12,7 @@ from lampione.export import ExportError
 from lampione.export.places import Places
 from lampione.export.words import COMMON, MEANINGS
 from lampione.rollup.measures import SENSOR_OF
-from lampione.store import Series, TelemetryReader
+from lampione.store import Series, TelemetryReader, pieces
 
 MESSAGES = ("report", "health", "hour", "event", "raw")
 LEAST_VEHICLES = 3  # the wire's own rule; a fleet may ask for more
@@ -239,7 +239,7 @@ class Reading:
             good = series.columns.sound
             if timed:
                 good = good & series.timed
-            kept = series if good.all() else only(series, good)
+            kept = series if good.all() else pieces.take(series, good)
             if len(kept.at):
                 conceal(wanted.message, kept.columns, self.places.least_vehicles)
                 yield kept
@@ -289,21 +289,6 @@ class Reading:
                 good = (valid >> bit & 1).astype(np.bool_)
                 filled.append(Filled(column, good, everywhere & (valid != batch.UNKNOWN)))
         return filled
-
-
-def only(series: Series, which: NDArray[Any]) -> Series:
-    """Return some rows, by a mask or by their places."""
-    kept = batch.Columns({name: column[which] for name, column in series.columns.items()})
-    kept.sound = series.columns.sound[which]
-    return series._replace(
-        nodes=series.nodes[which],
-        at=series.at[which],
-        timed=series.timed[which],
-        received=series.received[which],
-        epochs=series.epochs[which],
-        seqs=series.seqs[which],
-        columns=kept,
-    )
 
 
 class _Corrections:

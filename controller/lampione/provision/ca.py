@@ -276,7 +276,7 @@ def _make(folder: Path, fleet: str) -> None:
             serialization.PrivateFormat.PKCS8,
             serialization.NoEncryption(),
         )
-        _write(folder / KEY, pem, 0o600)
+        private.put(folder / KEY, pem, 0o600)
     key = _load_key(folder)
     subject = _name(f"{fleet[:48]} authority")  # a common name has 64 characters at most
     certificate = (
@@ -286,18 +286,7 @@ def _make(folder: Path, fleet: str) -> None:
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
         .sign(key, hashes.SHA256())
     )
-    _write(folder / CERTIFICATE, certificate.public_bytes(serialization.Encoding.PEM), 0o644)
-
-
-def _write(path: Path, content: bytes, mode: int) -> None:
-    beside = path.with_name(path.name + ".new")
-    beside.unlink(missing_ok=True)  # of a crash; we hold the lock
-    descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
-    with open(descriptor, "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    beside.rename(path)
+    private.put(folder / CERTIFICATE, certificate.public_bytes(serialization.Encoding.PEM), 0o644)
 
 
 def _load_key(folder: Path) -> ec.EllipticCurvePrivateKey:

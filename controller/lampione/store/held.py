@@ -52,24 +52,6 @@ class Held:
         for number in numbers:
             self.add(number)
 
-    def discard(self, number: int) -> None:
-        """Take a number out again."""
-        firsts, lasts = self._firsts, self._lasts
-        place = bisect_right(firsts, number) - 1
-        if place < 0 or lasts[place] < number:
-            return
-        first, last = firsts[place], lasts[place]
-        if first == last:
-            del firsts[place], lasts[place]
-        elif number == first:
-            firsts[place] += 1
-        elif number == last:
-            lasts[place] -= 1
-        else:
-            lasts[place] = number - 1
-            firsts.insert(place + 1, number + 1)
-            lasts.insert(place + 1, last)
-
     def before(self, number: int) -> int:
         """Return the last number of the range before a number; -1: there is none."""
         place = bisect_right(self._firsts, number) - 1

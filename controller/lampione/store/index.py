@@ -6,13 +6,12 @@ from lampione.store.held import Held
 
 
 class Index:
-    """The numbers of each boot, asked of the database once; what a rollback takes back, too."""
+    """The numbers of each boot, asked of the database once, until a rollback."""
 
     def __init__(self, load: Callable[[int], tuple[int, Held]]):
         """`load`: (node, its stored numbers) of a boot."""
         self._load = load
         self._boots: dict[int, tuple[int, Held]] = {}
-        self._added: list[tuple[Held, int]] = []
 
     def add(self, epoch: int, seq: int) -> int | None:
         """Add a number; return its node when the number is new."""
@@ -20,22 +19,11 @@ class Index:
         if found is None:
             found = self._boots[epoch] = self._load(epoch)
         node, held = found
-        if not held.add(seq):
-            return None
-        self._added.append((held, seq))
-        return node
-
-    def commit(self) -> None:
-        """What was added is stored."""
-        self._added.clear()
-
-    def rollback(self) -> None:
-        """What was added since the last commit is not."""
-        for held, seq in self._added:
-            held.discard(seq)
-        self._added.clear()
+        return node if held.add(seq) else None
 
     def forget(self) -> None:
-        """Ask the database again: somebody else may have written."""
+        """Ask the database again: what was added is not stored, or somebody else may have written.
+
+        Not one by one: boots that were made since have numbers that others will be given.
+        """
         self._boots.clear()
-        self._added.clear()

@@ -1,17 +1,20 @@
 """Pieces of series and tables of roll-ups, out of what is stored."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from lampione import values
 from lampione.batch import Columns, Fields, decode
 from lampione.rollup import BLOCK, Block, Measure
 from lampione.rollup.block import blank
 from lampione.store import RollupTable, Series, StoreError
 from lampione.store.batches import Batch, seconds
 from lampione.store.rows import Rows
+
+PIECE = 16_384  # rows of a series given at once, about
 
 
 def of_rows(fields: Fields, node: int, rows: Rows, names: Sequence[str] | None) -> Series:
@@ -75,6 +78,28 @@ def join(parts: Sequence[Series]) -> Series:
         seqs=np.concatenate([part.seqs for part in parts]),
         columns=columns,
     )
+
+
+def gathered(parts: Iterable[Series]) -> Iterator[Series]:
+    """Give the same rows in fewer parts, of `PIECE` rows or a little more."""
+    waiting: list[Series] = []
+    rows = 0
+    for part in parts:
+        waiting.append(part)
+        rows += len(part.nodes)
+        if rows >= PIECE:
+            yield join(waiting)
+            waiting, rows = [], 0
+    if rows:
+        yield join(waiting)
+
+
+def check_fields(kind: int, fields: Sequence[str] | None) -> None:
+    """See that a message has these fields. Raises KeyError."""
+    known = {field[0] for field in values.FIELDS[kind]}
+    for field in fields or ():
+        if field not in known:
+            raise KeyError(field)
 
 
 def in_order(parts: Sequence[Series]) -> Series:

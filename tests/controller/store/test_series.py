@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from lampione.store import Frame, StoreError, TelemetryReader
-from lampione.store.sqlite import SqliteEngine, walk
+from lampione.store import Frame, StoreError, TelemetryReader, pieces
+from lampione.store.sqlite import SqliteEngine
 from lampione.store.sqlite.writer import SqliteStore
 from lampione_protocol import schema
 
@@ -56,14 +56,14 @@ def laeqs(reader: TelemetryReader) -> list[int]:
 def test_a_series_is_of_one_instant(
     engine: SqliteEngine, store: SqliteStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(walk, "_PIECE", 1)
+    monkeypatch.setattr(pieces, "PIECE", 1)
     reader = engine.reader()
-    pieces = reader.series(schema.REPORT, 0, 2**33)
-    seen = next(pieces).seqs.tolist()
+    parts = reader.series(schema.REPORT, 0, 2**33)
+    seen = next(parts).seqs.tolist()
     store.frames([report(epoch, seq) for epoch in (1, 2) for seq in (100, 101)])
     store.commit()
     fold(engine)
-    for piece in pieces:
+    for piece in parts:
         seen += piece.seqs.tolist()
     assert seen == [*range(100), *range(100)]
     assert laeqs(reader) == [500 + n for n in range(102)] * 2  # a new instant

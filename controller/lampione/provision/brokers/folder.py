@@ -5,7 +5,6 @@ server.key; and `controller`, for whoever runs `lampione serve`: ca.pem, ingest-
 """
 
 import datetime
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -47,14 +46,7 @@ class _Folder:
         """Write a file, whole or not at all."""
         path = self._path / where
         _make(path.parent)
-        beside = path.with_name(path.name + ".new")
-        beside.unlink(missing_ok=True)
-        descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
-        with open(descriptor, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        beside.replace(path)
+        private.put(path, content, mode)
         self.files.append(path)
 
     def certificate(self, where: str, name: str, *, server: bool) -> str:

@@ -17,7 +17,6 @@ from lampione.store.postgres import typed
 from lampione.store.postgres.connect import Link
 from lampione.store.postgres.partitions import DAY_S, existing
 
-_PIECE = 16_384  # rows of a series given at once, about
 _A_DAY = 1440  # rows of a node
 _DAYS_MAX = 16  # asked for at once
 _ONLY_READS = "SET SESSION CHARACTERISTICS AS TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY"
@@ -55,9 +54,7 @@ class PostgresSeries:
         fields: Sequence[str] | None = None,
     ) -> Iterator[Series]:
         """See `store.TelemetryReader`. All of it is of one instant."""
-        for field in fields or ():
-            if field not in {known[0] for known in values.FIELDS[kind]}:
-                raise KeyError(field)
+        pieces.check_fields(kind, fields)
         return self._series(kind, since, until, nodes, fields)
 
     def _series(
@@ -69,16 +66,7 @@ class PostgresSeries:
         fields: Sequence[str] | None,
     ) -> Iterator[Series]:
         with self._instant():
-            waiting: list[Series] = []
-            rows = 0
-            for part in self._walk(kind, since, until, self._ids(nodes), fields):
-                waiting.append(part)
-                rows += len(part.nodes)
-                if rows >= _PIECE:
-                    yield pieces.join(waiting)
-                    waiting, rows = [], 0
-            if rows:
-                yield pieces.join(waiting)
+            yield from pieces.gathered(self._walk(kind, since, until, self._ids(nodes), fields))
 
     def _walk(
         self, kind: int, since: float, until: float, ids: list[int], fields: Sequence[str] | None
@@ -87,7 +75,7 @@ class PostgresSeries:
         low, high = whole(since), whole(until)  # times are whole seconds here
         borders = self._borders(kind, low, high)
         days = (borders[-1] - borders[0]) // DAY_S + 1 if kind in SERIES else 1
-        size = max(1, min(len(ids), _PIECE // (_A_DAY * days)))
+        size = max(1, min(len(ids), pieces.PIECE // (_A_DAY * days)))
         if size > 1:
             borders = [low, high]
         loose = self._loose(kind, ids)

@@ -85,7 +85,6 @@ class PostgresStore(Orders):
             self._fence.check(self._ask, LOCK_ROWS)
             self._link.commit()
         self._filled.clear()
-        self._index.commit()
 
     def rollback(self) -> None:
         """Forget what was written since the last commit, and what was known."""

@@ -1,7 +1,6 @@
 """A SQLite store as an end of a move. As a target it is made beside its place, and put there."""
 
 import os
-import sqlite3
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -9,7 +8,7 @@ from typing import Any
 from lampione.store import StoreError
 from lampione.store.move import NEWEST, ROLLUPS, TABLES, Rows, united
 from lampione.store.sqlite import SqliteEngine
-from lampione.store.sqlite.connect import connect
+from lampione.store.sqlite.connect import Link, Step
 from lampione.store.sqlite.restore import logs
 
 _END = ".moving"
@@ -21,7 +20,7 @@ class SqliteCarrier:
     def __init__(self, path: Path, *, target: bool = False):
         self._place = path
         self._path = path.with_name(path.name + _END) if target else path
-        self._made: sqlite3.Connection | None = None
+        self._made: Link | None = None
         self.engine = SqliteEngine(self._path)
         if target and path.exists():
             raise StoreError(f"{path} is there already: choose another name")
@@ -31,41 +30,14 @@ class SqliteCarrier:
             raise StoreError(f"{path} is not there")
 
     @property
-    def _db(self) -> sqlite3.Connection:
+    def _link(self) -> Link:
         if self._made is None:
-            self._made = connect(self._path)
+            self._made = Link(self._path)
         return self._made
 
     def prepare(self) -> None:
         """Make it, bring it up to date."""
         self.engine.writer().close()
-
-    def _read(self, sql: str, given: tuple[Any, ...] = ()) -> Rows:
-        try:
-            return self._db.execute(sql, given).fetchall()
-        except sqlite3.Error as error:
-            raise StoreError(f"{self._path}: {error}") from error
-
-    def _stream(self, sql: str) -> Iterator[Any]:
-        try:
-            yield from self._db.execute(sql)
-        except sqlite3.Error as error:
-            raise StoreError(f"{self._path}: {error}") from error
-
-    def _write(self, *steps: tuple[str, Iterable[tuple[Any, ...]]]) -> None:
-        """Do it all in one transaction."""
-        try:
-            self._db.execute("BEGIN IMMEDIATE")
-            try:
-                for sql, rows in steps:
-                    self._db.executemany(sql, rows)
-                self._db.execute("COMMIT")
-            except BaseException:
-                if self._db.in_transaction:
-                    self._db.execute("ROLLBACK")
-                raise
-        except sqlite3.Error as error:
-            raise StoreError(f"{self._path}: {error}") from error
 
     def busy(self) -> str | None:
         """Return None: who has the state folder has its database."""
@@ -80,13 +52,13 @@ class SqliteCarrier:
             ("batches", "coalesce(sum(count), 0)"),
         ):
             if self._has(table):
-                found += self._read(f"SELECT {sql} FROM {table}")[0][0]  # noqa: S608
+                found += self._link.read(f"SELECT {sql} FROM {table}")[0][0]  # noqa: S608
         return found
 
     def _has(self, table: str) -> bool:
         if not self._path.exists():
             return False
-        return bool(self._read("SELECT 1 FROM sqlite_master WHERE name = ?", (table,)))
+        return bool(self._link.read("SELECT 1 FROM sqlite_master WHERE name = ?", (table,)))
 
     def rows(self, table: str) -> Rows:
         """Return a small table."""
@@ -94,30 +66,30 @@ class SqliteCarrier:
             return []
         columns, order = TABLES[table]
         by = f"{order}, id" if table == "losses" else order
-        return self._read(f"SELECT {_names(columns)} FROM {table} ORDER BY {by}")  # noqa: S608
+        return self._link.read(f"SELECT {_names(columns)} FROM {table} ORDER BY {by}")  # noqa: S608
 
     def rollups(self) -> Iterator[tuple[Any, ...]]:
         """Give all of them."""
-        return self._stream(f"SELECT {_names(ROLLUPS)} FROM rollups")  # noqa: S608
+        return self._link.stream(f"SELECT {_names(ROLLUPS)} FROM rollups")  # noqa: S608
 
     def newest(self) -> Rows:
         """Return all of them."""
-        return self._read(f"SELECT {_names(NEWEST)} FROM newest")  # noqa: S608
+        return self._link.read(f"SELECT {_names(NEWEST)} FROM newest")  # noqa: S608
 
     def held(self) -> Iterator[tuple[int, bytes]]:
         """Give the numbers of each boot."""
-        return self._stream("SELECT id, held FROM epochs WHERE held IS NOT NULL")
+        return self._link.stream("SELECT id, held FROM epochs WHERE held IS NOT NULL")
 
     def begun(self) -> tuple[str, int] | None:
         """Return what is being moved here."""
         if not self._has("moving"):
             return None
-        source, node = self._read("SELECT source, node FROM moving")[0]
+        source, node = self._link.read("SELECT source, node FROM moving")[0]
         return source, node
 
     def begin(self, source: str, tables: dict[str, Rows]) -> None:
         """Fill the small tables."""
-        steps: list[tuple[str, Iterable[tuple[Any, ...]]]] = [
+        steps: list[Step] = [
             ("CREATE TABLE moving (source TEXT NOT NULL, node INTEGER NOT NULL) STRICT", [()]),
             ("INSERT INTO moving VALUES (?, 0)", [(source,)]),
         ]
@@ -126,11 +98,11 @@ class SqliteCarrier:
             if rows and self._has(table):
                 marks = ", ".join("?" * len(columns))
                 steps.append((f"INSERT INTO {table} ({_names(columns)}) VALUES ({marks})", rows))  # noqa: S608
-        self._write(*steps)
+        self._link.write(*steps)
 
     def reached(self, node: int) -> None:
         """Remember the last node that is whole."""
-        self._write(("UPDATE moving SET node = ?", [(node,)]))
+        self._link.write(("UPDATE moving SET node = ?", [(node,)]))
 
     def finish(
         self,
@@ -140,7 +112,7 @@ class SqliteCarrier:
     ) -> None:
         """Put these in the place of its own."""
         mine = list(self.held())
-        self._write(
+        self._link.write(
             ("DELETE FROM rollups", [()]),
             (f"INSERT INTO rollups ({_names(ROLLUPS)}) VALUES (?, ?, ?, ?, ?)", rollups),  # noqa: S608
             (f"INSERT OR REPLACE INTO newest ({_names(NEWEST)}) VALUES (?, ?, ?)", newest),  # noqa: S608
@@ -153,7 +125,7 @@ class SqliteCarrier:
 
     def put_in_place(self) -> None:
         """Give it its name."""
-        self._read("PRAGMA wal_checkpoint(TRUNCATE)")
+        self._link.read("PRAGMA wal_checkpoint(TRUNCATE)")
         self.close()
         for log in logs(self._place):
             if log.exists():

@@ -5,8 +5,7 @@ computed for it comes before, so that the writer waits little. Whatever ends in 
 is either in its batch for readers, or in a chunk and in the roll-ups; once in either.
 """
 
-import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +18,7 @@ from lampione.store.batches import Batch
 from lampione.store.blocks import Place, by_block, chunk_rows, newest_of, roll_up
 from lampione.store.held import Held
 from lampione.store.rows import Rows, merge
-from lampione.store.sqlite.connect import connect
+from lampione.store.sqlite.connect import Link, Step
 
 HOUR_S, DAY_S = 3600, 86400
 LATE_S = 7200  # a day is gathered when it has been over so long
@@ -35,42 +34,28 @@ class SqliteFolder:
 
     def __init__(self, path: Path):
         self._path = path
-        self._db = connect(path)
+        self._link = Link(path)
 
     def close(self) -> None:
         """Close the connection."""
-        self._db.close()
+        self._link.close()
 
-    def _read(self, sql: str, given: tuple[Any, ...] = ()) -> list[Any]:
-        try:
-            return self._db.execute(sql, given).fetchall()
-        except sqlite3.Error as error:
-            raise StoreError(f"{self._path}: {error}") from error
-
-    def _write(self, steps: list[tuple[str, _Rows]], state: tuple[int, int, int]) -> None:
+    def _write(self, steps: Sequence[Step], state: tuple[int, int, int]) -> None:
         """Do it all in one transaction, if `folding` still says `state`."""
-        try:
-            self._db.execute("BEGIN IMMEDIATE")
-            try:
-                if self._state() != state:
-                    raise StoreError(f"{self._path}: somebody else folds it too")
-                for sql, rows in steps:
-                    self._db.executemany(sql, rows)
-                self._db.execute("COMMIT")
-            except BaseException:
-                if self._db.in_transaction:
-                    self._db.execute("ROLLBACK")
-                raise
-        except sqlite3.Error as error:
-            raise StoreError(f"{self._path}: {error}") from error
+
+        def still() -> None:
+            if self._state() != state:
+                raise StoreError(f"{self._path}: somebody else folds it too")
+
+        self._link.write(*steps, first=still)
 
     def _state(self) -> tuple[int, int, int]:
-        found: tuple[int, int, int] = self._read("SELECT upto, done, old FROM folding")[0]
+        found: tuple[int, int, int] = self._link.read("SELECT upto, done, old FROM folding")[0]
         return found
 
     def fold(self, now: float, stop: Callable[[], bool] = lambda: False) -> Folded:
         """Fold the batches that are there, then some of what an older program left in rows."""
-        until = self._read("SELECT coalesce(max(id), 0) FROM batches")[0][0]
+        until = self._link.read("SELECT coalesce(max(id), 0) FROM batches")[0][0]
         frames = written = 0
         while not stop():
             done = self._fold_some(until, now, stop)
@@ -90,7 +75,7 @@ class SqliteFolder:
             upto = self._upto(until)
             if not upto:
                 return None
-        blobs = self._read("SELECT id, body FROM batches WHERE id <= ? ORDER BY id", (upto,))
+        blobs = self._link.read("SELECT id, body FROM batches WHERE id <= ? ORDER BY id", (upto,))
         whole = batches.unpack(blobs)
         frames = written = 0
         for number, part in by_block(whole):
@@ -115,7 +100,7 @@ class SqliteFolder:
     def _upto(self, until: int) -> int:
         """Return the last batch to fold now, so that not too much comes into memory; 0: none."""
         upto = total = 0
-        for number, count in self._read(
+        for number, count in self._link.read(
             "SELECT id, count FROM batches WHERE id <= ? ORDER BY id", (until,)
         ):
             total += count
@@ -129,7 +114,7 @@ class SqliteFolder:
         state = self._state()
         if not state[2]:
             return None
-        found = self._read(
+        found = self._link.read(
             "SELECT e.node, f.epoch, f.seq, f.type, f.received, f.at, f.body "
             "FROM frames f JOIN epochs e ON e.id = f.epoch "
             "WHERE f.type IN (?, ?, ?, ?) ORDER BY f.epoch, f.seq LIMIT ?",
@@ -184,7 +169,7 @@ class SqliteFolder:
 
     def _chunk(self, place: Place, rows: Rows) -> tuple[Any, ...]:
         """Return a chunk with what is stored of it, and the new rows."""
-        found = self._read(
+        found = self._link.read(
             "SELECT id, body FROM chunks WHERE node = ? AND type = ? AND start = ? AND span = ?",
             place,
         )
@@ -196,7 +181,7 @@ class SqliteFolder:
     def _rollup(
         self, level: int, start: int, measure: str, number: int, block: Block
     ) -> tuple[Any, ...]:
-        found = self._read(
+        found = self._link.read(
             "SELECT id, body FROM rollups "
             "WHERE level = ? AND measure = ? AND start = ? AND block = ?",
             (level, measure, start, number),
@@ -216,14 +201,14 @@ class SqliteFolder:
         for epoch, seqs in zip(
             epochs.tolist(), np.split(part.seqs[order], firsts[1:]), strict=True
         ):
-            ((packed,),) = self._read("SELECT held FROM epochs WHERE id = ?", (epoch,))
+            ((packed,),) = self._link.read("SELECT held FROM epochs WHERE id = ?", (epoch,))
             held = Held.unpack(packed)
             before = held.before(int(seqs[0]))
             held.update(seqs.tolist())
             # Events between them: without, every one would leave a hole for good.
             held.update(
                 seq
-                for (seq,) in self._read(
+                for (seq,) in self._link.read(
                     "SELECT seq FROM frames WHERE epoch = ? AND seq > ? AND seq <= ?",
                     (epoch, before, int(seqs[-1]) + 1),
                 )
@@ -234,7 +219,7 @@ class SqliteFolder:
     def _newest(self, number: int, part: Batch) -> _Rows:
         superseded = [
             epoch
-            for (epoch,) in self._read(
+            for (epoch,) in self._link.read(
                 "SELECT id FROM epochs WHERE superseded AND node BETWEEN ? AND ?",
                 (number * BLOCK, (number + 1) * BLOCK - 1),
             )
@@ -244,7 +229,7 @@ class SqliteFolder:
             some = part.take(part.types == kind)
             if not len(some.nodes):
                 continue
-            stored = self._read(
+            stored = self._link.read(
                 "SELECT block, body FROM newest WHERE block = ? AND type = ?", (number, kind)
             )
             both = batches.unpack([*stored, (number, batches.repack(some))])
@@ -259,7 +244,7 @@ class SqliteFolder:
         before = (int(now) - LATE_S) // DAY_S * DAY_S
         frames = written = 0
         failed: StoreError | None = None
-        highest = self._read("SELECT coalesce(max(id), 0) FROM nodes")[0][0]
+        highest = self._link.read("SELECT coalesce(max(id), 0) FROM nodes")[0][0]
         for number in range(highest // BLOCK + 1):
             state = self._state()  # before what is read of it: who else folds changes it
             groups = self._hours(number, before)
@@ -296,7 +281,7 @@ class SqliteFolder:
     def _hours(self, number: int, before: int) -> list[tuple[Place, list[int]]]:
         """Return the days of a block to be made, with the hours of each."""
         found: dict[Place, list[int]] = {}
-        for node, kind, start, chunk in self._read(
+        for node, kind, start, chunk in self._link.read(
             "SELECT node, type, start, id FROM chunks WHERE node BETWEEN ? AND ? AND start < ? "
             "AND span = ? ORDER BY node, type, start",
             (number * BLOCK, (number + 1) * BLOCK - 1, before, HOUR_S),
@@ -308,7 +293,7 @@ class SqliteFolder:
     def _day(self, place: Place, hours: list[int]) -> tuple[Any, ...]:
         """Return a day with what is stored of it, and these hours."""
         marks = ", ".join("?" * len(hours))
-        stored = self._read(
+        stored = self._link.read(
             f"SELECT id, body FROM chunks WHERE id IN ({marks}) "  # noqa: S608
             "OR (node = ? AND type = ? AND start = ? AND span = ?)",
             (*hours, *place),

@@ -8,7 +8,7 @@ import contextlib
 import fcntl
 import os
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ from lampione.store import SERIES, Space, StoreError
 from lampione.store.held import Held
 from lampione.store.retention import CLASSES, DEFAULT, ROLLUP_CLASSES, SERIES_CLASSES
 from lampione.store.sqlite.check import check
-from lampione.store.sqlite.connect import connect
+from lampione.store.sqlite.connect import Link
 from lampione.store.sqlite.restore import logs, sync, verify
 
 _ROWS_A_STEP = 500
@@ -32,39 +32,18 @@ class SqliteKeeper:
 
     def __init__(self, path: Path):
         self._path = path
-        self._db = connect(path)
+        self._link = Link(path)
 
     def close(self) -> None:
         """Close the connection."""
-        self._db.close()
-
-    def _read(self, sql: str, given: tuple[Any, ...] = ()) -> list[Any]:
-        try:
-            return self._db.execute(sql, given).fetchall()
-        except sqlite3.Error as error:
-            raise StoreError(f"{self._path}: {error}") from error
-
-    def _write(self, *steps: tuple[str, Iterable[tuple[Any, ...]]]) -> int:
-        """Do it all in one transaction; return how many rows it touched."""
-        try:
-            self._db.execute("BEGIN IMMEDIATE")
-            try:
-                touched = sum(self._db.executemany(sql, rows).rowcount for sql, rows in steps)
-                self._db.execute("COMMIT")
-            except BaseException:
-                if self._db.in_transaction:
-                    self._db.execute("ROLLBACK")
-                raise
-        except sqlite3.Error as error:
-            raise StoreError(f"{self._path}: {error}") from error
-        return touched
+        self._link.close()
 
     def space(self) -> dict[str, Space]:
         """Return rows and bytes by class; `total` is the file, `free` what waits to be reused."""
         found: dict[str, Space] = {}
         chunks = {
             kind: Space(count, size)
-            for kind, count, size in self._read(
+            for kind, count, size in self._link.read(
                 "SELECT type, sum(count), sum(length(body)) FROM chunks GROUP BY type"
             )
         }
@@ -72,7 +51,7 @@ class SqliteKeeper:
             found[name] = chunks.get(kind, Space(0, 0))
         rows = {
             bool(event): Space(count, size)
-            for event, count, size in self._read(
+            for event, count, size in self._link.read(
                 "SELECT type = ?, count(*), sum(length(body) + 24) FROM frames GROUP BY 1",
                 (schema.EVENT,),
             )
@@ -80,7 +59,7 @@ class SqliteKeeper:
         found["events"], found["others"] = (rows.get(n, Space(0, 0)) for n in (True, False))
         levels = {
             level: Space(count, size)
-            for level, count, size in self._read(
+            for level, count, size in self._link.read(
                 "SELECT level, count(*), sum(length(body)) FROM rollups GROUP BY level"
             )
         }
@@ -90,10 +69,11 @@ class SqliteKeeper:
             ("commands", 'SELECT count(*), sum(length("order") + 100) FROM commands'),
             ("waiting", "SELECT sum(count), sum(length(body)) FROM batches"),
         ):
-            ((count, size),) = self._read(sql)
+            ((count, size),) = self._link.read(sql)
             found[name] = Space(count or 0, size or 0)
         ((page,),), ((pages,),), ((free,),) = (
-            self._read(f"PRAGMA {name}") for name in ("page_size", "page_count", "freelist_count")
+            self._link.read(f"PRAGMA {name}")
+            for name in ("page_size", "page_count", "freelist_count")
         )
         found["free"] = Space(free, free * page)
         found["total"] = Space(pages, pages * page)
@@ -101,14 +81,14 @@ class SqliteKeeper:
 
     def policy(self) -> dict[str, float | None]:
         """Return how long each class is kept."""
-        return {**DEFAULT, **dict(self._read("SELECT class, keep_s FROM keeping"))}
+        return {**DEFAULT, **dict(self._link.read("SELECT class, keep_s FROM keeping"))}
 
     def set_policy(self, policy: Mapping[str, float | None]) -> None:
         """Keep some classes for so many seconds from now on, None: for ever."""
         unknown = policy.keys() - set(CLASSES)
         if unknown:
             raise StoreError(f"{', '.join(sorted(unknown))}: classes are {', '.join(CLASSES)}")
-        self._write(
+        self._link.write(
             (
                 "INSERT INTO keeping (class, keep_s) VALUES (?, ?) "
                 "ON CONFLICT DO UPDATE SET keep_s = excluded.keep_s",
@@ -126,11 +106,11 @@ class SqliteKeeper:
                 continue
             before = now - keep_s
             sql, given = _old(name, before)
-            old = self._read(sql, given)
+            old = self._link.read(sql, given)
             if not old:
                 continue
             # Said first: from here on what is rolled up of that time is more than what is there.
-            self._write(
+            self._link.write(
                 (
                     "INSERT INTO keeping (class, keep_s, gone) VALUES (?, ?, ?) "
                     "ON CONFLICT DO UPDATE SET gone = max(gone, excluded.gone)",
@@ -149,18 +129,18 @@ class SqliteKeeper:
         if name in SERIES_CLASSES:
             sql = "DELETE FROM chunks WHERE id = ? AND type = ? AND start + span <= ?"
             kind = SERIES_CLASSES[name]
-            return self._write((sql, [(number, kind, before) for (number,) in rows]))
+            return self._link.write((sql, [(number, kind, before) for (number,) in rows]))
         if name in ROLLUP_CLASSES:
             sql = "DELETE FROM rollups WHERE id = ? AND level = ? AND start + level <= ?"
             level = ROLLUP_CLASSES[name]
-            return self._write((sql, [(number, level, before) for (number,) in rows]))
+            return self._link.write((sql, [(number, level, before) for (number,) in rows]))
         if name == "commands":
-            return self._write(("DELETE FROM commands WHERE id = ? AND final", rows))
+            return self._link.write(("DELETE FROM commands WHERE id = ? AND final", rows))
         # A number that comes again later has been here all the same.
         seqs: dict[int, list[int]] = {}
         for epoch, seq in rows:
             seqs.setdefault(epoch, []).append(seq)
-        self._write(
+        self._link.write(
             ("UPDATE epochs SET held = ? WHERE id = ?", self._held(seqs)),
             ("DELETE FROM frames WHERE epoch = ? AND seq = ?", rows),
         )
@@ -169,7 +149,7 @@ class SqliteKeeper:
     def _held(self, seqs: Mapping[int, list[int]]) -> Iterator[tuple[bytes, int]]:
         """Give what each boot has with these numbers, read in the transaction that writes it."""
         for epoch, numbers in seqs.items():
-            ((packed,),) = self._read("SELECT held FROM epochs WHERE id = ?", (epoch,))
+            ((packed,),) = self._link.read("SELECT held FROM epochs WHERE id = ?", (epoch,))
             ranges = Held.unpack(packed)
             ranges.update(numbers)
             yield ranges.pack(), epoch
@@ -177,7 +157,7 @@ class SqliteKeeper:
     def check(self, *, full: bool = False) -> list[str]:
         """Return what is wrong, as the store is at one instant; `full`: every roll-up too."""
         try:
-            return check(self._db, full=full)
+            return check(self._link.db, full=full)
         except sqlite3.DatabaseError as error:
             return [str(error)]
 
@@ -188,31 +168,31 @@ class SqliteKeeper:
         """
         if alone:
             return self._vacuum_whole()
-        if self._read("PRAGMA auto_vacuum") != [(_INCREMENTAL,)]:
+        if self._link.read("PRAGMA auto_vacuum") != [(_INCREMENTAL,)]:
             raise StoreError(
                 f"{self._path} was made by an older program and cannot shrink while it is used: "
                 "end the controller and run `lampione store vacuum` once"
             )
-        ((page,),) = self._read("PRAGMA page_size")
+        ((page,),) = self._link.read("PRAGMA page_size")
         freed = 0
         while not stop():
-            ((free,),) = self._read("PRAGMA freelist_count")
+            ((free,),) = self._link.read("PRAGMA freelist_count")
             if not free:
                 break
             try:
                 # `execute` would stop after a page: the statement gives no rows to fetch.
-                self._db.executescript(f"PRAGMA incremental_vacuum({_PAGES_A_STEP})")
+                self._link.db.executescript(f"PRAGMA incremental_vacuum({_PAGES_A_STEP})")
             except sqlite3.Error as error:
                 raise StoreError(f"{self._path}: {error}") from error
             freed += min(free, _PAGES_A_STEP)
-        self._read("PRAGMA wal_checkpoint(PASSIVE)")
+        self._link.read("PRAGMA wal_checkpoint(PASSIVE)")
         return int(freed * page)
 
     def _vacuum_whole(self) -> int:
         before = self._path.stat().st_size
-        self._read(f"PRAGMA auto_vacuum = {_INCREMENTAL}")
-        self._read("VACUUM")
-        self._read("PRAGMA wal_checkpoint(TRUNCATE)")
+        self._link.read(f"PRAGMA auto_vacuum = {_INCREMENTAL}")
+        self._link.read("VACUUM")
+        self._link.read("PRAGMA wal_checkpoint(TRUNCATE)")
         return before - self._path.stat().st_size
 
     def backup(
@@ -255,12 +235,12 @@ class SqliteKeeper:
             target = sqlite3.connect(path, isolation_level=None)
             try:
                 # In a transaction of its own: else every commit of the writer begins it anew.
-                self._db.execute("BEGIN")
+                self._link.db.execute("BEGIN")
                 try:
-                    self._read("SELECT count(*) FROM schema_version")
-                    self._db.backup(target, pages=_PAGES_A_COPY, progress=step, sleep=0)
+                    self._link.read("SELECT count(*) FROM schema_version")
+                    self._link.db.backup(target, pages=_PAGES_A_COPY, progress=step, sleep=0)
                 finally:
-                    self._db.execute("ROLLBACK")
+                    self._link.db.execute("ROLLBACK")
                 target.execute("PRAGMA journal_mode = DELETE")
             finally:
                 target.close()

@@ -16,7 +16,6 @@ from lampione.store import BLOCK, SERIES, Frame, Series, StoreError, batches, ch
 from lampione.store.batches import Batch
 
 DAY_S = 86400
-_PIECE = 16_384  # rows of a series given at once, about
 _NODES_ONE_BY_ONE = 64
 _EVER = 2**62
 
@@ -55,9 +54,7 @@ class SqliteSeries:
         fields: Sequence[str] | None = None,
     ) -> Iterator[Series]:
         """See `store.TelemetryReader`. All of it is of one instant."""
-        for field in fields or ():
-            if field not in {known[0] for known in values.FIELDS[kind]}:
-                raise KeyError(field)
+        pieces.check_fields(kind, fields)
         return self._series(kind, since, until, nodes, fields)
 
     def _series(
@@ -69,16 +66,7 @@ class SqliteSeries:
         fields: Sequence[str] | None,
     ) -> Iterator[Series]:
         with self._instant():
-            waiting: list[Series] = []
-            rows = 0
-            for part in self._walk(kind, since, until, self._ids(nodes), fields):
-                waiting.append(part)
-                rows += len(part.nodes)
-                if rows >= _PIECE:
-                    yield pieces.join(waiting)
-                    waiting, rows = [], 0
-            if rows:
-                yield pieces.join(waiting)
+            yield from pieces.gathered(self._walk(kind, since, until, self._ids(nodes), fields))
 
     def _walk(
         self,

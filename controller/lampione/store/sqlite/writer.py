@@ -30,9 +30,7 @@ class SqliteStore(SqliteOrders):
     def fence(self, holder: str, terms: Mapping[str, int]) -> None:
         """Commit only while these leases stand; others may have written what is theirs."""
         self._fence.set(holder, terms)
-        self._epochs.clear()
-        self._index.forget()
-        self._unfolded = None
+        self._forget()
 
     def commit(self) -> None:
         """Make it durable. Raises StoreError; then call `rollback`."""
@@ -43,18 +41,20 @@ class SqliteStore(SqliteOrders):
             except sqlite3.Error as error:
                 raise StoreError(f"{self._path}: {error}") from error
             self._open = False
-        self._index.commit()
 
     def rollback(self) -> None:
         """Forget what was written since the last commit."""
-        self._epochs.clear()
-        # Numbers of boots that were made since go to others now: nothing of them may be known.
-        self._index.forget()
-        self._unfolded = None
+        self._forget()
         if self._open:
             self._open = False
             if self._db.in_transaction:
                 self._db.execute("ROLLBACK")
+
+    def _forget(self) -> None:
+        """Ask the database again for what is stored."""
+        self._epochs.clear()
+        self._index.forget()
+        self._unfolded = None
 
     def close(self) -> None:
         """Close without committing."""
