@@ -31,7 +31,6 @@ from benchmarks import publisher, sample
 from benchmarks.row import Row, Rows
 
 NODES = 140_000
-RATE = NODES / 60
 MINUTES = 10
 SHARD = "city"
 _BODIES = 4096

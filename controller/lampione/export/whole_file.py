@@ -8,8 +8,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-STANDARD_OUTPUT = "-"
-
 
 @contextlib.contextmanager
 def whole(path: Path) -> Iterator[BinaryIO]:

@@ -4,9 +4,7 @@ Directive 2002/49/EC, annex I; D.Lgs 194/2005 (Italian periods); DPCM 14/11/1997
 immission by class). A node with a cheap microphone has no class of IEC 61672: neither have these.
 """
 
-import math
 import zoneinfo
-from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -19,7 +17,6 @@ from lampione.rollup.measures import ENERGY_STEPS
 Floats = NDArray[np.float64]
 EVENING_DB = 5.0
 NIGHT_DB = 10.0
-SAMPLE_S = 0.125  # of LAF, see `lampione_protocol.hour`
 PERIODS = ("day", "evening", "night")
 
 
@@ -105,13 +102,10 @@ def day_evening_night(
     Raises CalendarError where buckets do not fit the zone.
     """
     clocks = calendar.local(starts, level, zone)
-    firsts, span = np.unique(calendar.spans(clocks.days, by), return_inverse=True)
-    shape = (len(firsts), 3, *energy.shape[1:])
-    sums, times = np.zeros(shape), np.zeros(shape)
-    place = span, period_of(clocks.hours, periods)
-    np.add.at(sums, place, energy)
-    np.add.at(times, place, seconds)
-    return of_sums(firsts, sums, times, zone, periods, by)
+    firsts, spans = np.unique(calendar.spans(clocks.days, by), return_inverse=True)
+    sums = Sums(len(firsts), energy.shape[1], periods)
+    sums.add(spans, clocks.hours, energy, seconds)
+    return sums.levels(firsts, zone, by)
 
 
 def period_of(hours: NDArray[np.int64], periods: Periods) -> NDArray[np.int64]:
@@ -121,31 +115,49 @@ def period_of(hours: NDArray[np.int64], periods: Periods) -> NDArray[np.int64]:
     return np.where(dark, 2, np.where(late, 1, 0))
 
 
-def of_sums(
-    firsts: NDArray[np.int64],
-    sums: Floats,
-    times: Floats,
-    zone: zoneinfo.ZoneInfo,
-    periods: Periods,
-    by: calendar.Span,
-    nodes: Any = 1,
-) -> Noise:
-    """Return levels of energies and seconds by span (its first day), period and node.
+class Sums:
+    """Energies and the seconds that they hold, by span, period and node; they come in pieces."""
 
-    nodes: how many are together in each column, of which a share of time is one of all.
-    """
-    hours = np.array([period_hours(int(first), by, zone, periods) for first in firsts], float)
-    hours = hours.reshape(-1, 3)
-    levels = laeq(sums, times)
-    return Noise(
-        firsts,
-        hours,
-        levels,
-        np.minimum(times / (3600 * hours[:, :, None] * nodes), 1.0),
-        laeq(sums.sum(1), times.sum(1)),
-        lden(levels[:, 0], levels[:, 1], levels[:, 2], hours.T[:, :, None]),
-        laeq(sums[:, :2].sum(1), times[:, :2].sum(1)),
-    )
+    def __init__(self, spans: int, nodes: int, periods: Periods):
+        self._periods = periods
+        self._energy = np.zeros((spans, 3, nodes))
+        self._seconds = np.zeros((spans, 3, nodes))
+
+    def add(
+        self,
+        spans: NDArray[np.intp],
+        hours: NDArray[np.int64],
+        energy: NDArray[Any],
+        seconds: NDArray[Any],
+    ) -> None:
+        """Add buckets: the span of each, its hour of the day, and [bucket, node] of both."""
+        place = spans, period_of(hours, self._periods)
+        np.add.at(self._energy, place, energy)
+        np.add.at(self._seconds, place, seconds)
+
+    def levels(
+        self,
+        firsts: NDArray[np.int64],
+        zone: zoneinfo.ZoneInfo,
+        by: calendar.Span,
+        nodes: Any = 1,
+    ) -> Noise:
+        """Return the levels of spans, which begin with these days.
+
+        nodes: how many are together in each column, of which a share of time is one of all.
+        """
+        held = [period_hours(int(first), by, zone, self._periods) for first in firsts]
+        hours = np.array(held, float).reshape(-1, 3)
+        levels = laeq(self._energy, self._seconds)
+        return Noise(
+            firsts,
+            hours,
+            levels,
+            np.minimum(self._seconds / (3600 * hours[:, :, None] * nodes), 1.0),
+            laeq(self._energy.sum(1), self._seconds.sum(1)),
+            lden(levels[:, 0], levels[:, 1], levels[:, 2], hours.T[:, :, None]),
+            laeq(self._energy[:, :2].sum(1), self._seconds[:, :2].sum(1)),
+        )
 
 
 def period_hours(
@@ -169,12 +181,6 @@ def exceeded(bins: NDArray[Any], percent: float) -> Floats:
     return histogram.quantile(bins, hour.LEVEL_LOW_DB, 1.0, 1 - percent / 100)
 
 
-def sampled_s(bins: NDArray[Any]) -> Floats:
-    """Return the seconds that a histogram of levels holds."""
-    found: Floats = bins.sum(axis=-1) * SAMPLE_S
-    return found
-
-
 def over_immission(noise: Noise, of_class: str) -> tuple[Floats, Floats]:
     """Return by how many dB day and night, [span, node], lie over the limits of a class.
 
@@ -184,8 +190,3 @@ def over_immission(noise: Noise, of_class: str) -> tuple[Floats, Floats]:
     """
     by_day, by_night = IMMISSION_LIMITS_DB[of_class]
     return noise.by_day - by_day, noise.levels[:, 2] - by_night
-
-
-def mean_level(levels_db: Sequence[float]) -> float:
-    """Return the level of the mean energy of equally long times."""
-    return 10 * math.log10(math.fsum(10 ** (level / 10) for level in levels_db) / len(levels_db))

@@ -74,18 +74,15 @@ def _days(
     nodes: NDArray[np.int64],
 ) -> rule.Noise:
     """Return levels by period of every span."""
-    shape = len(made.starts), 3, who.columns
-    sums, times = np.zeros(shape), np.zeros(shape)
+    sums = rule.Sums(len(made.starts), who.columns, periods)
     for piece, spans in tables(reader, who, made, "laeq_energy"):
         energy, seconds = piece.arrays["sum"], piece.arrays["seconds"].astype(np.int64)
         if who.together:
             energy, seconds = (a.sum(axis=1, keepdims=True) for a in (energy, seconds))
-        clocks = calendar.local(piece.starts, made.level, zone)
-        place = spans, rule.period_of(clocks.hours, periods)
-        np.add.at(sums, place, energy)
-        np.add.at(times, place, seconds)
+        hours = calendar.local(piece.starts, made.level, zone).hours
+        sums.add(spans, hours, energy, seconds)
     firsts = calendar.local(made.starts, made.level, zone).days
-    return rule.of_sums(firsts, sums, times, zone, periods, by, nodes)
+    return sums.levels(firsts, zone, by, nodes)
 
 
 def _with_periods(

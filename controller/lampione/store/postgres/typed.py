@@ -52,11 +52,6 @@ def epoch_number(epoch: bytes) -> int:
     return int.from_bytes(epoch, "big", signed=True)
 
 
-def epoch_bytes(number: int) -> bytes:
-    """Return what `epoch_number` made a number of."""
-    return number.to_bytes(4, "big", signed=True)
-
-
 def _raw(field: tuple[Any, ...], column: batch.Column) -> NDArray[np.uint32]:
     """Return a column as it stands on the wire, of the encoder that we know."""
     _, kind, bits, low, *_ = field

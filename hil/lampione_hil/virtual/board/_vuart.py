@@ -9,9 +9,10 @@ from _vtime import clock, uptime_us
 from _wire import ask
 from micropython import const
 
-_PIECES = 8  # of what will come, that an answer brings along: their times,
-_PEEK = const(256)  # and bytes
-_LOOK = "<2Hq8q8H"  # pieces, bytes beyond them; when there is a look to take; times, sizes
+# An answer brings along up to 8 pieces of what will come: how many, the bytes beyond them; when
+# there is a look to take; their times, sizes; and then so many bytes.
+_LOOK = "<2Hq8q8H"
+_PEEK = const(256)
 _FIRST = const(3)  # where these begin
 _SIZES = const(11)
 _NOTHING = (0, 0, -1)
