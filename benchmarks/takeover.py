@@ -55,8 +55,19 @@ class Post(FakeNode):
         self._body = b""
         self._body_at = 0
         self._ending = threading.Event()
+        self._last_made = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
+
+    def finish(self) -> None:
+        """Make no frame any more, not even the result of a command that is still on its way."""
+        with self._lock:
+            self._last_made.set()
+
+    def make(self, kind: int, body: bytes, send: bool = True) -> bytes:
+        """Make a frame, unless the last one has been made."""
+        with self._lock:
+            return b"" if self._last_made.is_set() else super().make(kind, body, send)
 
     def end(self) -> None:
         """Go."""
@@ -353,6 +364,8 @@ def run(
                 if victim in WORKERS:
                     wait_until("the workers share again", city.shared, WAIT_S)
             time.sleep(calm_s)
+        for node in city.nodes:
+            node.finish()
         made = sum(node.flash.next_seq - 1 for node in city.nodes)
         took = time.monotonic() - began
         marks = [node.flash.next_seq - 1 for node in city.nodes]
