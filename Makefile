@@ -60,8 +60,9 @@ docs: $(STAMP) ## write the generated parts of docs/ anew
 	$(BIN)/python -m tools.protocol_docs --write
 	$(BIN)/python -m tools.config_docs --write
 
-screens: $(STAMP) ## draw docs/screens/ anew, from a real run
+screens: $(STAMP) ## draw docs/screens/ anew: the demo's from a real run, the others from the tests
 	$(BIN)/python -m lampione.demo.screenshot docs/screens/fleet.svg
+	LAMPIONE_SCREENS=write $(BIN)/python -m pytest -q tests/controller/tui -k pictures
 
 clean: ## remove what was made
 	rm -rf $(VENV) build dist

@@ -13,8 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from lampione import keys
 from lampione.cli import parser, values
-from lampione.cli.output import Printer, clean
+from lampione.cli.output import Printer
 from lampione.cli.send import order_of
+from lampione.desk.text import age, clean
 from lampione.durations import LONGEST_S
 
 COMMANDS = (
@@ -261,11 +262,11 @@ def test_durations_are_read_whole_or_refused(text: str) -> None:
 
 @given(st.floats(0, 1e9))
 def test_ages_fit_their_column(seconds: float) -> None:
-    assert 2 <= len(values.age(seconds)) <= 4
+    assert 2 <= len(age(seconds)) <= 4
 
 
 def test_ages() -> None:
-    assert [values.age(s) for s in (None, -1, 0, 59.9, 60, 3599, 3600, 172799, 172800)] == [
+    assert [age(s) for s in (None, -1, 0, 59.9, 60, 3599, 3600, 172799, 172800)] == [
         "–", "0s", "0s", "59s", "1m", "59m", "1h", "47h", "2d",
     ]  # fmt: skip
 

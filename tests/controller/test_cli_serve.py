@@ -12,14 +12,16 @@ from pathlib import Path
 import pytest
 from lampione.core.client import Client
 from lampione.demo.processes import free_port
+from lampione.desk.desk import Desk
+from lampione.desk.feed import CoreFeed
 from lampione.live.places import places
 from lampione.tui.app import LampioneApp
 from lampione.tui.bars import Header
-from lampione.tui.feed import CoreFeed
+from lampione.tui.grid import Grid
 
 from tests.brokers import wait_until
 from tests.controller.test_cli import lampione
-from tests.controller.test_tui import text, until
+from tests.controller.tui.still import lines, until
 
 
 class Serve:
@@ -118,20 +120,20 @@ def test_the_screen_outlives_its_controller(state: Path) -> None:
     servers = [first]
 
     async def steps() -> None:
-        app = LampioneApp(CoreFeed(state), places(state))
+        app = LampioneApp(Desk(CoreFeed(state), places(state)))
         async with app.run_test(size=(120, 20)) as pilot:
 
             def head() -> str:
-                return text(app, Header)[0]
+                return lines(app, Header)[0]
 
             await until(pilot, lambda: "● connected" in head() and "11 nodes" in head())
-            assert text(app)[0].split()[:3] == ["beatrice-deste-1", "Viale", "Beatrice"]
+            assert lines(app, Grid)[0].split()[:3] == ["beatrice-deste-1", "Viale", "Beatrice"]
             await pilot.press("enter")
             await until(pilot, lambda: app.screen.query("Sheet").__len__() == 1)
             await pilot.press("escape")
             servers[-1].end(signal.SIGKILL)
             await until(pilot, lambda: "○" in head() and "connected" not in head())
-            assert len(app.fleet) == 11
+            assert len(app.desk.fleet) == 11
             servers.append(await asyncio.to_thread(Serve, state))
             await until(pilot, lambda: "● connected" in head())
 

@@ -16,8 +16,9 @@ from typing import Any
 import pytest
 from lampione import seeds
 from lampione.broker import LocalBroker
+from lampione.desk.desk import Desk
+from lampione.desk.feed import CoreFeed
 from lampione.tui.app import LampioneApp
-from lampione.tui.feed import CoreFeed
 from lampione_hil import firmware, interpreter
 
 from tests.controller.test_cli import lampione
@@ -266,20 +267,21 @@ def test_the_screen_attaches_to_it(state: Path) -> None:
     import asyncio
 
     async def steps() -> None:
-        app = LampioneApp(CoreFeed(state))
+        app = LampioneApp(Desk(CoreFeed(state)))
         async with app.run_test(size=(80, 24)) as pilot:
             for _ in range(200):
-                if len(app.fleet) == 11 and app.status and app.link is None:
+                if len(app.desk.fleet) == 11 and app.desk.status and app.desk.link is None:
                     break
                 await pilot.pause(0.05)
-            assert len(app.fleet) == 11
-            before = app.fleet.at(0)["report_at"]
+            assert len(app.desk.fleet) == 11
+            before = app.desk.fleet.at(0)["report_at"]
             for _ in range(200):
-                if app.fleet.at(0)["report_at"] != before:
+                if app.desk.fleet.at(0)["report_at"] != before:
                     break
                 await pilot.pause(0.05)
-            assert app.fleet.at(0)["report_at"] > before
-            assert app.status["counters"]["stored"] > 0
+            assert app.desk.fleet.at(0)["report_at"] > before
+            assert app.desk.status is not None
+            assert app.desk.status["counters"]["stored"] > 0
 
     asyncio.run(steps())
 

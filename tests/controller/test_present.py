@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from lampione.api import Event
-from lampione.cli import present
-from lampione.cli.event_words import told
-from lampione.cli.fleet import describe
+from lampione.desk import present
+from lampione.desk.describe import describe
+from lampione.desk.event_words import told
 
 from tests.controller.nodes import NOW, node
 

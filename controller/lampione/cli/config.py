@@ -12,11 +12,11 @@ from lampione.cli.errors import OK, UNKNOWN_NODE, USAGE, CliError
 from lampione.cli.fleet import core
 from lampione.cli.output import Printer, printer
 from lampione.cli.service import fleet_file
-from lampione.cli.values import age
 from lampione.config import blob, describe
 from lampione.config.diff import Change, diff, shown, values
 from lampione.config.model import NodeConfig
 from lampione.core.client import Client
+from lampione.desk.text import age
 
 FAILURES = ("refused", "reverted", "damaged", "cancelled")
 TRIAL_S = (10, 4094)

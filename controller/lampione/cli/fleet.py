@@ -8,12 +8,11 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
-from lampione.cli import present
 from lampione.cli.errors import OK, CliError
-from lampione.cli.event_words import told
 from lampione.cli.output import Printer, printer
-from lampione.cli.values import age
 from lampione.core.client import Client, NoCore
+from lampione.desk import present
+from lampione.desk.describe import describe
 from lampione.live.places import places
 
 
@@ -99,46 +98,6 @@ def show(options: argparse.Namespace) -> int:
             shown = f"  {name:<20}{text}"
             out.line(out.paint(shown, "dim") if text == present.UNKNOWN else shown)
     return OK
-
-
-Facts = list[tuple[str, str]]
-
-
-def describe(detail: present.Row, now: float) -> Iterator[tuple[str, Facts]]:
-    """Yield headings with names and values of everything that is known of a node."""
-    for message in ("report", "health", "hello"):
-        received = detail[f"{message}_at"]
-        aged = "never" if received is None else f"{age(now - received)} ago"
-        values = detail[message]
-        fields = present.FIELDS[message]
-        facts = [(name, present.with_unit(message, name, values.get(name))) for name in fields]
-        yield f"{message}, {aged}", facts
-    yield (
-        "transport",
-        [
-            (name, present.UNKNOWN if detail[name] is None else str(detail[name]))
-            for name in (
-                "epoch",
-                "boot",
-                "watermark",
-                "highest",
-                "missing",
-                "lost",
-                "refused",
-                "duplicates",
-                "stored",
-            )
-        ],
-    )
-    lines = [
-        (
-            f"{age(now - event['received'])} ago",
-            told(event) if event["severity"] == "info" else f"{event['severity']}: {told(event)}",
-        )
-        for event in detail.get("events", ())[:10]
-    ]
-    if lines:
-        yield "events", lines
 
 
 def history(options: argparse.Namespace) -> int:

@@ -10,7 +10,8 @@ from lampione_hil.real.outside import around
 from lampione_hil.testing import engine, report, rig, signing
 
 from lampione.cli.errors import INTERRUPTED, OK, USAGE, CliError
-from lampione.cli.output import Printer, clean
+from lampione.cli.output import Printer
+from lampione.desk.text import clean
 
 PAINT = {
     "pass": "green",

@@ -9,7 +9,8 @@ from lampione_hil.testing.measuring import limits
 
 from lampione.cli.errors import FAILED, OK, USAGE, CliError
 from lampione.cli.hil import BENCH, PAINT, rig_of
-from lampione.cli.output import Printer, clean
+from lampione.cli.output import Printer
+from lampione.desk.text import clean
 
 
 def examine(options: Any) -> int:

@@ -4,11 +4,11 @@ import argparse
 import time
 from typing import Any
 
-from lampione.cli import present
 from lampione.cli.errors import OK
 from lampione.cli.fleet import core, print_nodes
 from lampione.cli.output import Printer, printer
-from lampione.cli.values import age
+from lampione.desk import present
+from lampione.desk.text import age
 from lampione.live.places import places
 
 _OWN = ("node", "site", "state", "age")

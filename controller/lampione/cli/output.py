@@ -4,17 +4,17 @@ import argparse
 import io
 import json
 import os
-import re
 import shutil
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TextIO
 
+from lampione.desk.text import clean
+
 _CODES = {"red": "31", "green": "32", "yellow": "33", "dim": "2", "bold": "1"}
 # A lamp's level, 0 dark to 8 full: of 256 colours, on a dark ground whatever the terminal's is.
 _AMBERS = (234, 94, 130, 136, 172, 178, 214, 220, 229)
 _CODES |= {f"level{n}": f"38;5;{amber};48;5;234" for n, amber in enumerate(_AMBERS)}
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 
 def colours(stream: TextIO) -> bool:
@@ -42,11 +42,6 @@ def prepare_streams() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")
-
-
-def clean(text: str) -> str:
-    """Return `text` without control characters: what nodes send never steers a terminal."""
-    return _CONTROL.sub("·", text)
 
 
 class Printer:

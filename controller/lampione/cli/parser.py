@@ -103,6 +103,7 @@ def build() -> argparse.ArgumentParser:
         allow_abbrev=False,
     )
     parser.add_argument("--version", action="store_true", help="print the version and end")
+    parser.add_argument("--read-only", action="store_true", help="the screen changes nothing")
     parser.set_defaults(**{HANDLER: "lampione.cli.screen:screen"})
     commands = _Commands(parser, "command", common)
     _services(commands)

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from types import TracebackType
 from typing import Self
 
-from lampione.cli.output import Printer, clean, columns, rows
+from lampione.cli.output import Printer, columns, rows
+from lampione.desk.text import clean
 
 _BAR = 20
 _DRAW_S = 0.1

@@ -14,11 +14,12 @@ from typing import Any
 from lampione import calibration, private, seeds
 from lampione.broker_url import BrokerUrl
 from lampione.cli.errors import FAILED, INTERRUPTED, OK, UNKNOWN_NODE, UNREACHABLE, USAGE, CliError
-from lampione.cli.output import Printer, clean, printer
+from lampione.cli.output import Printer, printer
 from lampione.cli.progress import Progress
 from lampione.cli.service import fleet_file
 from lampione.config.model import Wifi
 from lampione.core.folder import make_private
+from lampione.desk.text import clean
 from lampione.provision import boards, ca, wifi
 from lampione.provision import rows as lists
 from lampione.provision.commission import Bench, Stopped

@@ -9,6 +9,8 @@ from types import FrameType
 
 from lampione.cli.errors import OK, USAGE, CliError
 from lampione.core.client import Client
+from lampione.desk.desk import Desk
+from lampione.desk.feed import CoreFeed
 from lampione.live.places import places
 
 
@@ -17,20 +19,24 @@ def screen(options: argparse.Namespace) -> int:
     if options.json or not sys.stdout.isatty():
         raise CliError("there is no terminal for the screen; see `lampione --help`", USAGE)
     Client.open(options.state).close()  # say so before the screen opens, when nobody answers
-    return show(options.state)
+    return show(options.state, read_only=options.read_only)
 
 
-def show(state: Path, for_s: float | None = None, check: Callable[[], None] = lambda: None) -> int:
+def show(
+    state: Path,
+    for_s: float | None = None,
+    check: Callable[[], None] = lambda: None,
+    *,
+    read_only: bool = False,
+) -> int:
     """Show the screen of the controller in `state` until the user ends it, or for so long.
 
     What `check` raises, twice a second, ends the screen and is raised here.
     """
     from lampione.tui.app import LampioneApp
-    from lampione.tui.feed import CoreFeed
 
-    app = LampioneApp(
-        CoreFeed(state), places(state), ends_after_s=for_s, check=check, state=str(state)
-    )
+    desk = Desk(CoreFeed(state), places(state), state=state)
+    app = LampioneApp(desk, read_only=read_only, ends_after_s=for_s, check=check)
 
     def end(_signal: int, _frame: FrameType | None) -> None:
         app.exit()

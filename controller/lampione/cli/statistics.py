@@ -6,11 +6,11 @@ import zoneinfo
 from datetime import date, datetime
 from typing import Any
 
-from lampione.cli import present
 from lampione.cli.errors import OK, USAGE, CliError
 from lampione.cli.fleet import core
 from lampione.cli.output import printer
 from lampione.core.zone import fleet_zone
+from lampione.desk import present
 
 _BY = {
     "values": "hour",

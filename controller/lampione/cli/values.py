@@ -91,15 +91,3 @@ def decibel(text: str) -> float:
     if not 0 <= value <= 140:
         raise argparse.ArgumentTypeError(f"{text!r} is not a sound level: write 0 to 140, in dB")
     return value
-
-
-def age(seconds: float | None) -> str:
-    """Write an age in at most four characters: `3s`, `59s`, `12m`, `5h`, `40d`; `–` unknown."""
-    if seconds is None:
-        return "–"
-    seconds = max(seconds, 0.0)
-    for size, unit in ((60, "s"), (60, "m"), (48, "h")):
-        if seconds < size:
-            return f"{int(seconds)}{unit}"
-        seconds /= 60 if unit != "h" else 24
-    return f"{min(int(seconds), 999)}d"

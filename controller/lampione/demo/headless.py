@@ -6,10 +6,10 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Any
 
-from lampione.cli import present
 from lampione.cli.fleet import print_nodes
 from lampione.cli.output import Printer
 from lampione.core.client import Client
+from lampione.desk import present
 
 LOOK_S = 0.2
 TABLE_LEAST_S = 5.0

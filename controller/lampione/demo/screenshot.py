@@ -13,9 +13,10 @@ from pathlib import Path
 
 from lampione.core.client import Client
 from lampione.demo.run import Options, running
+from lampione.desk.desk import Desk
+from lampione.desk.feed import CoreFeed
 from lampione.live.places import places
 from lampione.tui.app import LampioneApp
-from lampione.tui.feed import CoreFeed
 from lampione.tui.grid import GLOW_S
 
 _FONT = re.compile(r"\s*@font-face\s*\{.*?\}", re.DOTALL)
@@ -47,10 +48,10 @@ def portable(svg: str) -> str:
 
 
 async def _take(state: Path, size: tuple[int, int], nodes: int) -> str:
-    app = LampioneApp(CoreFeed(state), places(state))
+    app = LampioneApp(Desk(CoreFeed(state), places(state), state=state))
 
     def settled() -> bool:
-        rows = [app.fleet.at(n) for n in range(len(app.fleet))]
+        rows = [app.desk.fleet.at(n) for n in range(len(app.desk.fleet))]
         if len(rows) < nodes or not all(row["report"] for row in rows):
             return False
         levels = {row["node"]: row["report"]["lamp_level"] for row in rows}

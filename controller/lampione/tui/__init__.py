@@ -1,1 +1,1 @@
-"""The screen: live views on Line-API widgets, fed by a thread; it owns no logic."""
+"""The screen: live views on Line-API widgets over a desk; it owns no logic and opens nothing."""

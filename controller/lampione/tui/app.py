@@ -1,173 +1,77 @@
-"""The application: takes what the feed brings, ten times a second, and shows it."""
+"""The application: takes what has come, ten times a second, and has the view show it."""
 
+import os
 import shlex
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any, ClassVar
 
-from textual import on
-from textual.app import App, ComposeResult
+from textual.app import App
 from textual.binding import Binding, BindingType
-from textual.containers import Vertical
-from textual.screen import ModalScreen, Screen
-from textual.widgets import Footer, Input, Static
 
-from lampione.cli.present import COLUMNS, STATES
-from lampione.tui.bars import Header, Part
-from lampione.tui.feed import Feed, Item
-from lampione.tui.fleet import Fleet
-from lampione.tui.grid import Grid, Heads, shown_columns
-from lampione.tui.node import NodeScreen
+from lampione.desk.desk import Desk
+from lampione.desk.present import STATES
+from lampione.tui.bars import Part
+from lampione.tui.dialogs import JumpScreen, KeysScreen
+from lampione.tui.palette import Offers
+from lampione.tui.view import View
+from lampione.tui.views import BY_NAME, FIRST, VIEWS
 
 DRAIN_S = 0.1
 CHECK_S = 0.5
-
-
-class KeysScreen(ModalScreen[None], inherit_bindings=False):
-    """The keys of the screen below, taken from its own bindings."""
-
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape,q,question_mark,enter", "dismiss", "Back")
-    ]
-    DEFAULT_CSS = """
-    KeysScreen { align: center middle; }
-    KeysScreen Static {
-        width: auto; height: auto; max-height: 90%; padding: 1 2;
-        background: $surface; border: round $primary;
-    }
-    """
-
-    def __init__(self, keys: list[tuple[str, str]]) -> None:
-        super().__init__()
-        self.keys = keys
-
-    def compose(self) -> ComposeResult:
-        """One line a key."""
-        yield Static("\n".join(f"{k:<16} {what}" for k, what in self.keys), markup=False)
-
-
-class FleetScreen(Screen[None], inherit_bindings=False):
-    """All nodes, live."""
-
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("slash", "filter", "Filter"),
-        Binding("escape", "clear", "All", show=False),
-        Binding("s", "sort(1)", "Sort"),
-        Binding("r", "reverse", "Reverse"),
-        Binding("question_mark", "app.keys", "Keys"),
-        Binding("q", "app.quit", "Quit"),
-    ]
-    DEFAULT_CSS = """
-    FleetScreen Input { display: none; height: 1; border: none; padding: 0 1; }
-    FleetScreen.-filtering Input { display: block; }
-    FleetScreen Vertical { height: 1fr; }
-    """
-    AUTO_FOCUS = "Grid"
-
-    def __init__(self, fleet: Fleet, now: Callable[[], float]) -> None:
-        super().__init__()
-        self.fleet = fleet
-        self.header = Header()
-        self.grid = Grid(fleet, now)
-        self._heads = Heads(fleet)
-        self._input = Input(placeholder="words: node, site, state or reason", compact=True)
-
-    def compose(self) -> ComposeResult:
-        """Header, heads, grid, filter, keys."""
-        yield self.header
-        yield self._heads
-        with Vertical():
-            yield self.grid
-        yield self._input
-        yield Footer(show_command_palette=False)
-
-    def _arranged(self) -> None:
-        self._heads.refresh()
-        self.grid.rearranged()
-
-    def action_filter(self) -> None:
-        """Open the line for words."""
-        self.add_class("-filtering")
-        self._input.focus()
-
-    @on(Input.Changed)
-    def _typed(self, event: Input.Changed) -> None:
-        self.fleet.arrange(words=event.value)
-        self._arranged()
-
-    @on(Input.Submitted)
-    def _entered(self) -> None:
-        self.set_class(bool(self.fleet.words), "-filtering")
-        self.grid.focus()
-
-    def action_clear(self) -> None:
-        """Show all nodes again."""
-        self._input.value = ""
-        self.remove_class("-filtering")
-        self.grid.focus()
-
-    def action_sort(self, by: int) -> None:
-        """Sort by the next column that is seen."""
-        keys = [c.key for c in shown_columns(self.app.size.width)]
-        now = keys.index(self.fleet.sort) if self.fleet.sort in keys else -1
-        self.fleet.arrange(sort=keys[(now + by) % len(keys)], descending=False)
-        self._arranged()
-
-    def action_reverse(self) -> None:
-        """Sort the other way round."""
-        self.fleet.arrange(descending=not self.fleet.descending)
-        self._arranged()
-
-    def on_resize(self) -> None:
-        """Other columns may fit now."""
-        if self.fleet.sort not in {c.key for c in shown_columns(self.app.size.width)}:
-            self.fleet.arrange(sort=COLUMNS[0].key)
-        self.call_after_refresh(self._arranged)
+DARK, LIGHT = "textual-dark", "textual-light"
+SEVERITIES = {"critical": "bad", "major": "bad", "minor": "warn", "warning": "warn"}
 
 
 class LampioneApp(App[None], inherit_bindings=False):
     """The screen of a controller.
 
     Args:
-        feed: where the data comes from.
-        sites: node id to its site's name.
-        now: the clock for ages, Unix seconds.
+        desk: what is known and asked.
+        read_only: nothing can be changed from here.
         ends_after_s: when the screen ends by itself; None: when the user says so.
-        state: the controller's folder, for the help to say; None: not said.
         check: called twice a second; what it raises ends the screen and is kept in `failure`.
+        first: the view to begin with, and what goes behind its name.
     """
 
-    ENABLE_COMMAND_PALETTE = False
+    COMMANDS: ClassVar[set[Any]] = {Offers}
     TITLE = "Lampione"
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("ctrl+c,ctrl+q", "quit", "Quit", show=False, priority=True, system=True)
+        Binding("ctrl+c,ctrl+q", "quit", "Quit", show=False, priority=True, system=True),
+        Binding("ctrl+p", "command_palette", "Palette", show=False, system=True),
+        *(
+            Binding(place.key, f"go({place.name!r})", place.name, show=False)
+            for place in VIEWS
+            if place.key
+        ),
     ]
 
     def __init__(
         self,
-        feed: Feed,
-        sites: Mapping[str, str] | None = None,
-        now: Callable[[], float] = time.time,
+        desk: Desk,
+        *,
+        read_only: bool = False,
         ends_after_s: float | None = None,
-        state: str | None = None,
         check: Callable[[], None] = lambda: None,
+        first: tuple[str, str | None] = (FIRST, None),
     ) -> None:
         super().__init__()
-        self._feed = feed
-        self._now = now
+        self.desk = desk
+        self._read_only = read_only
         self._ends_after_s = ends_after_s
-        self._state = state
         self._check = check
+        self._first = first
+        self._views: dict[str, View] = {}
         self.failure: Exception | None = None
-        self.fleet = Fleet(sites)
-        self.link: str | None = "connecting"
-        self.status: dict[str, Any] = {}
-        self._main = FleetScreen(self.fleet, now)
+        self.animation_level = "none"
+        self.theme = LIGHT if os.environ.get("LAMPIONE_THEME") == "light" else DARK
 
     def on_mount(self) -> None:
         """Begin to take."""
-        self.push_screen(self._main)
-        self._feed.start()
+        self.go(FIRST)
+        if self._first != (FIRST, None):
+            self.go(*self._first)
+        self.desk.start()
         self.set_interval(DRAIN_S, self.take)
         self.set_interval(1.0, self.tick)
         self.set_interval(CHECK_S, self._look)
@@ -175,8 +79,8 @@ class LampioneApp(App[None], inherit_bindings=False):
             self.set_timer(self._ends_after_s, self.exit)
 
     def on_unmount(self) -> None:
-        """End the feed's threads."""
-        self._feed.stop()
+        """End the desk's threads."""
+        self.desk.stop()
 
     def _look(self) -> None:
         try:
@@ -185,96 +89,151 @@ class LampioneApp(App[None], inherit_bindings=False):
             self.failure = error
             self.exit()
 
-    def take(self) -> None:
-        """Take what has come; render what changed."""
-        if not self._main.grid.is_mounted:
-            return  # what has come waits
-        items = self._feed.drain()
-        if not items:
-            return
-        rows: list[Any] = []
-        for item in items:
-            self._note(item)
-            if item[0] == "nodes":
-                rows += item[1]
-        places, moved = self.fleet.update(rows)
-        grid = self._main.grid
-        if moved:
-            grid.rearranged()
-        else:
-            grid.changed(places)
-        self._head()
-        if rows and isinstance(self.screen, NodeScreen):
-            self.screen.renew()
+    @property
+    def view(self) -> View | None:
+        """Return the view that is seen, under windows too."""
+        return next((s for s in reversed(self.screen_stack) if isinstance(s, View)), None)
 
-    def _note(self, item: Item) -> None:
-        kind, what = item
-        if kind == "link":
-            self.link = what
-        elif kind == "status":
-            self.status = what
-        elif kind == "broker" and self.status:
-            self.status = {**self.status, "broker": what}
-        elif kind == "detail" and isinstance(self.screen, NodeScreen):
-            self.screen.detail(what)
+    @property
+    def why_read_only(self) -> str | None:
+        """Say why nothing can be changed from here; None: it can."""
+        if self._read_only:
+            return "this terminal was opened read-only"
+        if self.desk.who is not None and self.desk.role == "view":
+            return str(self.desk.who.get("why") or "your role is view")
+        return None
+
+    def take(self) -> None:
+        """Take what has come; have the view show it."""
+        view = self.view
+        if view is None or not view.is_mounted:
+            return  # what has come waits
+        changed = self.desk.take()
+        if changed:
+            self.show_head()
+            view.renew(changed)
 
     def tick(self) -> None:
         """Let ages grow, once a second."""
-        if not self._main.grid.is_mounted:
+        view = self.view
+        if view is None or not view.is_mounted:
             return
-        self._head()
-        if self.screen is self._main:
-            self._main.grid.refresh()
-        elif isinstance(self.screen, NodeScreen):
-            self.screen.renew()
+        self.show_head()
+        view.ticked()
+        view.renew(frozenset(("clock",)))
 
-    def _head(self) -> None:
-        header = self._main.header
-        header.parts = tuple(self._parts())
-        header.clock = time.strftime("%H:%M:%S", time.localtime(self._now()))
+    def show_head(self) -> None:
+        """Show the header of the view that is seen."""
+        view = self.view
+        if view is not None:
+            view.header.parts = tuple(self._parts())
+            view.header.last = time.strftime("%H:%M:%S", time.localtime(self.desk.now()))
 
     def _parts(self) -> list[Part]:
-        parts: list[Part] = [("bold", "Lampione")]
-        status = self.status
-        if self.link is not None:
-            parts.append(("red", f"○ {self.link}"))
-        elif status and not status["broker"]["connected"]:
-            parts.append(("red", "○ no broker"))
+        desk = self.desk
+        view = self.view
+        name = next((n for n, v in self._views.items() if v is view), "")
+        parts: list[Part] = [("bold", f"Lampione {name}".rstrip())]
+        if desk.link is not None:
+            parts.append(("bad", f"○ {desk.link}"))
+        elif desk.status and not desk.status["broker"]["connected"]:
+            parts.append(("bad", "○ no broker"))
         else:
-            parts.append(("green", "● connected"))
-        counts = self.fleet.counts()
-        shown = f"{len(self.fleet)} of " if self.fleet.words else ""
-        parts.append(("", f"{shown}{self.fleet.total} nodes"))
+            parts.append(("good", "● connected"))
+        if self.why_read_only is not None:
+            parts.append(("warn", "READ-ONLY"))
+        parts += self._alarms()
+        if desk.tags:
+            parts.append(("warn", f"⚿ {len(desk.tags)} locked"))
+        counts = desk.fleet.counts()
+        shown = f"{len(desk.fleet)} of " if len(desk.fleet) != desk.fleet.total else ""
+        parts.append(("", f"{shown}{desk.fleet.total} nodes"))
         for state, (glyph, colour) in STATES.items():
             if counts.get(state):
                 parts.append((colour, f"{glyph} {counts[state]} {state}"))
-        if status:
-            counters = status["counters"]
+        if desk.status:
+            counters = desk.status["counters"]
             parts.append(("", f"{counters['rate']:.1f}/s"))
-            missing, lost = counters["missing"], counters["lost"]
-            parts.append(("yellow" if missing else "", f"missing {missing}"))
-            parts.append(("yellow" if lost else "", f"lost {lost}"))
-            refused = counters["refused"]
-            parts.append(("yellow" if refused else "", f"refused {refused}"))
+            for what in ("missing", "lost", "refused"):
+                parts.append(("warn" if counters[what] else "", f"{what} {counters[what]}"))
+        if desk.who is not None and desk.who["operator"]:
+            parts.append(("", f"{desk.who['operator']} ({desk.role})"))
         return parts
 
-    @on(Grid.Opened)
-    def _opened(self, event: Grid.Opened) -> None:
-        node = event.node
-        self._feed.focus(node)
-        self.push_screen(
-            NodeScreen(node, lambda: self.fleet.get(node), self._now),
-            lambda _: self._feed.focus(None),
-        )
+    def _alarms(self) -> list[Part]:
+        counts: dict[str, int] = {}
+        for alarm in self.desk.alarms.values():
+            if alarm["active"]:
+                counts[alarm["severity"]] = counts.get(alarm["severity"], 0) + 1
+        return [
+            (tone, f"▲ {counts[severity]} {severity}")
+            for severity, tone in SEVERITIES.items()
+            if counts.get(severity)
+        ]
+
+    def go(self, name: str, argument: str | None = None) -> None:
+        """Show a view; `back` returns to the one that is seen now. Raises KeyError."""
+        place = BY_NAME[name]
+        view = self._views.get(name)
+        if view is None:
+            view = self._views[name] = place.make()
+        if argument is not None:
+            view.argument(argument)
+        while isinstance(self.screen, View) and view in self.screen_stack[:-1]:
+            self.pop_screen()
+        if view is not self.screen:
+            self.push_screen(view)
+        elif view.is_mounted:
+            view.show_all()
+
+    def back(self) -> None:
+        """Show the view that was seen before."""
+        if sum(isinstance(screen, View) for screen in self.screen_stack) > 1:
+            self.pop_screen()
+
+    def action_go(self, name: str) -> None:
+        """Show a view."""
+        self._jump(name)
+
+    def action_jump(self) -> None:
+        """Ask where to."""
+        self.push_screen(JumpScreen(self._offers), self._jump)
+
+    def _offers(self, text: str) -> list[tuple[str, str]]:
+        name, space, rest = text.partition(" ")
+        if not space:
+            return [(p.name, p.summary) for p in VIEWS if p.name.startswith(name)]
+        return [(f"{name} {node}", "") for node in self.desk.fleet.names(rest.strip(), 12)]
+
+    def _jump(self, text: str | None) -> None:
+        if text is None:
+            return
+        name, _, argument = text.partition(" ")
+        found = [p.name for p in VIEWS if p.name.startswith(name)]
+        view = self.view
+        if view is None:
+            return
+        if not found or (len(found) > 1 and name not in found):
+            view.say(f"there is no view {name!r}: " + ", ".join(p.name for p in VIEWS), "error")
+            return
+        try:
+            self.go(name if name in found else found[0], argument.strip() or None)
+        except ValueError as error:
+            view.say(str(error), "error")
+
+    def action_toggle_light(self) -> None:
+        """Change between dark and light."""
+        self.theme = DARK if self.theme == LIGHT else LIGHT
 
     def action_keys(self) -> None:
-        """Show the keys of the screen that is seen."""
+        """Show the keys of the view that is seen."""
         keys: dict[str, list[str]] = {}
         for active in self.screen.active_bindings.values():
             binding = active.binding
             if binding.description and not binding.system:
                 keys.setdefault(binding.description, []).append(self.get_key_display(binding))
         rows = [(" ".join(k), what) for what, k in keys.items()]
-        if self._state is not None:
-            rows += [("", ""), ("elsewhere", f"export LAMPIONE_STATE={shlex.quote(self._state)}")]
+        if self.desk.state is not None:
+            state = shlex.quote(str(self.desk.state))
+            rows += [("", ""), ("elsewhere", f"export LAMPIONE_STATE={state}")]
         self.push_screen(KeysScreen(rows))

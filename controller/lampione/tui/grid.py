@@ -14,8 +14,9 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 from textual.widget import Widget
 
-from lampione.cli.present import COLUMNS, STATES, Column, Row, is_stale
-from lampione.tui.fleet import Fleet
+from lampione.desk.fleet import Fleet
+from lampione.desk.present import COLUMNS, STATES, Column, Row, is_stale
+from lampione.tui.tones import style as tone
 
 GLOW_S = 1.0  # how long a changed cell stands out
 _BETWEEN = "  "
@@ -82,7 +83,7 @@ class Grid(ScrollView, inherit_bindings=False):
     COMPONENT_CLASSES: ClassVar[set[str]] = {"grid--cursor"}
     DEFAULT_CSS = """
     Grid { padding: 0 1; scrollbar-size-vertical: 1; overflow-x: hidden; }
-    Grid .grid--cursor { background: $primary-darken-1; }
+    Grid .grid--cursor { background: $primary 40%; }
     """
     can_focus = True
     cursor: reactive[str | None] = reactive(None, repaint=False)
@@ -122,7 +123,8 @@ class Grid(ScrollView, inherit_bindings=False):
         row = self._fleet.at(n)
         now = self._now()
         if row["node"] == self.cursor:
-            base += Style(bgcolor=self.get_component_rich_style("grid--cursor").bgcolor)
+            cursor = self.get_component_rich_style("grid--cursor")
+            base += Style(bgcolor=cursor.bgcolor, reverse=self.app.no_color)
         return self._line(row, now, base).adjust_cell_length(self.size.width, base)
 
     def _line(self, row: Row, now: float, base: Style) -> Strip:
@@ -136,12 +138,11 @@ class Grid(ScrollView, inherit_bindings=False):
             text = column.cell(row, now)
             style = base
             if column.key == "state":
-                colour = STATES[row["state"]][1]
-                style += Style(dim=True) if colour == "dim" else Style(color=colour)
+                style += tone(self.app, STATES[row["state"]][1])
             elif column.key == "gaps" and (row["missing"] or row["lost"]):
-                style += Style(color="yellow")
+                style += tone(self.app, "warn")
             elif before is not None and column.key != "age" and text != column.cell(before, now):
-                style += Style(bold=True, color="bright_cyan")
+                style += tone(self.app, "head")
             segments.append(Segment(fit(text, column.width, column.right), style))
             segments.append(Segment(_BETWEEN, base))
         return Strip(segments)

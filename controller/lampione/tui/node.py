@@ -1,24 +1,24 @@
 """One node's values: every field with its unit and its age; what is unknown says so."""
 
-from collections.abc import Callable
+from collections.abc import Iterable
 from typing import Any, ClassVar
 
 from rich.segment import Segment
 from rich.style import Style
-from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.geometry import Size
-from textual.screen import Screen
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
-from textual.widgets import Footer
 
-from lampione.cli.fleet import describe
-from lampione.cli.output import clean
-from lampione.cli.present import STATES, UNKNOWN, Row
-from lampione.cli.present import clock as time_of_day
+from lampione.desk.describe import describe
+from lampione.desk.present import STATES, UNKNOWN, Row
+from lampione.desk.present import clock as time_of_day
+from lampione.desk.text import clean
+from lampione.desk.work import Answer
 from lampione.tui.bars import Title
 from lampione.tui.grid import fit
+from lampione.tui.tones import style
+from lampione.tui.view import View
 
 SHEET_WIDTH = 48
 NAME_WIDTH = 20
@@ -97,7 +97,7 @@ class Sheet(ScrollView, inherit_bindings=False):
         line = self._lines[n]
         width = self.size.width // len(line)
         styles = {
-            "head": base + Style(bold=True, color="bright_cyan"),
+            "head": base + style(self.app, "head"),
             "unknown": base + Style(dim=True),
             "stale": base + Style(dim=True),
         }
@@ -106,53 +106,48 @@ class Sheet(ScrollView, inherit_bindings=False):
         ).adjust_cell_length(self.size.width, base)
 
 
-class NodeScreen(Screen[None], inherit_bindings=False):
+class NodeView(View):
     """The sheet of one node, live."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape,q,backspace", "dismiss", "Back"),
-        Binding("question_mark", "app.keys", "Keys"),
-    ]
-    DEFAULT_CSS = "NodeScreen #name { height: 1; background: $panel; padding: 0 1; }"
+    DEFAULT_CSS = "NodeView #name { height: 1; background: $panel; padding: 0 1; }"
+    AUTO_FOCUS = "Sheet"
 
-    def __init__(self, node: str, row: Callable[[], Row | None], now: Callable[[], float]) -> None:
-        """row: the newest of the node; now: Unix seconds."""
+    def __init__(self) -> None:
         super().__init__()
-        self.node = node
-        self._row = row
-        self._now = now
+        self.node: str | None = None
         self._detail: dict[str, Any] = {}
+
+    def argument(self, text: str) -> None:
+        """Show this node."""
+        if self.desk.fleet.get(text) is None:
+            raise ValueError(f"there is no node {text!r}")
+        self.node, self._detail = text, {}
+
+    def body(self) -> Iterable[Any]:
+        """The name, the sheet."""
         self._title = Title(id="name")
         self._sheet = Sheet()
-
-    def compose(self) -> ComposeResult:
-        """The name, the sheet, the keys."""
         yield self._title
         yield self._sheet
-        yield Footer(show_command_palette=False)
-
-    def on_mount(self) -> None:
-        """Show what is known."""
-        self._sheet.focus()
-        self.call_after_refresh(self.renew)
 
     def on_resize(self) -> None:
         """Lay out anew."""
-        self.call_after_refresh(self.renew)
+        self.call_after_refresh(self.show_all)
 
-    def detail(self, found: dict[str, Any]) -> None:
-        """Take what only `show` tells: events and gaps."""
-        if found["node"] == self.node:
-            self._detail = {"events": found["events"]}
+    def _answered(self, answer: Answer) -> None:
+        if answer.result is not None and answer.result["node"] == self.node:
+            self._detail = {"events": answer.result["events"]}
 
-    def renew(self) -> None:
+    def renew(self, changed: frozenset[str]) -> None:
         """Show the newest values."""
-        row = self._row()
+        row = None if self.node is None else self.desk.fleet.get(self.node)
         if row is None or not self._sheet.is_mounted:
             return
+        if "clock" in changed:
+            self.desk.ask("show", self._answered, node=self.node)
         glyph = STATES[row["state"]][0]
         self._title.text = (
             f"{row['node']}  {row['site']}  {glyph} {row['state']}"
             f"  last heard {time_of_day(row['last_seen'])}"
         )
-        self._sheet.show(sections({**row, **self._detail}, self._now()))
+        self._sheet.show(sections({**row, **self._detail}, self.desk.now()))

@@ -1,26 +1,29 @@
-"""From the core's socket to the screen: threads fill a box, the screen empties it.
+"""From the core's socket to a front end: threads fill a box, the front end empties it.
 
 Widgets never see a socket, and threads never see a widget: ten looks a second at a box cost less
 than a message an event, and a screen that stands still fills no memory.
 """
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Protocol
 
 from lampione.core.client import Client, CoreError, NoCore
 
 RETRY_S = (0.2, 0.5, 1.0, 2.0)
-ASK_S = 1.0  # between two looks at the status, and at the node that is open
+ASK_S = 1.0  # between two looks at the status
 
 Item = tuple[str, Any]
-"""("link", error or None), ("nodes", rows), ("status", Status), ("broker", BrokerStatus) or
-("detail", Detail)."""
+"""("link", error or None), ("nodes", rows), ("status", Status), ("broker", BrokerStatus),
+("alarms", alarms) those that changed, ("tags", tags) all, or ("who", Entered)."""
+
+_BY = {"nodes": "node", "alarms": "id"}  # of these the latest of each waits
 
 
 class Feed(Protocol):
-    """Where the screen's data comes from."""
+    """Where a front end's data comes from, and what answers it."""
 
     def start(self) -> None:
         """Begin to fill."""
@@ -32,23 +35,29 @@ class Feed(Protocol):
         """Return what has come since the last look."""
         ...
 
-    def focus(self, node: str | None) -> None:
-        """Bring the details of this node too, and of no other."""
+    def call(self, op: str, **parameters: Any) -> Any:
+        """Ask and wait, in a thread that may wait. Raises CoreError, TimeoutError."""
+        ...
+
+    def stream(self, op: str, **parameters: Any) -> Iterator[Any]:
+        """Yield the items as they come, see `Client.stream`; close it to end it."""
+        ...
 
 
 class Box:
-    """What threads put and the screen takes; of each node and each kind only the latest waits."""
+    """What threads put and the front end takes; of each thing only the latest waits."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._rows: dict[str, Any] = {}
+        self._rows: dict[str, dict[Any, Any]] = {kind: {} for kind in _BY}
         self._others: dict[str, Any] = {}
 
     def put(self, kind: str, what: Any) -> None:
         """Add an item; safe from any thread."""
         with self._lock:
-            if kind == "nodes":
-                self._rows.update((row["node"], row) for row in what)
+            if kind in _BY:
+                key = _BY[kind]
+                self._rows[kind].update((row[key], row) for row in what)
             else:
                 self._others[kind] = what
 
@@ -56,22 +65,27 @@ class Box:
         """Take all there is."""
         with self._lock:
             rows, others = self._rows, self._others
-            self._rows, self._others = {}, {}
+            self._rows, self._others = {kind: {} for kind in _BY}, {}
         items: list[Item] = list(others.items())
-        if rows:
-            items.append(("nodes", list(rows.values())))
+        items += [(kind, list(each.values())) for kind, each in rows.items() if each]
         return items
 
 
 class CoreFeed:
-    """The feed of a core's socket: reconnects by itself until it is stopped."""
+    """The feed of a core's socket: reconnects by itself until it is stopped.
 
-    def __init__(self, state_folder: Path) -> None:
+    Args:
+        operator, pin: who works here; without, whoever the system says.
+    """
+
+    def __init__(
+        self, state_folder: Path, operator: str | None = None, pin: str | None = None
+    ) -> None:
         self._state = state_folder
+        self._entry: dict[str, Any] = {"operator": operator, "pin": pin}
         self._box = Box()
         self._stopped = threading.Event()
         self._asked = threading.Event()
-        self._node: str | None = None
         self._client: Client | None = None
         self._threads: list[threading.Thread] = []
 
@@ -97,16 +111,30 @@ class CoreFeed:
         """Return what has come since the last look."""
         return self._box.drain()
 
-    def focus(self, node: str | None) -> None:
-        """Bring the details of this node too, and of no other."""
-        self._node = node
-        self._asked.set()
+    def call(self, op: str, **parameters: Any) -> Any:
+        """See `Feed`."""
+        found = self._connected().call(op, **parameters)
+        if op == "enter":  # so it shall be after the next connection, too
+            self._entry = {key: parameters.get(key) for key in self._entry}
+            self._box.put("who", found)
+        return found
+
+    def stream(self, op: str, **parameters: Any) -> Iterator[Any]:
+        """See `Feed`."""
+        return self._connected().stream(op, **parameters)
+
+    def _connected(self) -> Client:
+        client = self._client
+        if client is None:
+            raise NoCore("the controller does not answer")
+        return client
 
     def _watch(self) -> None:
         tries = 0
         while not self._stopped.is_set():
             try:
                 with Client.open(self._state) as client:
+                    self._enter(client)
                     self._client = client
                     self._box.put("link", None)
                     self._asked.set()
@@ -125,21 +153,29 @@ class CoreFeed:
                 self._stopped.wait(RETRY_S[min(tries, len(RETRY_S) - 1)])
                 tries += 1
 
+    def _enter(self, client: Client) -> None:
+        """Say who works here; what is refused is shown, and whoever it is may look."""
+        try:
+            self._box.put("who", client.call("enter", **self._entry))
+        except NoCore:
+            raise
+        except CoreError as error:
+            # A controller that knows no operators lets everybody do everything.
+            role = "configure" if error.kind == "unknown" else "view"
+            self._box.put("who", {"operator": None, "role": role, "why": str(error)})
+
     def _take(self, item: Mapping[str, Any]) -> None:
         if item["kind"] in ("snapshot", "change"):
             self._box.put("nodes", item["nodes"])
-        elif item["kind"] == "broker":
-            self._box.put("broker", item["broker"])
+        elif item["kind"] in ("broker", "alarms", "tags"):
+            self._box.put(item["kind"], item[item["kind"]])
 
     def _ask(self) -> None:
         while not self._stopped.is_set():
-            client, node = self._client, self._node
+            client = self._client
             self._asked.clear()
             if client is not None:
-                try:
+                # What goes wrong is the watching thread's to say.
+                with suppress(CoreError, TimeoutError):
                     self._box.put("status", client.call("status", timeout_s=5))
-                    if node is not None:
-                        self._box.put("detail", client.call("show", node=node, timeout_s=5))
-                except (NoCore, CoreError, TimeoutError):
-                    pass  # the watching thread says what there is to say
             self._asked.wait(ASK_S)

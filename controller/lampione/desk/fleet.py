@@ -8,7 +8,7 @@ from bisect import bisect_left, insort
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from lampione.cli.present import COLUMNS, Column, Row
+from lampione.desk.present import COLUMNS, Column, Row
 
 _BY_KEY: Mapping[str, Column] = {c.key: c for c in COLUMNS}
 Place = tuple[Any, str]
@@ -72,6 +72,10 @@ class Fleet:
     def get(self, node: str) -> Row | None:
         """Return a node's row."""
         return self._rows.get(node)
+
+    def names(self, prefix: str, count: int) -> list[str]:
+        """Return the first names that begin so."""
+        return sorted(node for node in self._rows if node.startswith(prefix))[:count]
 
     def before(self, node: str) -> Row | None:
         """Return a node's row as it was before its last report."""

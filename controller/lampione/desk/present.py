@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from lampione_protocol.names import ALL_MESSAGES
 from lampione_protocol.schema import EPOCH_2020
 
-from lampione.cli.values import age
+from lampione.desk.text import age
 
 UNKNOWN = "–"
 Row = Mapping[str, Any]

@@ -1,0 +1,131 @@
+"""One front end's desk: what it knows of its controller, kept up to date by `take`."""
+
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from lampione.desk.feed import Feed, Item
+from lampione.desk.fleet import Fleet
+from lampione.desk.work import Answer, Job, Start, Work, Works, in_thread
+
+TOPICS = frozenset(("nodes", "status", "link", "alarms", "tags", "who"))
+NOT_YET = "connecting"
+
+
+class Desk:
+    """See the module. Everything is called in one thread, that of the front end.
+
+    Attributes:
+        fleet: the nodes.
+        status: `api.Status`, None before the first came.
+        link: why there is no connection; None: there is one.
+        alarms: `api.Alarm` by its id: those that are active or not acknowledged.
+        tags: `api.Tag` by node: the lamps that are locked.
+        who: `api.Entered`, None before the controller said.
+        places, moved: what `take` changed in the fleet's order, for the grid.
+        state: the controller's folder.
+
+    Args:
+        now: Unix seconds.
+        start: begins work beside the front end.
+    """
+
+    def __init__(
+        self,
+        feed: Feed,
+        sites: Mapping[str, str] | None = None,
+        *,
+        now: Callable[[], float] = time.time,
+        state: Path | None = None,
+        start: Start = in_thread,
+    ) -> None:
+        self._feed = feed
+        self._works = Works(start)
+        self.now = now
+        self.state = state
+        self.fleet = Fleet(sites)
+        self.status: dict[str, Any] | None = None
+        self.link: str | None = NOT_YET
+        self.alarms: dict[int, Any] = {}
+        self.tags: dict[str, Any] = {}
+        self.who: dict[str, Any] | None = None
+        self.places: set[int] = set()
+        self.moved = False
+
+    def start(self) -> None:
+        """Begin to listen."""
+        self._feed.start()
+
+    def stop(self) -> None:
+        """End."""
+        self._feed.stop()
+
+    @property
+    def role(self) -> str:
+        """What this front end may do: view, operate or configure."""
+        return "view" if self.who is None else str(self.who["role"])
+
+    def take(self) -> frozenset[str]:
+        """Take what has come, and hand over answers; return the topics that changed."""
+        self.places, self.moved = set(), False
+        changed = {topic for item in self._feed.drain() if (topic := self._note(item))}
+        self._works.deliver()
+        return frozenset(changed)
+
+    def _note(self, item: Item) -> str | None:
+        kind, what = item
+        if kind == "nodes":
+            self.places, self.moved = self.fleet.update(what)
+        elif kind == "link":
+            self.link = what
+        elif kind == "status":
+            self.status = what
+        elif kind == "broker":
+            if self.status is None:
+                return None
+            self.status = {**self.status, "broker": what}
+            return "status"
+        elif kind == "alarms":
+            for alarm in what:
+                if alarm["active"] or not alarm["acknowledged"]:
+                    self.alarms[alarm["id"]] = alarm
+                else:
+                    self.alarms.pop(alarm["id"], None)
+        elif kind == "tags":
+            self.tags = {tag["node"]: tag for tag in what}
+        elif kind == "who":
+            self.who = what
+        return kind
+
+    def ask(self, op: str, done: Callable[[Answer], None], **parameters: Any) -> Job:
+        """Ask the controller; `done` gets the answer in a later `take`."""
+        return self._works.run(lambda _: self._feed.call(op, **parameters), done)
+
+    def follow(
+        self,
+        op: str,
+        each: Callable[[Any], None],
+        done: Callable[[Answer], None] = lambda _: None,
+        **parameters: Any,
+    ) -> Job:
+        """Ask for what comes in steps; `each` gets each, the last thing said too."""
+
+        def run(job: Job) -> None:
+            items = self._feed.stream(op, **parameters)
+            try:
+                for item in items:
+                    job.tell(item)
+            finally:
+                items.close()  # type: ignore[attr-defined]
+
+        return self._works.run(run, done, each)
+
+    def run(
+        self,
+        work: Work,
+        done: Callable[[Answer], None],
+        each: Callable[[Any], None] = lambda _: None,
+    ) -> Job:
+        """Do something beside the front end that may take long: see `Works.run`."""
+        return self._works.run(work, done, each)

@@ -1,0 +1,22 @@
+"""Text for terminals: ages, and what nodes say without what steers a terminal."""
+
+import re
+
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+
+
+def age(seconds: float | None) -> str:
+    """Write an age in at most four characters: `3s`, `59s`, `12m`, `5h`, `40d`; `–` unknown."""
+    if seconds is None:
+        return "–"
+    seconds = max(seconds, 0.0)
+    for size, unit in ((60, "s"), (60, "m"), (48, "h")):
+        if seconds < size:
+            return f"{int(seconds)}{unit}"
+        seconds /= 60 if unit != "h" else 24
+    return f"{min(int(seconds), 999)}d"
+
+
+def clean(text: str) -> str:
+    """Return `text` without control characters: what nodes send never steers a terminal."""
+    return _CONTROL.sub("·", text)

@@ -1,0 +1,35 @@
+"""The table of views: names to jump by, keys, classes, and the command that says the same."""
+
+from importlib import import_module
+from typing import NamedTuple
+
+from lampione.tui.view import View
+
+
+class Place(NamedTuple):
+    """One view.
+
+    key: jumps to it from everywhere; "" for those that are seldom wanted.
+    target: module and class, imported when it is first seen.
+    twin: the command whose `--json` says the same; NODE stands for a node's name.
+    """
+
+    name: str
+    key: str
+    target: str
+    twin: tuple[str, ...]
+    summary: str
+
+    def make(self) -> View:
+        """Return a new view."""
+        module, _, kind = self.target.partition(":")
+        view: View = getattr(import_module(module), kind)()
+        return view
+
+
+VIEWS = (
+    Place("fleet", "1", "lampione.tui.fleet_view:FleetView", ("nodes",), "all nodes, live"),
+    Place("node", "4", "lampione.tui.node:NodeView", ("show", "NODE"), "one node"),
+)
+BY_NAME = {place.name: place for place in VIEWS}
+FIRST = "fleet"
