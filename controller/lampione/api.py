@@ -14,6 +14,7 @@ unless said) and what `result` is:
 
     status                                                    Status
     nodes                                                     list[Node]
+    places                                                    {node: Placed}
     select    where, sort, ascending, top, fields             Selected
     show      node (required)                                 Detail
     watch     nodes: list of names                            streams WatchItem until cancelled
@@ -54,6 +55,7 @@ busy: too much under way; broken: the core's own fault, see its log."""
 OPS = (
     "status",
     "nodes",
+    "places",
     "select",
     "show",
     "watch",
@@ -132,6 +134,18 @@ class Node(TypedDict):
     report_at: float | None  # when it was received
     health_at: float | None
     hello_at: float | None
+
+
+class Placed(TypedDict):
+    """Where a node stands, as the fleet's file says."""
+
+    site: str  # id
+    name: str  # of the site, as people call it
+    latitude: float | None  # degrees north
+    longitude: float | None  # degrees east
+    approximate: bool  # not surveyed
+    profile: str
+    planned: bool
 
 
 class Summary(TypedDict):

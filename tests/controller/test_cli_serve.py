@@ -14,7 +14,6 @@ from lampione.core.client import Client
 from lampione.demo.processes import free_port
 from lampione.desk.desk import Desk
 from lampione.desk.feed import CoreFeed
-from lampione.live.places import places
 from lampione.tui.app import LampioneApp
 from lampione.tui.bars import Header
 from lampione.tui.grid import Grid
@@ -120,7 +119,7 @@ def test_the_screen_outlives_its_controller(state: Path) -> None:
     servers = [first]
 
     async def steps() -> None:
-        app = LampioneApp(Desk(CoreFeed(state), places(state)))
+        app = LampioneApp(Desk(CoreFeed(state)))
         async with app.run_test(size=(120, 20)) as pilot:
 
             def head() -> str:

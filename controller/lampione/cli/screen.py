@@ -11,7 +11,6 @@ from lampione.cli.errors import OK, USAGE, CliError
 from lampione.core.client import Client
 from lampione.desk.desk import Desk
 from lampione.desk.feed import CoreFeed
-from lampione.live.places import places
 
 
 def screen(options: argparse.Namespace) -> int:
@@ -35,7 +34,7 @@ def show(
     """
     from lampione.tui.app import LampioneApp
 
-    desk = Desk(CoreFeed(state), places(state), state=state)
+    desk = Desk(CoreFeed(state), state=state)
     app = LampioneApp(desk, read_only=read_only, ends_after_s=for_s, check=check)
 
     def end(_signal: int, _frame: FrameType | None) -> None:

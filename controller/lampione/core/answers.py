@@ -115,6 +115,10 @@ class Answers(ConfigAnswers):
             found += await self.in_core(functools.partial(look, wanted[at : at + _PIECE]))
         return found  # type: ignore[no-any-return]
 
+    async def places(self, _: dict[str, Json]) -> dict[str, api.Placed]:
+        """See `api`."""
+        return await asyncio.to_thread(self._places.placed)
+
     async def select(self, request: dict[str, Json]) -> api.Selected:
         """See `api`."""
         where, sort = text(request, "where", None), text(request, "sort", None)

@@ -15,7 +15,6 @@ from lampione.core.client import Client
 from lampione.demo.run import Options, running
 from lampione.desk.desk import Desk
 from lampione.desk.feed import CoreFeed
-from lampione.live.places import places
 from lampione.tui.app import LampioneApp
 from lampione.tui.grid import GLOW_S
 
@@ -48,7 +47,7 @@ def portable(svg: str) -> str:
 
 
 async def _take(state: Path, size: tuple[int, int], nodes: int) -> str:
-    app = LampioneApp(Desk(CoreFeed(state), places(state), state=state))
+    app = LampioneApp(Desk(CoreFeed(state), state=state))
 
     def settled() -> bool:
         rows = [app.desk.fleet.at(n) for n in range(len(app.desk.fleet))]

@@ -1,7 +1,7 @@
 """One front end's desk: what it knows of its controller, kept up to date by `take`."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +9,7 @@ from lampione.desk.feed import Feed, Item
 from lampione.desk.fleet import Fleet
 from lampione.desk.work import Answer, Job, Start, Work, Works, in_thread
 
-TOPICS = frozenset(("nodes", "status", "link", "alarms", "tags", "who"))
+TOPICS = frozenset(("nodes", "sites", "status", "link", "alarms", "tags", "who"))
 NOT_YET = "connecting"
 
 
@@ -18,6 +18,7 @@ class Desk:
 
     Attributes:
         fleet: the nodes.
+        sites: `api.Placed` by node.
         status: `api.Status`, None before the first came.
         link: why there is no connection; None: there is one.
         alarms: `api.Alarm` by its id: those that are active or not acknowledged.
@@ -34,7 +35,6 @@ class Desk:
     def __init__(
         self,
         feed: Feed,
-        sites: Mapping[str, str] | None = None,
         *,
         now: Callable[[], float] = time.time,
         state: Path | None = None,
@@ -44,7 +44,8 @@ class Desk:
         self._works = Works(start)
         self.now = now
         self.state = state
-        self.fleet = Fleet(sites)
+        self.fleet = Fleet()
+        self.sites: dict[str, Any] = {}
         self.status: dict[str, Any] | None = None
         self.link: str | None = NOT_YET
         self.alarms: dict[int, Any] = {}
@@ -76,7 +77,12 @@ class Desk:
     def _note(self, item: Item) -> str | None:
         kind, what = item
         if kind == "nodes":
-            self.places, self.moved = self.fleet.update(what)
+            self.places, moved = self.fleet.update(what)
+            self.moved |= moved
+        elif kind == "sites":
+            self.sites = what
+            self.fleet.stand({node: place["name"] for node, place in what.items()})
+            self.moved = True
         elif kind == "link":
             self.link = what
         elif kind == "status":

@@ -17,7 +17,8 @@ ASK_S = 1.0  # between two looks at the status
 
 Item = tuple[str, Any]
 """("link", error or None), ("nodes", rows), ("status", Status), ("broker", BrokerStatus),
-("alarms", alarms) those that changed, ("tags", tags) all, or ("who", Entered)."""
+("sites", {node: Placed}), ("alarms", alarms) those that changed, ("tags", tags) all, or
+("who", Entered)."""
 
 _BY = {"nodes": "node", "alarms": "id"}  # of these the latest of each waits
 
@@ -135,6 +136,7 @@ class CoreFeed:
             try:
                 with Client.open(self._state) as client:
                     self._enter(client)
+                    self._box.put("sites", client.call("places"))
                     self._client = client
                     self._box.put("link", None)
                     self._asked.set()

@@ -55,6 +55,13 @@ class Fleet:
     def __len__(self) -> int:
         return len(self._order)
 
+    def stand(self, sites: Mapping[str, str]) -> None:
+        """Know where nodes stand: {node: its site, as people call it}."""
+        self._sites = sites
+        for node, row in self._rows.items():
+            self._rows[node] = {**row, "site": sites.get(node, "")}
+        self.arrange()
+
     @property
     def total(self) -> int:
         """How many nodes there are, shown or not."""

@@ -12,7 +12,20 @@ from textual.pilot import Pilot
 
 from tests.controller.nodes import NOW, node, status
 
-SITES = {"bligny-1": "Viale Bligny", "lazio-1": "Viale Lazio", "umbria-1": "Viale Umbria"}
+
+def placed(name: str, latitude: float | None = None, longitude: float | None = None) -> Any:
+    """Return where a node stands."""
+    return {
+        "site": name.lower().replace(" ", "-"), "name": name, "latitude": latitude,
+        "longitude": longitude, "approximate": True, "profile": "street", "planned": False,
+    }  # fmt: skip
+
+
+SITES = {
+    "bligny-1": placed("Viale Bligny", 45.4498, 9.1915),
+    "lazio-1": placed("Viale Lazio", 45.4536, 9.2083),
+    "umbria-1": placed("Viale Umbria", 45.4548, 9.2149),
+}
 WHO = {"operator": "anna", "role": "configure", "why": None}
 
 
@@ -62,9 +75,9 @@ class Given:
         yield from self.call(op, **parameters)
 
 
-def still_desk(given: Given, sites: Mapping[str, str] = SITES) -> Desk:
+def still_desk(given: Given) -> Desk:
     """Return a desk whose clock stands and whose work is done where it is asked for."""
-    return Desk(given, sites, now=lambda: NOW, start=lambda work: work())
+    return Desk(given, now=lambda: NOW, start=lambda work: work())
 
 
 async def until(pilot: Pilot[None], condition: Callable[[], bool]) -> None:
@@ -98,7 +111,7 @@ def drive(
     *,
     answers: Mapping[str, Any] | None = None,
     nodes: list[Any] | None = None,
-    sites: Mapping[str, str] = SITES,
+    sites: Mapping[str, Any] = SITES,
     alarms: list[Any] | None = None,
     tags: list[Any] | None = None,
     who: Mapping[str, Any] = WHO,
@@ -113,7 +126,7 @@ def drive(
 
     async def run() -> None:
         given = Given(answers)
-        app = LampioneApp(still_desk(given, sites), **options)
+        app = LampioneApp(still_desk(given), **options)
         if light:
             app.action_toggle_light()
         async with app.run_test(size=size) as pilot:
@@ -121,6 +134,7 @@ def drive(
             given.put("who", dict(who))
             given.put("link", None)
             given.put("status", status(rate=2.2))
+            given.put("sites", dict(sites))
             given.put("nodes", rows)
             given.put("alarms", alarms or [])
             given.put("tags", tags or [])
