@@ -13,7 +13,7 @@ from lampione.cli.output import Printer, printer
 from lampione.core.client import Client, NoCore
 from lampione.desk import present
 from lampione.desk.describe import describe
-from lampione.live.places import places
+from lampione.live.places import names
 
 
 @contextlib.contextmanager
@@ -35,10 +35,10 @@ def print_nodes(out: Printer, rows: list[dict[str, Any]], now: float) -> None:
 def watch(options: argparse.Namespace) -> int:
     """`lampione watch`: a line for each new report."""
     out = printer(options)
-    sites = places(options.state)
     heads = [c for c in present.COLUMNS if c.key not in ("age", "site")]
     seen: dict[str, float | None] = {}
     with core(options) as client:
+        sites = names(client.call("places"))
         for name in options.nodes:  # a wrong name is said at once, not waited for
             client.call("show", node=name)
         ends = math.inf
@@ -81,7 +81,7 @@ def show(options: argparse.Namespace) -> int:
     out = printer(options)
     with core(options) as client:
         detail = client.call("show", node=options.node)
-    detail["site"] = places(options.state).get(options.node)
+        detail["site"] = names(client.call("places")).get(options.node)
     if out.as_json:
         out.json(detail)
         return OK

@@ -9,7 +9,7 @@ from lampione.cli.fleet import core, print_nodes
 from lampione.cli.output import Printer, printer
 from lampione.desk import present
 from lampione.desk.text import age
-from lampione.live.places import places
+from lampione.live.places import names
 
 _OWN = ("node", "site", "state", "age")
 
@@ -27,7 +27,7 @@ def nodes(options: argparse.Namespace) -> int:
     out = printer(options)
     with core(options) as client:
         rows = client.call("nodes")
-    sites = places(options.state)
+        sites = names(client.call("places"))
     rows = [{**row, "site": sites.get(row["node"])} for row in rows]
     if out.as_json:
         for row in rows:

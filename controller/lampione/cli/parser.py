@@ -29,6 +29,7 @@ without a command: the screen, attached to a controller that runs
 examples:
   lampione demo                            eleven virtual lampposts of Milan, live
   lampione serve                           the controller
+  lampione --ssh crew@controller.example   the screen of a controller elsewhere
   lampione nodes                           the fleet, one line a node
   lampione send bligny-1 level 40 --ramp 5s --for 10m
   lampione history bligny-1 --since 2h --json
@@ -57,6 +58,9 @@ def _common() -> argparse.ArgumentParser:
         metavar="DIR",
         type=values.folder,
         help="the controller's folder (default: LAMPIONE_STATE, else XDG state)",
+    )
+    common.add_argument(
+        "--ssh", metavar="HOST", help="the controller is there; ssh brings its socket here"
     )
     common.add_argument("--json", action="store_true", help="print JSON, one object a line")
     return common
@@ -446,5 +450,6 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     options = build().parse_args(arguments)
     options.json = getattr(options, "json", False)
     options.own_state = hasattr(options, "state")
+    options.ssh = getattr(options, "ssh", None)
     options.state = getattr(options, "state", None) or state_folder()
     return options

@@ -105,4 +105,10 @@ def _run(arguments: Sequence[str]) -> int:
 
         print(f"lampione {version('lampione')}")
         return OK
-    return _handler(options.handler)(options)
+    if options.ssh is None:
+        return _handler(options.handler)(options)
+    from lampione.cli.over_ssh import socket_of
+
+    there = options.state if options.own_state else None
+    with socket_of(options.ssh, there, options.command) as options.state:
+        return _handler(options.handler)(options)
