@@ -207,7 +207,12 @@ def test_at_rest_a_screen_says_little() -> None:
     async def steps(app: LampioneApp, given: Given, pilot: Pilot[None]) -> None:
         driver: Any = app._driver
         write = driver.write
-        driver.write = lambda data: (written.append(len(data.encode())), write(data))
+
+        def count(data: str) -> None:
+            written.append(len(data.encode()))
+            write(data)
+
+        driver.write = count
         for _ in range(3):
             app.tick()
             await pilot.pause()
