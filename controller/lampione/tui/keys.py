@@ -11,12 +11,18 @@ from typing import Any
 from textual import events
 from textual.app import App
 from textual.message import Message
+from textual.widget import Widget
 
+_ROUNDS = 3  # a key comes to its action, that to its message, and that to whoever asked
 _LOOKS = 200  # for a window to be there, before the next key goes wherever it may
 
 
 class Passed(Message):
     """Goes the way that a key went, behind it."""
+
+    def __init__(self, rounds: int) -> None:
+        super().__init__()
+        self.rounds = rounds
 
 
 class OneKeyAtATime(App[None], inherit_bindings=False):
@@ -40,12 +46,19 @@ class OneKeyAtATime(App[None], inherit_bindings=False):
         self._passing = True
         target = self.focused or self.screen
         await super().on_event(event)
-        if not target.post_message(Passed()):  # it has gone, by this very key
+        self._follow(target, _ROUNDS)
+
+    def _follow(self, target: Widget, rounds: int) -> None:
+        """Send something behind the key: when it comes back here, so has the key."""
+        if not target.post_message(Passed(rounds)):  # it has gone, by this very key
             self._wait(_LOOKS)
 
-    def on_passed(self) -> None:
-        """The key has come back here, or went no further."""
-        self._wait(_LOOKS)
+    def on_passed(self, message: Passed) -> None:
+        """The key has come back here, or went no further; what it set off may be under way."""
+        if message.rounds > 1:
+            self._follow(self.focused or self.screen, message.rounds - 1)
+        else:
+            self._wait(_LOOKS)
 
     def _wait(self, looks: int) -> None:
         """Go on once the window that a key opened can be typed into."""
