@@ -9,7 +9,7 @@ from collections import deque
 from typing import Any
 
 from textual import events
-from textual.app import App
+from textual.app import App, ScreenStackError
 from textual.message import Message
 from textual.widget import Widget
 
@@ -44,24 +44,33 @@ class OneKeyAtATime(App[None], inherit_bindings=False):
 
     async def _pass(self, event: events.Key) -> None:
         self._passing = True
-        target = self.focused or self.screen
+        target = self._target()
         await super().on_event(event)
         self._follow(target, _ROUNDS)
 
-    def _follow(self, target: Widget, rounds: int) -> None:
+    def _target(self) -> Widget | None:
+        """Return what keys go to; None: the screens have gone, and with them whoever looks."""
+        try:
+            return self.focused or self.screen
+        except ScreenStackError:
+            return None
+
+    def _follow(self, target: Widget | None, rounds: int) -> None:
         """Send something behind the key: when it comes back here, so has the key."""
-        if not target.post_message(Passed(rounds)):  # it has gone, by this very key
-            self._wait(_LOOKS)
+        if target is not None and not target.post_message(Passed(rounds)):
+            self._wait(_LOOKS)  # it has gone, by this very key
 
     def on_passed(self, message: Passed) -> None:
         """The key has come back here, or went no further; what it set off may be under way."""
         if message.rounds > 1:
-            self._follow(self.focused or self.screen, message.rounds - 1)
+            self._follow(self._target(), message.rounds - 1)
         else:
             self._wait(_LOOKS)
 
     def _wait(self, looks: int) -> None:
         """Go on once the window that a key opened can be typed into."""
+        if self._target() is None:
+            return
         screen = self.screen
         typed = screen.is_mounted and (screen.focused or not screen.focus_chain)
         if typed or looks == 0:
