@@ -6,13 +6,14 @@ import time
 from collections.abc import Callable
 from typing import Any, ClassVar
 
-from textual.app import App
 from textual.binding import Binding, BindingType
+from textual.filter import NoColor
 
 from lampione.desk.desk import Desk
 from lampione.desk.present import STATES
 from lampione.tui.bars import Part
 from lampione.tui.dialogs import JumpScreen, KeysScreen
+from lampione.tui.keys import OneKeyAtATime
 from lampione.tui.palette import Offers
 from lampione.tui.view import View
 from lampione.tui.views import BY_NAME, FIRST, VIEWS
@@ -23,7 +24,7 @@ DARK, LIGHT = "textual-dark", "textual-light"
 SEVERITIES = {"critical": "bad", "major": "bad", "minor": "warn", "warning": "warn"}
 
 
-class LampioneApp(App[None], inherit_bindings=False):
+class LampioneApp(OneKeyAtATime, inherit_bindings=False):
     """The screen of a controller.
 
     Args:
@@ -36,6 +37,10 @@ class LampioneApp(App[None], inherit_bindings=False):
 
     COMMANDS: ClassVar[set[Any]] = {Offers}
     TITLE = "Lampione"
+    DEFAULT_CSS = """
+    *:nocolor .input--cursor { text-style: reverse; }
+    Header:nocolor, FooterKey:nocolor .footer-key--key { text-style: bold; }
+    """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+c,ctrl+q", "quit", "Quit", show=False, priority=True, system=True),
         Binding("ctrl+p", "command_palette", "Palette", show=False, system=True),
@@ -64,6 +69,8 @@ class LampioneApp(App[None], inherit_bindings=False):
         self._views: dict[str, View] = {}
         self.failure: Exception | None = None
         self.animation_level = "none"
+        if self.no_color:  # none at all, as no-color.org has it, where Textual would make greys
+            self._filters = [NoColor()]
         self.theme = LIGHT if os.environ.get("LAMPIONE_THEME") == "light" else DARK
 
     def on_mount(self) -> None:

@@ -16,6 +16,7 @@ from lampione.tui.fleet_view import FleetView
 from lampione.tui.node import NodeView
 from lampione.tui.view import View
 from lampione.tui.views import VIEWS
+from textual import events
 from textual.command import CommandPalette
 from textual.pilot import Pilot
 from textual.widgets import Input
@@ -79,6 +80,19 @@ def test_a_colon_jumps_by_name() -> None:
         assert len(app.screen_stack) == 2  # Textual's own, and one view: going back ends here
         await pilot.press("escape")
         assert isinstance(app.screen, FleetView)
+
+    drive(steps)
+
+
+def test_keys_typed_ahead_wait_for_the_window_that_they_open() -> None:
+    async def steps(app: LampioneApp, given: Given, pilot: Pilot[None]) -> None:
+        for letter in ":node umbria-1":
+            app.post_message(events.Key({":": "colon", " ": "space"}.get(letter, letter), letter))
+        for key in ("enter", "escape", "slash", "l", "a", "z", "enter"):
+            app.post_message(events.Key(key, key if len(key) == 1 else None))
+        await until(pilot, lambda: isinstance(app.screen, FleetView) and len(app.desk.fleet) == 1)
+        assert app.desk.fleet.words == "laz"
+        assert app.desk.fleet.sort == "node"  # no letter was taken for a key
 
     drive(steps)
 
