@@ -32,6 +32,13 @@ unless said) and what `result` is:
     follow    nodes (required)                                streams ConfigState, all final: ends
     revert    nodes (required), trial_s                       list[Configured]
     adopt     configs (required), version (required)          list[Configured]
+    plan      configs (required), id (of a draft, to add      Staged
+              to), more (it stays a draft), canary (how many,
+              or names), waves, soak_s, stop_percent,
+              at_once, wait_s, trial_s
+    rollouts  limit                                           list[Staged], newest first
+    rollout   rollout (required), since, do (pause, resume,   Staged, with its nodes
+              abort, retry, revert)
     store     do (required: fold, retain, vacuum), policy     counts by what they are of
 
 Times are Unix seconds (float). Values are what a person reads: 62.4 for 62.4 dB, names for
@@ -71,6 +78,9 @@ OPS = (
     "follow",
     "revert",
     "adopt",
+    "plan",
+    "rollouts",
+    "rollout",
     "store",
     "cancel",
 )
@@ -305,6 +315,38 @@ class Configured(TypedDict):
     node: str
     error: str | None  # why nothing was begun for this one
     state: ConfigState
+
+
+class StagedNode(TypedDict):
+    node: str
+    wave: int  # from 1
+    phase: str  # of `fleet.stages.Phase`
+    final: bool
+    progress: str | None  # of what is under way
+    reason: str | None
+    since: float  # in this phase
+
+
+class Staged(TypedDict):
+    """A rollout in stages, of `fleet.stages`."""
+
+    rollout: int
+    kind: str  # config
+    author: str
+    created: float
+    changed: float
+    state: str  # of `fleet.stages.State`
+    final: bool
+    why: str | None  # it stopped
+    wave: int  # the present one, from 1
+    waves: list[dict[str, int]]  # of each, how many nodes are in which phase
+    until: float | None  # of a soak
+    soak_s: float
+    stop_percent: float
+    at_once: int
+    wait_s: float
+    options: Values  # the kind's: trial_s
+    nodes: NotRequired[list[StagedNode]]  # op rollout: changed since, or under way
 
 
 class Snapshot(TypedDict):

@@ -19,6 +19,7 @@ from lampione.core.core import Core
 from lampione.core.feed import Feed
 from lampione.core.requests import Bad, names, number, text
 from lampione.core.shape import event_shape, node_shape
+from lampione.core.staged_answers import StagedAnswers
 from lampione.core.upkeep import DOES, Upkeep
 from lampione.core.zone import fleet_zone
 from lampione.fleet.commands import OPEN_MAX, TooManyCommands
@@ -38,7 +39,7 @@ _UNBOUNDED = 1e12
 _PIECE = 500  # nodes shown in one go: some 20 ms
 
 
-class Answers(ConfigAnswers):
+class Answers(ConfigAnswers, StagedAnswers):
     """The operations, for the server's event loop."""
 
     def __init__(self, core: Core, reader: Callable[[], TelemetryReader], upkeep: Upkeep):

@@ -46,15 +46,15 @@ class ConfigAnswers(InCore):
 
     async def configure(self, request: dict[str, Json]) -> list[api.Configured]:
         """See `api`."""
-        blobs = _blobs(request)
-        trial_s = _trial_s(request)
+        blobs = blobs_of(request)
+        trial_s = trial_of(request)
         return await self._each(
             list(blobs), lambda node: self._core.configs.add(node, blobs[node.name], trial_s)
         )
 
     async def revert(self, request: dict[str, Json]) -> list[api.Configured]:
         """See `api`."""
-        trial_s = _trial_s(request)
+        trial_s = trial_of(request)
         return await self._each(
             names(request, required=True) or [],
             lambda node: self._core.configs.revert(node, trial_s),
@@ -62,7 +62,7 @@ class ConfigAnswers(InCore):
 
     async def adopt(self, request: dict[str, Json]) -> list[api.Configured]:
         """See `api`."""
-        blobs = _blobs(request)
+        blobs = blobs_of(request)
         version = int(number(request, "version", 0, 1, 65534))
         if not version:
             raise Bad("request", "adopt needs version")
@@ -122,11 +122,12 @@ class ConfigAnswers(InCore):
             core.ask(lambda: core.configs.unlisten(listener))
 
 
-def _trial_s(request: dict[str, Json]) -> int:
+def trial_of(request: dict[str, Json]) -> int:
+    """Return how long a node tries a config. Raises Bad."""
     return int(number(request, "trial_s", TRIAL_S, *TRIAL_RANGE_S))
 
 
-def _blobs(request: dict[str, Json]) -> dict[str, bytes]:
+def blobs_of(request: dict[str, Json]) -> dict[str, bytes]:
     """Return the configs of a request, each checked. Raises Bad."""
     given: Any = request.get("configs")
     if not isinstance(given, dict) or not 0 < len(given) <= NODES_MAX:

@@ -25,9 +25,11 @@ from lampione.core.feed import Feeds
 from lampione.core.folder import StateFolder
 from lampione.core.link import BATCH_MAX, BATCH_S, Link
 from lampione.fleet.commands import Commands
+from lampione.fleet.config_stage import ConfigKind
 from lampione.fleet.configs import Configs
 from lampione.fleet.downlink import Downlink
 from lampione.fleet.node import Fleet
+from lampione.fleet.staged import Staged
 from lampione.ingest.intake import Intake
 from lampione.ingest.session import Received
 from lampione.store import StoreError, TelemetryStore
@@ -64,6 +66,7 @@ class Core:
         self.downlink = Downlink(self.fleet, store)
         self.commands = Commands(self.fleet, store, self.downlink)
         self.configs = Configs(self.fleet, store, self.downlink, self.commands)
+        self.staged = Staged(self.fleet, store, [ConfigKind(self.configs)])
         self.intake = Intake(self.fleet, store, self.downlink, self.commands, self.configs)
         self.feeds = Feeds()
         self.started = time.time()
@@ -202,6 +205,7 @@ class Core:
                 self._tick_at = now + TICK_S
                 self.commands.tick(now)
                 self.configs.tick(now)
+                self.staged.tick()
             self.downlink.tick(now)
             self.store.commit()
         except StoreError as error:
@@ -286,6 +290,7 @@ class Core:
             self.fleet.load()
             self.commands.load()
             self.configs.load()
+            self.staged.load()
         except StoreError as error:
             _log.error("the store cannot be read: %s", error)
             self.store.rollback()

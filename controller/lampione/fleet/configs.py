@@ -61,6 +61,20 @@ def _kept_key(node: NodeState) -> bytes:
     return seal.hmac_sha256(node.key, b"lampione config kept")[:16]
 
 
+def sealed_for(node: NodeState, blob: bytes) -> bytes:
+    """Return a config as it may be kept."""
+    nonce = os.urandom(_NONCE)
+    return nonce + ccm(_kept_key(node)).encrypt(nonce, blob, None)
+
+
+def unsealed(node: NodeState, sealed: bytes) -> bytes | None:
+    """Return a config that was kept; None: the node has another key now."""
+    try:
+        return ccm(_kept_key(node)).decrypt(sealed[:_NONCE], sealed[_NONCE:], None)
+    except InvalidTag:
+        return None
+
+
 def _state_of(node: NodeState) -> str | None:
     """Return what the node's last hello says of its config."""
     code = node.hello.get("config_state")
@@ -78,6 +92,7 @@ class Configs:
         self._all: dict[str, _Open] = {}
         self._listeners: list[tuple[frozenset[str], Listener]] = []
         self._changed: set[str] = set()
+        self.moved: set[str] = set()  # nodes whose rollout is not as it was; whoever looks clears
         commands.blocked = self.under_way
         self.load()
 
@@ -108,19 +123,15 @@ class Configs:
     def _config(self, node: NodeState, version: int) -> tuple[bytes, StoredConfig] | None:
         """Return a config that is kept; None: there is none, or the node has another key now."""
         kept = self._store.config(node.id, version)
-        if kept is None:
-            return None
-        try:
-            blob = ccm(_kept_key(node)).decrypt(kept.sealed[:_NONCE], kept.sealed[_NONCE:], None)
-        except InvalidTag:
-            return None
-        return blob, kept
+        blob = None if kept is None else unsealed(node, kept.sealed)
+        return None if kept is None or blob is None else (blob, kept)
 
     def _keep(self, node: NodeState, version: int, blob: bytes, confirmed: float | None) -> None:
-        nonce = os.urandom(_NONCE)
-        sealed = nonce + ccm(_kept_key(node)).encrypt(nonce, blob, None)
         self._store.add_config(
-            StoredConfig(node.id, version, digest(blob), sealed, time.time(), confirmed), KEPT
+            StoredConfig(
+                node.id, version, digest(blob), sealed_for(node, blob), time.time(), confirmed
+            ),
+            KEPT,
         )
 
     def adopt(self, node: NodeState, version: int, blob: bytes) -> None:
@@ -192,6 +203,11 @@ class Configs:
         """Return the config of the last rollout."""
         open_ = self._all.get(node.name)
         return None if open_ is None else open_.blob
+
+    def rollout(self, node: NodeState) -> Rollout | None:
+        """Return the last rollout to a node."""
+        open_ = self._all.get(node.name)
+        return None if open_ is None else open_.rollout
 
     def state(self, node: NodeState) -> ConfigState:
         """Return what is known of a node's config."""
@@ -399,3 +415,4 @@ class Configs:
             )
         )  # fmt: skip
         self._changed.add(node.name)
+        self.moved.add(node.name)

@@ -33,8 +33,10 @@ __all__ = [
     "Space",
     "StoreError",
     "StoredConfig",
+    "StoredMember",
     "StoredNode",
     "StoredRollout",
+    "StoredStages",
     "TelemetryReader",
     "TelemetryStore",
 ]
@@ -96,6 +98,36 @@ class StoredRollout(NamedTuple):
     changed: float
 
 
+class StoredStages(NamedTuple):
+    """A rollout in stages, see `fleet.stages`."""
+
+    id: int
+    kind: str
+    author: str
+    created: float
+    changed: float
+    state: str
+    wave: int
+    until: float | None
+    why: str | None
+    forgiven: int
+    insisted: int
+    rules: str  # JSON
+    options: str  # JSON
+
+
+class StoredMember(NamedTuple):
+    """A node of a rollout in stages."""
+
+    node: int
+    wave: int
+    phase: str
+    asked: int
+    mark: int
+    reason: str | None
+    changed: float
+
+
 class TelemetryStore(Protocol):
     """The writer. Raises StoreError from every method that touches the disk."""
 
@@ -143,6 +175,23 @@ class TelemetryStore(Protocol):
 
     def save_rollout(self, rollout: StoredRollout) -> None: ...
     def rollouts(self) -> list[StoredRollout]: ...
+    def add_stages(self, stages: StoredStages, keep: int) -> int:
+        """Begin to keep a rollout in stages; return its number. Of those that are over the last
+        `keep` stay."""
+        ...
+
+    def save_stages(self, stages: StoredStages) -> None: ...
+    def stages(self, limit: int) -> list[StoredStages]:
+        """Newest first."""
+        ...
+
+    def add_members(self, stages: int, members: Iterable[tuple[StoredMember, bytes]]) -> None:
+        """Each with what it is to get."""
+
+    def save_members(self, stages: int, members: Iterable[StoredMember]) -> None: ...
+    def members(self, stages: int) -> list[StoredMember]: ...
+    def payload(self, stages: int, node: int) -> bytes | None: ...
+    def forget_payloads(self, stages: int, nodes: Iterable[int]) -> None: ...
     def refused(self, counts: dict[tuple[str, str], int], at: float) -> None:
         """{(node or "", reason): how many more}."""
 

@@ -31,6 +31,15 @@ TABLES: dict[str, tuple[tuple[str, ...], str]] = {
          "created", "changed"),
         "node",
     ),
+    "stages": (
+        ("id", "kind", "author", "created", "changed", "state", "wave", "until", "why", "forgiven",
+         "insisted", "rules", "options"),
+        "id",
+    ),
+    "stage_nodes": (
+        ("stages", "node", "wave", "phase", "asked", "mark", "reason", "changed", "payload"),
+        "stages, node",
+    ),
     "refusals": (("node", "reason", "count", "last"), "node"),
     "totals": (("name", "value"), "name"),
     "keeping": (("class", "keep_s", "gone"), "class"),

@@ -5,7 +5,15 @@ from typing import Any
 import numpy as np
 import pytest
 from lampione.api import CommandState
-from lampione.store import Engine, Frame, StoredConfig, StoredRollout, StoreError
+from lampione.store import (
+    Engine,
+    Frame,
+    StoredConfig,
+    StoredMember,
+    StoredRollout,
+    StoredStages,
+    StoreError,
+)
 from lampione_protocol import schema
 
 from tests.controller.fake_node import text
@@ -341,6 +349,39 @@ class Contract:
         assert store.rollouts() == [rollout._replace(phase="applied", epoch=b"aaaa", reason="why")]
         store.add_config(StoredConfig(node, 6, b"new_____", b"\0", 6.0, None), 1)
         assert [v for v in range(8) if store.config(node, v)] == [4, 5, 6]
+        store.close()
+
+    def test_rollouts_in_stages(self, engine: Engine) -> None:
+        store = engine.writer()
+        nodes = [store.add_node(name).id for name in ("a-1", "a-2")]
+        first = StoredStages(
+            0, "config", "anna", 1.0, 2.0, "draft", 0, None, None, 0, 0, "{}", '{"trial_s":300}'
+        )
+        members = [StoredMember(node, 0, "waiting", 1, 0, None, 3.0) for node in nodes]
+        number = store.add_stages(first, 2)
+        store.add_members(number, [(member, b"sealed") for member in members])
+        state = first._replace(
+            id=number, changed=4.0, state="stopped", wave=1, until=5.0, why="2 of 3", forgiven=2,
+            insisted=1,
+        )  # fmt: skip
+        store.save_stages(state)
+        gone = StoredMember(nodes[1], 1, "failed", 0, 65534, "no outcome in time", 6.0)
+        store.save_members(number, [gone])
+        store.forget_payloads(number, nodes[:1])
+        store.commit()
+        store.close()
+        store = engine.writer()
+        assert store.stages(9) == [state]
+        assert store.members(number) == [members[0], gone]
+        assert [store.payload(number, node) for node in (*nodes, 99)] == [None, b"sealed", None]
+        numbers = [store.add_stages(first._replace(state="done"), 2) for _ in range(4)]
+        assert [s.id for s in store.stages(9)] == [*numbers[:1:-1], number]  # open ones stay
+        store.save_stages(state._replace(state="aborted"))
+        last = store.add_stages(first, 2)
+        assert last > max(numbers)
+        assert [s.id for s in store.stages(9)] == [last, *numbers[:1:-1]]
+        assert store.members(number) == []
+        store.rollback()
         store.close()
 
     def test_nodes_and_counts_outlive_a_start(self, engine: Engine) -> None:

@@ -118,7 +118,8 @@ class PostgresCarrier:
             link.write(
                 "UPDATE ids SET nodes = (SELECT coalesce(max(id), 0) FROM nodes), "
                 "epochs = (SELECT coalesce(max(id), 0) FROM epochs), "
-                "commands = (SELECT coalesce(max(id), 0) FROM commands)"
+                "commands = (SELECT coalesce(max(id), 0) FROM commands), "
+                "stages = (SELECT coalesce(max(id), 0) FROM stages)"
             )
 
         self._link.whole(work)

@@ -15,9 +15,10 @@ from lampione.store.held import Held
 from lampione.store.index import Index
 from lampione.store.leases import Fence
 from lampione.store.sqlite.orders import SqliteOrders
+from lampione.store.sqlite.stages import SqliteStages
 
 
-class SqliteStore(SqliteOrders):
+class SqliteStore(SqliteOrders, SqliteStages):
     """See `store.TelemetryStore`. For one thread."""
 
     def __init__(self, path: Path):
