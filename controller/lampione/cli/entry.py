@@ -13,11 +13,13 @@ from lampione.core.client import Client
 PIN_FILE = "LAMPIONE_PIN_FILE"
 
 
-def enter(client: Client, options: argparse.Namespace) -> None:
-    """Say who works here, when the options do. Raises CliError, CoreError."""
+def enter(client: Client, options: argparse.Namespace) -> str | None:
+    """Say who works here, when the options do; return the PIN. Raises CliError, CoreError."""
     if options.operator is None:
-        return
-    client.call("enter", operator=options.operator, pin=_pin(client, options), terminal=terminal())
+        return None
+    pin = _pin(client, options)
+    client.call("enter", operator=options.operator, pin=pin, terminal=terminal())
+    return pin
 
 
 def terminal() -> str:
@@ -33,7 +35,7 @@ def _pin(client: Client, options: argparse.Namespace) -> str | None:
     if os.environ.get(PIN_FILE):
         return of_file(Path(os.environ[PIN_FILE]))
     name = options.operator
-    if not any(one["pin"] for one in client.call("operators") if one["operator"] == name):
+    if not any(one["pin"] for one in client.call("operators") if one["name"] == name):
         return None
     return ask(f"PIN of {name}: ")
 

@@ -76,7 +76,7 @@ def locks(options: argparse.Namespace) -> int:
     out.table(
         ["node", "locked by", "since", "for", "why"],
         (
-            [tag["node"], tag["author"], present.clock(tag["at"], "%Y-%m-%d %H:%M:%S"),
+            [tag["node"], tag["operator"], present.clock(tag["at"], "%Y-%m-%d %H:%M:%S"),
              age(now - tag["at"]), tag["reason"]]
             for tag in tags
         ),
