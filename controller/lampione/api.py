@@ -32,7 +32,7 @@ unless said) and what `result` is:
     follow    nodes (required)                                streams ConfigState, all final: ends
     revert    nodes (required), trial_s                       list[Configured]
     adopt     configs (required), version (required)          list[Configured]
-    plan      configs (required), id (of a draft, to add      Staged
+    plan      configs (required), draft (its number, to add  Staged
               to), more (it stays a draft), canary (how many,
               or names), waves, soak_s, stop_percent,
               at_once, wait_s, trial_s

@@ -26,7 +26,7 @@ class StagedAnswers(InCore):
             wait_s=number(request, "wait_s", trial_s + WAIT_S, 1, SOAK_MAX_S),
         )
         plan = _plan(request)
-        draft = int(number(request, "id", 0, 1, ALL))
+        draft = int(number(request, "draft", 0, 1, ALL))
         staged = self._core.staged
 
         more = request.get("more") is True
