@@ -1,20 +1,19 @@
 """`audit`: who did what to which lamp, when, and what came of it."""
 
 import argparse
-import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from lampione.cli.audit_arguments import LIMIT
+from lampione.cli.audit_arguments import LIMIT, LIMIT_MAX
 from lampione.cli.errors import FAILED, OK, USAGE, CliError
 from lampione.cli.fleet import core
 from lampione.cli.output import printer
 from lampione.core.client import Client
-from lampione.desk import present
-from lampione.desk.audit_words import what_came, what_was_done
-from lampione.room import export
+from lampione.desk import audit_file, present
+from lampione.desk.audit_words import outcomes, what_was_done
+from lampione.room.who import ITSELF
 
 PAGE = 500
 
@@ -30,6 +29,7 @@ def audit(options: argparse.Namespace) -> int:
         return _verify(options) if options.verify is not None else _export(options)
     with core(options) as client:
         entries = list(newest(client, options.limit or LIMIT, asked))
+        more = [] if options.by is None else list(_endings(client, entries))
     out = printer(options)
     if out.as_json:
         for entry in entries:
@@ -38,6 +38,7 @@ def audit(options: argparse.Namespace) -> int:
     if not entries:
         out.line("nothing of that kind was done")
         return OK
+    came = outcomes((*entries, *more))
     out.table(
         ["when", "who", "what", "which", "outcome"],
         (
@@ -46,7 +47,7 @@ def audit(options: argparse.Namespace) -> int:
                 entry["operator"],
                 what_was_done(entry),
                 entry["node"] or present.UNKNOWN,
-                what_came(entry),
+                came[entry["seq"]].text,
             ]
             for entry in reversed(entries)  # the newest stands over the prompt
         ),
@@ -67,19 +68,17 @@ def newest(client: Client, limit: int, asked: dict[str, Any]) -> Iterator[dict[s
         before = {"before": page[-1]["seq"]}
 
 
-def rising(client: Client) -> Iterator[dict[str, Any]]:
-    """Yield all entries, oldest first."""
-    after = 0
-    while page := client.call("audit", after=after, limit=PAGE):
-        yield from page
-        after = page[-1]["seq"]
+def _endings(client: Client, entries: Sequence[Any]) -> Iterator[dict[str, Any]]:
+    """Yield what came of entries of one operator: the controller wrote it, not he."""
+    if entries and entries[0]["operator"] != ITSELF:
+        asked = {"operator": ITSELF, "since": entries[-1]["at"]}
+        yield from newest(client, LIMIT_MAX, asked)
 
 
 def _verify(options: argparse.Namespace) -> int:
     if options.verify:
-        with Path(options.verify).open(encoding="utf-8", errors="replace") as lines:
-            entries, head, fault = export.check(_limited(lines))
-        found = {
+        entries, head, fault = audit_file.read(Path(options.verify))
+        found: dict[str, Any] = {
             "entries": entries,
             "head": head.hex(),
             "bad": None if fault is None else fault.seq,
@@ -99,38 +98,18 @@ def _verify(options: argparse.Namespace) -> int:
     return OK if found["bad"] is None else FAILED
 
 
-def _limited(lines: Any) -> Iterator[str]:
-    """Yield lines, none of which fills the memory."""
-    while line := lines.readline(export.LINE_MAX + 1):
-        yield line
-
-
 def _export(options: argparse.Namespace) -> int:
     path: Path = options.export
-    beside = path.with_name(path.name + ".part")
-    if path.exists():
-        raise CliError(f"{path} is there already; nothing was written")
-    count = 0
     with core(options) as client:
         try:
-            with beside.open("w", encoding="ascii") as file:
-                for entry in rising(client):
-                    file.write(export.line_of(entry) + "\n")
-                    count += 1
-                file.flush()
-                os.fsync(file.fileno())
-            with beside.open(encoding="ascii") as lines:
-                checked = export.check(_limited(lines))
-            beside.rename(path)
-        except BaseException:
-            beside.unlink(missing_ok=True)
-            raise
+            entries, head, fault = audit_file.write(client.call, path)
+        except audit_file.AuditFileError as error:
+            raise CliError(str(error)) from None
     out = printer(options)
-    fault = checked.fault
     if out.as_json:
-        out.json({"file": str(path), "entries": count, "bad": fault and fault.seq})
+        out.json({"file": str(path), "entries": entries, "bad": fault and fault.seq})
     elif fault is None:
-        out.line(f"{path}: {count} entries, the last hash is {checked.head.hex()}")
+        out.line(f"{path}: {entries} entries, the last hash is {head.hex()}")
     if fault is not None:
-        raise CliError(f"{path}: {count} entries, but broken at {fault.seq}: {fault.why}")
+        raise CliError(f"{path}: the chain is broken at entry {fault.seq}: {fault.why}")
     return OK

@@ -32,7 +32,6 @@ def add(commands: Any, common: Any, group: Any) -> None:
         "add",
         "lampione.cli.notes:add",
         "leave a note",
-        "  lampione notes add 'feeder 3 tripped twice'\n"
-        "  lampione notes add - < handover.txt\n",
+        "  lampione notes add 'feeder 3 tripped twice'\n  lampione notes add - < handover.txt\n",
     )
     new.add_argument("text", metavar="TEXT", help="`-` reads it from the standard input")

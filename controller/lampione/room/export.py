@@ -24,18 +24,16 @@ def line_of(entry: Mapping[str, Any]) -> str:
 
 def check(lines: Iterable[str]) -> Checked:
     """Check an export from its first entry on. Nothing in it is believed."""
-    last = [0, FIRST]
-
-    def counted(entries: Iterator[Entry]) -> Iterator[Entry]:
-        for entry in entries:
-            yield entry
-            last[:] = [entry.seq, entry.hash]  # only when `verify` has asked for the next
-
+    seq, before = 0, FIRST
     try:
-        fault = verify(counted(_entries(lines)))
+        for entry in _entries(lines):
+            fault = verify([entry], seq, before)
+            if fault is not None:
+                return Checked(seq, before, fault)
+            seq, before = entry.seq, entry.hash
     except _LineError as error:
-        fault = Fault(int(last[0]) + 1, str(error))
-    return Checked(int(last[0]), bytes(last[1]), fault)  # type: ignore[call-overload]
+        return Checked(seq, before, Fault(seq + 1, str(error)))
+    return Checked(seq, before, None)
 
 
 class _LineError(ValueError):

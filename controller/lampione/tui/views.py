@@ -30,6 +30,13 @@ class Place(NamedTuple):
 VIEWS = (
     Place("fleet", "1", "lampione.tui.fleet_view:FleetView", ("nodes",), "all nodes, live"),
     Place("node", "4", "lampione.tui.node:NodeView", ("show", "NODE"), "one node"),
+    Place(
+        "audit", "8", "lampione.tui.audit:AuditView", ("audit",), "who did what, and its outcome"
+    ),
+    Place("locks", "", "lampione.tui.locks:LocksView", ("locks",), "lamps that are locked off"),
+    Place(
+        "notes", "", "lampione.tui.notes:NotesView", ("notes",), "what a shift leaves to the next"
+    ),
 )
 BY_NAME = {place.name: place for place in VIEWS}
 FIRST = "fleet"
