@@ -1,11 +1,14 @@
 """The operations on rollouts in stages."""
 
+from collections.abc import Callable
+
 from lampione import api
 from lampione.api import Json
 from lampione.core.config_answers import blobs_of, trial_of
 from lampione.core.requests import NODES_MAX, Bad, InCore, number, text
 from lampione.fleet.staged import ALL, Plan
 from lampione.fleet.stages import Rules, StagesRefused, sizes
+from lampione.room.who import present
 
 DOES = ("pause", "resume", "abort", "retry", "revert")
 SOAK_MAX_S = 30 * 86400
@@ -27,8 +30,7 @@ class StagedAnswers(InCore):
         )
         plan = _plan(request)
         draft = int(number(request, "draft", 0, 1, ALL))
-        staged = self._core.staged
-
+        staged, author = self._core.staged, present().operator
         more = request.get("more") is True
         if not draft and not more and not blobs.keys() >= set(plan.canaries):
             raise Bad("request", "a canary is not among the nodes")
@@ -38,7 +40,7 @@ class StagedAnswers(InCore):
                 self._node(name)
             try:
                 staged.check_free(blobs)
-                rollout = draft or staged.draft("config", "", rules, {"trial_s": trial_s})
+                rollout = draft or staged.draft("config", author, rules, {"trial_s": trial_s})
                 staged.add(rollout, blobs)
                 if not more:
                     staged.start(rollout, plan)
@@ -50,9 +52,9 @@ class StagedAnswers(InCore):
 
         return await self._about(draft, begin)
 
-    async def _about(self, rollout: int, question: object) -> api.Staged:
+    async def _about(self, rollout: int, question: Callable[[], api.Staged]) -> api.Staged:
         try:
-            found: api.Staged = await self.in_core(question)  # type: ignore[arg-type]
+            found: api.Staged = await self.in_core(question)
         except KeyError:
             raise Bad("request", f"there is no rollout {rollout}") from None
         return found
