@@ -29,6 +29,13 @@ class Place(NamedTuple):
 
 VIEWS = (
     Place("fleet", "1", "lampione.tui.fleet_view:FleetView", ("nodes",), "all nodes, live"),
+    Place(
+        "rollouts",
+        "6",
+        "lampione.tui.rollouts:RolloutsView",
+        ("config", "rollouts"),
+        "configs on their way to nodes, in stages",
+    ),
     Place("node", "4", "lampione.tui.node:NodeView", ("show", "NODE"), "one node"),
     Place(
         "audit", "8", "lampione.tui.audit:AuditView", ("audit",), "who did what, and its outcome"
