@@ -18,7 +18,7 @@ def screen(options: argparse.Namespace) -> int:
     if options.json or not sys.stdout.isatty():
         raise CliError("there is no terminal for the screen; see `lampione --help`", USAGE)
     Client.open(options.state).close()  # say so before the screen opens, when nobody answers
-    return show(options.state, read_only=options.read_only)
+    return show(options.state, read_only=options.read_only, streets=options.streets)
 
 
 def show(
@@ -27,6 +27,7 @@ def show(
     check: Callable[[], None] = lambda: None,
     *,
     read_only: bool = False,
+    streets: Path | None = None,
 ) -> int:
     """Show the screen of the controller in `state` until the user ends it, or for so long.
 
@@ -34,7 +35,7 @@ def show(
     """
     from lampione.tui.app import LampioneApp
 
-    desk = Desk(CoreFeed(state), state=state)
+    desk = Desk(CoreFeed(state), state=state, streets=streets)
     app = LampioneApp(desk, read_only=read_only, ends_after_s=for_s, check=check)
 
     def end(_signal: int, _frame: FrameType | None) -> None:

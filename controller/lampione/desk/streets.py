@@ -13,7 +13,6 @@ import numpy as np
 
 from lampione.desk.braille import Floats
 
-FILE = "streets.geojson"  # in the state folder
 BYTES_MAX = 32 << 20
 POSITIONS_MAX = 1_000_000
 _NESTED_MAX = 16  # of GeometryCollections
