@@ -32,7 +32,7 @@ unless said) and what `result` is:
     follow    nodes (required)                                streams ConfigState, all final: ends
     revert    nodes (required), trial_s                       list[Configured]
     adopt     configs (required), version (required)          list[Configured]
-    plan      configs (required), id (of a draft, to add      Staged
+    plan      configs (required), draft (its number, to add  Staged
               to), more (it stays a draft), canary (how many,
               or names), waves, soak_s, stop_percent,
               at_once, wait_s, trial_s
@@ -40,6 +40,17 @@ unless said) and what `result` is:
     rollout   rollout (required), since, do (pause, resume,   Staged, with its nodes
               abort, retry, revert)
     store     do (required: fold, retain, vacuum), policy     counts by what they are of
+    enter     operator, pin, terminal                         Entered; who acts from here on
+    operators                                                 list[Operator]
+    operator  do (required: set, remove), name (required), role, pin    list[Operator]
+    audit     node, operator, since, before, limit            list[AuditEntry], newest first
+    audit     after (required), limit                         list[AuditEntry], rising from there
+    verify                                                    Verified
+    tags                                                      list[Tag]
+    lock      node, reason, confirm (all required)            Tag
+    unlock    node (required), reason                         Tag, as it was
+    notes     since, limit                                    list[Note], newest first
+    note      text (required)                                 Note
 
 Times are Unix seconds (float). Values are what a person reads: 62.4 for 62.4 dB, names for
 codes, lists of names for flags, None for unknown, Unix seconds for the wire's times. Field names,
@@ -82,6 +93,16 @@ OPS = (
     "rollouts",
     "rollout",
     "store",
+    "enter",
+    "operators",
+    "operator",
+    "audit",
+    "verify",
+    "tags",
+    "lock",
+    "unlock",
+    "notes",
+    "note",
     "cancel",
 )
 
@@ -243,6 +264,7 @@ class CommandState(TypedDict):
 class More(TypedDict):
     """What `show` says beside the latest."""
 
+    tag: "Tag | None"  # the lamp is locked
     epochs: list[EpochRow]
     gaps: Gap
     commands: list[CommandState]
@@ -349,6 +371,60 @@ class Staged(TypedDict):
     nodes: NotRequired[list[StagedNode]]  # op rollout: changed since, or under way
 
 
+class Entered(TypedDict):
+    operator: str
+    role: Literal["view", "operate", "configure"]
+    why: str | None  # the role is no higher
+
+
+class Operator(TypedDict):
+    name: str
+    role: Literal["view", "operate", "configure"]
+    pin: bool  # there is one
+
+
+class AuditEntry(TypedDict):
+    """One deed. `hash` is SHA-256 over the entry's before and `body`, hex."""
+
+    seq: int
+    at: float
+    operator: str
+    role: str
+    terminal: str
+    action: str
+    node: str | None
+    detail: dict[str, Json]
+    body: str
+    hash: str
+
+
+class Verified(TypedDict):
+    entries: int
+    head: str  # the last hash, hex
+    bad: int | None  # the first entry that is not what it was
+    why: str | None
+
+
+class Tag(TypedDict):
+    """A lamp that is locked off."""
+
+    node: str
+    operator: str
+    reason: str
+    at: float
+
+
+class Note(TypedDict):
+    """What one shift leaves to the next. `head`: the audit's last hash then, hex."""
+
+    id: int
+    at: float
+    operator: str
+    text: str
+    seq: int  # of the audit's last entry then
+    head: str
+
+
 class Snapshot(TypedDict):
     kind: Literal["snapshot"]  # first
     nodes: list[Node]
@@ -369,4 +445,9 @@ class Link(TypedDict):
     broker: BrokerStatus
 
 
-WatchItem = Snapshot | Change | Dropped | Link
+class Tags(TypedDict):
+    kind: Literal["tags"]
+    tags: list[Tag]  # all
+
+
+WatchItem = Snapshot | Change | Dropped | Link | Tags

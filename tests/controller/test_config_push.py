@@ -254,6 +254,68 @@ def test_a_rollout_outlives_the_controller(street: Street) -> None:
     street.write(fleet())
 
 
+def test_a_failing_canary_stops_a_rollout_in_stages(street: Street) -> None:
+    for node in NODES:
+        street.bench.boards[node].power_on()
+    with Client.open(street.state) as client:
+        wait_until(
+            "all are online",
+            lambda: sum(node["online"] for node in client.call("nodes")) == len(NODES),
+        )
+    street.write(fleet(**{"no-lamp": "lampless"}).replace("percent = 60", "percent = 30"))
+    stages = ("--canary", "good-1,no-lamp", "--waves", "100%", "--stop-at", "10%")
+    pushed = street.run("push", *NODES, *stages, "--trial", "20s")
+    assert pushed.returncode == 1, pushed.stderr
+    assert "rollout 1: waves of 2 + 3, stops above 10 % failed in a wave" in pushed.stdout
+    assert "stopped, wave 1 of 2: 1 of 2 nodes of wave 1 failed" in pushed.stdout
+    assert re.search(r"no-lamp: failed: refused: config damaged", pushed.stdout)
+    # The other canary may have its outcome a moment later; nobody else was touched.
+    with Client.open(street.state) as client:
+        wait_until(
+            "the other canary has its outcome",
+            lambda: client.call("rollout", rollout=1)["waves"][0] == {"done": 1, "failed": 1},
+            60,
+        )
+    street.kill_controller()
+    listed = street.run("rollouts")
+    assert "1 of 5, 1 failed" in listed.stdout
+    refused = street.run("push", "good-2", "--canary", "1")
+    assert (refused.returncode, "good-2 is in rollout 1" in refused.stderr) == (1, True)
+    street.wait_running("lost-1", version=_running(street)["lost-1"])
+    reverted = street.run("rollouts", "1", "revert", "--follow", "--json", "--wait", "60s")
+    assert reverted.returncode == 0, reverted.stdout
+    last = json.loads(reverted.stdout.splitlines()[-1])
+    assert (last["state"], last["waves"]) == (
+        "reverted",
+        [{"failed": 1, "reverted": 1}, {"left": 3}],
+    )
+    assert "23:00 40 %" in street.run("show", "good-1").stdout
+
+
+def _running(street: Street) -> Any:
+    with Client.open(street.state) as client:
+        return {state["node"]: state["running"] for state in client.call("configs")}
+
+
+def test_a_rollout_in_stages_goes_on_without_a_terminal(street: Street) -> None:
+    street.write(fleet().replace("percent = 60", "percent = 20"))
+    pushed = street.run("push", "--all", "--canary", "1", "--soak", "2s", "--wait", "1s")
+    assert pushed.returncode == 1, pushed.stdout
+    assert "the controller goes on with what is under way" in pushed.stdout
+    street.kill_controller()
+    with Client.open(street.state) as client:
+        wait_until("it is done", lambda: client.call("rollout", rollout=2)["state"] == "done", 60)
+        shape = client.call("rollout", rollout=2)
+    assert shape["waves"] == [{"done": 1}, {"done": 4}]
+    told = street.run("rollouts", "2")
+    assert "one wave" not in told.stdout
+    assert "5 of 5" in told.stdout
+    again = street.run("push", "good-1", "good-2", "--canary", "good-2", "--json")
+    assert again.returncode == 0, again.stdout
+    assert json.loads(again.stdout.splitlines()[-1])["waves"] == [{"same": 1}, {"same": 1}]
+    street.write(fleet())
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
@@ -264,6 +326,9 @@ def test_a_rollout_outlives_the_controller(street: Street) -> None:
         (["push", "good-1", "--trial", "5s"], 2, "--trial: from 10s to 4094s are possible"),
         (["status", "nobody"], 4, "there is no node 'nobody' with a key"),
         (["revert", "late-1", "nobody"], 4, "there is no node 'nobody' with a key"),
+        (["rollouts", "99"], 1, "there is no rollout 99"),
+        (["rollouts", "2", "resume"], 1, "it cannot be resumed: it is done"),
+        (["push", "good-1", "--canary", "good-2"], 1, "a canary is not among the nodes"),
     ],
 )
 def test_mistakes_are_plain(street: Street, arguments: list[str], code: int, message: str) -> None:

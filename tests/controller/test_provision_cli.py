@@ -11,9 +11,8 @@ from pathlib import Path
 import pytest
 from cryptography import x509
 from lampione import calibration, seeds
-from lampione.cli.config import Fleet
-from lampione.cli.parser import parse
 from lampione.cli.run import run
+from lampione.desk.configs import Wanted
 from lampione.provision import ca
 from lampione.provision.queue import Queue
 from lampione.provision.rows import load
@@ -161,8 +160,7 @@ def test_a_push_sends_what_was_measured_at_the_bench(
 ) -> None:
     shell.state.mkdir(mode=0o700)
     calibration.keep(shell.state, "lazio-1", {"sound": {"offset_cdb": -120}})
-    options = parse(["--state", str(shell.state), "config", "diff", "lazio-1"])
-    parts = Fleet(options).config("lazio-1").parts
+    parts = Wanted(shell.state).config("lazio-1").parts
     assert parts is not None
     assert parts.sound is not None
     assert parts.sound.offset_cdb == -120

@@ -15,7 +15,7 @@ from lampione.desk import drawing, quantities, streets
 from lampione.desk.braille import WIDE
 from lampione.desk.desk import STREETS
 from lampione.desk.mapping import District, Sight
-from lampione.desk.text import clean
+from lampione.desk.text import clean, filled
 
 _STYLES = {
     "green": ("green",), "good": ("green",), "yellow": ("yellow",), "warn": ("yellow",),
@@ -49,7 +49,7 @@ def show(options: argparse.Namespace) -> int:
         raise CliError(f"{options.at} {why}", UNKNOWN_NODE)
     legend = quantity.legend()
     across, down = options.size or (columns(), rows() - 1)
-    below = _wrapped(legend, across)
+    below = ["  ".join(legend[n] for n in line) for line in filled(legend, across)]
     sight = _sight(options, district, across, max(down - len(below) - 1, 1))
     picture = drawing.draw(
         district, sight, marks, sight.streets(district.origin.segments(lines)), options.at
@@ -77,15 +77,6 @@ def _sight(options: argparse.Namespace, district: District, across: int, down: i
         east, north = district.at[n].tolist()
         sight = sight._replace(east=east, north=north)
     return sight
-
-
-def _wrapped(parts: list[str], width: int) -> list[str]:
-    lines = [""]
-    for part in parts:
-        if lines[-1] and len(lines[-1]) + 2 + len(part) > width:
-            lines.append("")
-        lines[-1] += ("  " if lines[-1] else "") + part
-    return lines
 
 
 def _print(

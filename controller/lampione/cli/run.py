@@ -20,7 +20,7 @@ from lampione.cli.errors import (
 )
 from lampione.cli.output import prepare_streams
 
-_CORE_CODES = {"no core": UNREACHABLE, "unknown": UNKNOWN_NODE}
+_CORE_CODES = {"no core": UNREACHABLE, "unknown": UNKNOWN_NODE, "usage": USAGE}
 _NEGATIVE = re.compile(r"-[0-9][0-9.]*(ms|s|m|h|d)")
 
 
@@ -47,6 +47,7 @@ def _expected(error: Exception) -> tuple[str, int] | None:
         ("lampione.provision.errors", "ProvisionError"),
         ("lampione.provision.rows", "ListError"),
         ("lampione.export", "ExportError"),
+        ("lampione.desk.configs", "NotChosen"),
         ("lampione_hil.interpreter", "NoInterpreterError"),
         ("lampione_hil.board", "BenchError"),
         ("lampione_hil.firmware", "CompileError"),

@@ -46,10 +46,10 @@ def _check_name(text: str, what: str) -> None:
 
 
 def fleet_file(options: argparse.Namespace) -> Path | None:
-    """Return the fleet's file: the one that was given, the folder's own, or None: Milan's."""
-    own: Path = options.state / "fleet.toml"
-    given: Path | None = options.fleet
-    return given or (own if own.exists() else None)
+    """Return the fleet's file that the options choose."""
+    from lampione.desk import configs
+
+    return configs.fleet_file(options.state, options.fleet)
 
 
 def serve(options: argparse.Namespace) -> int:

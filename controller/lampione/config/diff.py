@@ -1,8 +1,7 @@
 """What differs between two configs, key by key, as people read it; secrets stay secret."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from pydantic import SecretBytes, SecretStr
 
@@ -13,8 +12,7 @@ HIDDEN = "a secret"
 _SECTIONS = tuple(NodeConfig.model_fields)
 
 
-@dataclass(frozen=True)
-class Change:
+class Change(NamedTuple):
     """One key. `before` and `after` are None where it is absent; of secrets only that they are."""
 
     key: str

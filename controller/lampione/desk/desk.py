@@ -112,6 +112,10 @@ class Desk:
         """Ask the controller; `done` gets the answer in a later `take`."""
         return self._works.run(lambda _: self._feed.call(op, **parameters), done)
 
+    def call(self, op: str, **parameters: Any) -> Any:
+        """Ask the controller and wait: for work that `run` began. Raises CoreError."""
+        return self._feed.call(op, **parameters)
+
     def follow(
         self,
         op: str,

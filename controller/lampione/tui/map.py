@@ -20,7 +20,7 @@ from lampione.desk.drawing import Cell
 from lampione.desk.mapping import District, Sight
 from lampione.desk.present import STATES
 from lampione.desk.quantities import QUANTITIES, UNKNOWN, Quantity, Seen, severities
-from lampione.desk.text import age, clean
+from lampione.desk.text import age, clean, filled
 from lampione.desk.work import Answer
 from lampione.tui.bars import Title
 from lampione.tui.tones import style
@@ -302,12 +302,15 @@ class MapView(View):
         self._say_where()
 
     def _letters(self) -> Text:
-        """Return what the letters mean; an entry stays on one line."""
+        """Return what the letters mean; no entry is broken between lines."""
+        bands = (*self.quantity.bands, UNKNOWN)
         text = Text()
-        for band in (*self.quantity.bands, UNKNOWN):
-            text.append(band.letter, style(self.app, band.tone) + Style(bold=True))
-            text.append(band.legend.removeprefix(band.letter).replace(" ", "\N{NO-BREAK SPACE}"))
-            text.append("   ")
+        for line in filled(self.quantity.legend(), self.size.width - 2):
+            text.append("\n" if text else "")
+            for n in line:
+                band = bands[n]
+                text.append(band.letter, style(self.app, band.tone) + Style(bold=True))
+                text.append(band.legend.removeprefix(band.letter) + "  ")
         return text
 
     def _say_where(self) -> None:

@@ -30,6 +30,13 @@ class Place(NamedTuple):
 VIEWS = (
     Place("fleet", "1", "lampione.tui.fleet_view:FleetView", ("nodes",), "all nodes, live"),
     Place("map", "2", "lampione.tui.map:MapView", ("map",), "the district, a letter a node"),
+    Place(
+        "rollouts",
+        "6",
+        "lampione.tui.rollouts:RolloutsView",
+        ("config", "rollouts"),
+        "configs on their way to nodes, in stages",
+    ),
     Place("node", "4", "lampione.tui.node:NodeView", ("show", "NODE"), "one node"),
 )
 BY_NAME = {place.name: place for place in VIEWS}

@@ -48,7 +48,7 @@ def line(app: LampioneApp, which: str) -> str:
 
 
 def legend(app: LampioneApp) -> str:
-    return str(app.screen.query_one("#legend", Static).render()).replace("\xa0", " ")
+    return str(app.screen.query_one("#legend", Static).render())
 
 
 @pytest.mark.parametrize("size", [(80, 24), (160, 48)])
