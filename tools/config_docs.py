@@ -56,9 +56,9 @@ lampione config rollouts 7 pause            # or resume, abort, retry, revert
 - **Soak.** Behind each wave but the last the controller waits so long, then looks at the nodes that
   took it: one that has gone offline, or runs something else, is *lost*, which counts as failed.
 - **Stop.** When more than `--stop-at` of a wave have failed it stops: no other node is begun, those
-  under way come to their outcome. Nodes that were not touched count on neither side. A first wave in
-  which no node took it stops, too: nothing was learned. `resume` goes on in spite of what failed,
-  `retry` gives those that failed or were skipped another turn.
+  under way come to their outcome. Nodes that were not touched count on neither side. A first wave
+  in which no node took it stops, too: nothing was learned. `resume` goes on in spite of what
+  failed, `retry` gives those that failed or were skipped another turn.
 - **Skipped.** A node that is offline or locked when its turn comes is not touched, and said to be
   so; nor is one that another push has taken meanwhile. A node that had its turn and has no outcome
   ten minutes after its trial should have ended is *failed*, and what was begun is taken off the

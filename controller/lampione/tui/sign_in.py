@@ -45,7 +45,7 @@ class SignInScreen(ModalScreen[dict[str, Any] | None], inherit_bindings=False):
         self._desk = desk
         self._operators: dict[str, Any] = {}
         self._known = Static("", markup=False)
-        self._name = Input(compact=True, id="name")
+        self._input = Input(compact=True, id="name")
         self._pin = Input(compact=True, id="pin", password=True)
         self._wrong = Static("", markup=False)
 
@@ -54,7 +54,7 @@ class SignInScreen(ModalScreen[dict[str, Any] | None], inherit_bindings=False):
         with Vertical(id="box"):
             yield self._known
             yield Static("\nwho are you?")
-            yield self._name
+            yield self._input
             yield Static("PIN, where you have one")
             yield self._pin
             yield self._wrong
@@ -87,7 +87,7 @@ class SignInScreen(ModalScreen[dict[str, Any] | None], inherit_bindings=False):
 
     def _enter(self) -> None:
         self._wrong.update("…")
-        name, pin = self._name.value.strip(), self._pin.value or None
+        name, pin = self._input.value.strip(), self._pin.value or None
         self._desk.ask("enter", self._entered, operator=name, pin=pin)
 
     def _entered(self, answer: Answer) -> None:
