@@ -1,7 +1,5 @@
 """The operations on rollouts in stages."""
 
-from collections.abc import Callable
-
 from lampione import api
 from lampione.api import Json
 from lampione.core.config_answers import blobs_of, trial_of
@@ -20,6 +18,7 @@ class StagedAnswers(InCore):
 
     async def plan(self, request: dict[str, Json]) -> api.Staged:
         """See `api`. Of many nodes in pieces: the first ones leave a draft, the last starts it."""
+        who = present()
         blobs = blobs_of(request)
         trial_s = trial_of(request)
         rules = Rules(
@@ -30,7 +29,8 @@ class StagedAnswers(InCore):
         )
         plan = _plan(request)
         draft = int(number(request, "draft", 0, 1, ALL))
-        staged, author = self._core.staged, present().operator
+        staged = self._core.staged
+
         more = request.get("more") is True
         if not draft and not more and not blobs.keys() >= set(plan.canaries):
             raise Bad("request", "a canary is not among the nodes")
@@ -40,10 +40,12 @@ class StagedAnswers(InCore):
                 self._node(name)
             try:
                 staged.check_free(blobs)
-                rollout = draft or staged.draft("config", author, rules, {"trial_s": trial_s})
+                rollout = draft or staged.draft("config", who.operator, rules, {"trial_s": trial_s})
                 staged.add(rollout, blobs)
                 if not more:
                     staged.start(rollout, plan)
+                    nodes = len(staged.one(rollout, 0).get("nodes", ()))
+                    self._core.record(who, "rollout", rollout=rollout, do="start", nodes=nodes)
             except StagesRefused as refused:
                 raise Bad("refused", str(refused)) from None
             except ValueError as error:
@@ -52,9 +54,9 @@ class StagedAnswers(InCore):
 
         return await self._about(draft, begin)
 
-    async def _about(self, rollout: int, question: Callable[[], api.Staged]) -> api.Staged:
+    async def _about(self, rollout: int, question: object) -> api.Staged:
         try:
-            found: api.Staged = await self.in_core(question)
+            found: api.Staged = await self.in_core(question)  # type: ignore[arg-type]
         except KeyError:
             raise Bad("request", f"there is no rollout {rollout}") from None
         return found
@@ -75,11 +77,13 @@ class StagedAnswers(InCore):
         if do is not None and do not in DOES:
             raise Bad("request", f"do is one of {', '.join(DOES)}")
         staged = self._core.staged
+        who = present()
 
         def look() -> api.Staged:
             try:
                 if do is not None:
                     staged.act(rollout, do)
+                    self._core.record(who, "rollout", rollout=rollout, do=do)
             except StagesRefused as refused:
                 raise Bad("refused", str(refused)) from None
             return staged.one(rollout, since)
