@@ -15,6 +15,7 @@ from lampione.cli import (
     flash_arguments,
     hil_arguments,
     locks_arguments,
+    map_arguments,
     nodes_arguments,
     notes_arguments,
     operators_arguments,
@@ -118,6 +119,12 @@ def build() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="store_true", help="print the version and end")
     parser.add_argument("--read-only", action="store_true", help="the screen changes nothing")
+    parser.add_argument(
+        "--streets",
+        type=Path,
+        metavar="FILE",
+        help="GeoJSON under the map (default: streets.geojson in the state folder)",
+    )
     parser.set_defaults(**{HANDLER: "lampione.cli.screen:screen"})
     commands = _Commands(parser, "command", common)
     _services(commands)
@@ -270,6 +277,7 @@ def _configuring(commands: _Commands, common: argparse.ArgumentParser) -> None:
 
 def _reading(commands: _Commands) -> None:
     nodes_arguments.add(commands)
+    map_arguments.add(commands)
 
     watch = commands.add(
         "watch",

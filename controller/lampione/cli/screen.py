@@ -21,7 +21,7 @@ def screen(options: argparse.Namespace) -> int:
     with Client.open(options.state) as client:  # what is wrong is said before the screen opens
         pin = entry.enter(client, options)
     who = (options.operator, pin)
-    return show(options.state, read_only=options.read_only, who=who)
+    return show(options.state, read_only=options.read_only, who=who, streets=options.streets)
 
 
 def show(
@@ -31,6 +31,7 @@ def show(
     *,
     read_only: bool = False,
     who: tuple[str | None, str | None] = (None, None),
+    streets: Path | None = None,
 ) -> int:
     """Show the screen of the controller in `state` until the user ends it, or for so long.
 
@@ -39,7 +40,7 @@ def show(
     """
     from lampione.tui.app import LampioneApp
 
-    desk = Desk(CoreFeed(state, *who), state=state)
+    desk = Desk(CoreFeed(state, *who), state=state, streets=streets)
     app = LampioneApp(desk, read_only=read_only, ends_after_s=for_s, check=check)
 
     def end(_signal: int, _frame: FrameType | None) -> None:

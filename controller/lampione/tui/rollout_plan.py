@@ -108,9 +108,10 @@ class PlanView(View):
             return
         if self._which < 0:
             self.action_which()
-        elif changed & {"nodes", "tags"} and self._compared:
+        elif changed & {"clock", "tags"} and self._compared:
             self._judge()
-        self._head()
+        if changed & {"clock", "tags"}:
+            self._head()
 
     def action_which(self) -> None:
         """Take the next way to choose nodes."""
@@ -146,6 +147,7 @@ class PlanView(View):
 
     def _reached(self, count: int) -> None:
         self._done = count
+        self._head()
 
     def _answered(self, answer: Answer) -> None:
         self._job = None

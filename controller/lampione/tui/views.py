@@ -29,6 +29,7 @@ class Place(NamedTuple):
 
 VIEWS = (
     Place("fleet", "1", "lampione.tui.fleet_view:FleetView", ("nodes",), "all nodes, live"),
+    Place("map", "2", "lampione.tui.map:MapView", ("map",), "the district, a letter a node"),
     Place(
         "rollouts",
         "6",
