@@ -1,5 +1,7 @@
 """The operations on rollouts in stages."""
 
+from collections.abc import Callable
+
 from lampione import api
 from lampione.api import Json
 from lampione.core.config_answers import blobs_of, trial_of
@@ -53,9 +55,9 @@ class StagedAnswers(InCore):
 
         return await self._about(draft, begin)
 
-    async def _about(self, rollout: int, question: object) -> api.Staged:
+    async def _about(self, rollout: int, question: Callable[[], api.Staged]) -> api.Staged:
         try:
-            found: api.Staged = await self.in_core(question)  # type: ignore[arg-type]
+            found: api.Staged = await self.in_core(question)
         except KeyError:
             raise Bad("request", f"there is no rollout {rollout}") from None
         return found

@@ -78,6 +78,10 @@ class PlanView(View):
         self._done = 0
         self._beginning = False
 
+    def here(self) -> str | None:
+        """Return the node under the cursor."""
+        return None if self.table.row is None else str(self.table.row.node)
+
     def body(self) -> Iterable[Any]:
         """Which nodes, the rules, the nodes, what changes at the one under the cursor."""
         self._title = Parts(classes="line")
