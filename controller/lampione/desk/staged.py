@@ -99,6 +99,8 @@ def now_text(staged: Staged, now: float) -> str:
     state = str(staged["state"])
     if staged["final"] or state == "draft":
         return state
+    if state in ("aborting", "reverting"):
+        return f"{state}: {total(staged, 'stopping', 'reverting')} under way"
     text = f"{state}, wave {staged['wave']} of {len(staged['waves'])}"
     if staged["until"] is not None:
         left = staged["until"] - now

@@ -246,7 +246,12 @@ class RolloutsView(View):
 
         def then() -> None:
             self.act(
-                "rollout", f"{do} rollout {number}", self._acted, rollout=number, do=do, since=0.0
+                "rollout",
+                f"telling rollout {number} to {do}",
+                self._acted,
+                rollout=number,
+                do=do,
+                since=0.0,
             )
 
         lines = staged.consequences(whole, do)

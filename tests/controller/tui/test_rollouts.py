@@ -206,7 +206,7 @@ def test_pause_at_once_and_the_others_after_a_question() -> None:
     async def steps(app: LampioneApp, given: Given, pilot: Pilot[None]) -> None:
         await opened(app, pilot)
         await pilot.press("p")
-        await until(pilot, lambda: "pause rollout 4: done" in said(app))
+        await until(pilot, lambda: "telling rollout 4 to pause: done" in said(app))
         await pilot.press("down")
         await until(pilot, lambda: shown(app) == 3)
         await pilot.press("p")
@@ -217,11 +217,11 @@ def test_pause_at_once_and_the_others_after_a_question() -> None:
         await pilot.press("t")
         await until(pilot, lambda: "1 nodes get another turn now" in box(app))
         await pilot.press("y")
-        await until(pilot, lambda: "retry rollout 3: done" in said(app))
+        await until(pilot, lambda: "telling rollout 3 to retry: done" in said(app))
         await pilot.press("a")
         await until(pilot, lambda: "10 nodes are left as they are" in box(app))
         await pilot.press("y")
-        await until(pilot, lambda: "abort rollout 3: done" in said(app))
+        await until(pilot, lambda: "telling rollout 3 to abort: done" in said(app))
         does = [p["do"] for op, p in given.asked if op == "rollout" and "do" in p]
         assert does == ["pause", "retry", "abort"]
         await pilot.press("end")
