@@ -102,9 +102,11 @@ def _said(entry: Entry) -> str:
     action, detail = entry["action"], dict(entry["detail"])
     if action in ("operator", "store"):
         detail.pop("do", None)
-    if action == "lock" and set(detail) == {"reason"}:
-        return clean(str(detail["reason"]))
-    return clean(", ".join(f"{name.replace('_', ' ')} {_value(v)}" for name, v in detail.items()))
+    first = {"lock": "reason", "operator": "name", "refused entry": "operator"}.get(action)
+    if first in detail:
+        detail = {"": detail.pop(first), **detail}
+    words = (f"{name.replace('_', ' ')} {_value(value)}" for name, value in detail.items())
+    return clean(", ".join(word.strip() for word in words))
 
 
 def matches(entry: Entry, outcome: str, words: Sequence[str]) -> bool:
@@ -113,6 +115,17 @@ def matches(entry: Entry, outcome: str, words: Sequence[str]) -> bool:
         entry["operator"], entry["terminal"], entry["node"] or "", what_was_done(entry), outcome,
     )).casefold()  # fmt: skip
     return all(word in text for word in words)
+
+
+def sentence(entry: Entry, outcome: str) -> str:
+    """Return an entry in a sentence."""
+    where = f" at {entry['terminal']}" if entry["terminal"] else ""
+    which = f" {entry['node']}" if entry["node"] else ""
+    came = f": {outcome}" if outcome else ""
+    return clean(
+        f"{entry['seq']}  {entry['operator']} ({entry['role']}){where}  "
+        f"{what_was_done(entry)}{which}{came}"
+    )
 
 
 def facts(entry: Entry, outcome: str) -> list[tuple[str, str]]:

@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
-from lampione.room.audit import FIRST, Deed, Entry, Fault, verify
+from lampione.room.audit import Chain, Deed, Entry, Fault
 
 LINE_MAX = 64 << 10
 
@@ -24,16 +24,12 @@ def line_of(entry: Mapping[str, Any]) -> str:
 
 def check(lines: Iterable[str]) -> Checked:
     """Check an export from its first entry on. Nothing in it is believed."""
-    seq, before = 0, FIRST
+    chain = Chain()
     try:
-        for entry in _entries(lines):
-            fault = verify([entry], seq, before)
-            if fault is not None:
-                return Checked(seq, before, fault)
-            seq, before = entry.seq, entry.hash
+        fault = chain.take(_entries(lines))
     except _LineError as error:
-        return Checked(seq, before, Fault(seq + 1, str(error)))
-    return Checked(seq, before, None)
+        fault = Fault(chain.seq + 1, str(error))
+    return Checked(chain.seq, chain.head, fault)
 
 
 class _LineError(ValueError):

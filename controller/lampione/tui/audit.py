@@ -7,10 +7,18 @@ from typing import Any, ClassVar
 
 from textual import on
 from textual.binding import Binding, BindingType
-from textual.widgets import Input
+from textual.widgets import Input, Static
 
 from lampione.desk import audit_file
-from lampione.desk.audit_words import Outcome, facts, matches, outcomes, what_was_done, when
+from lampione.desk.audit_words import (
+    Outcome,
+    facts,
+    matches,
+    outcomes,
+    sentence,
+    what_was_done,
+    when,
+)
 from lampione.desk.text import clean
 from lampione.desk.work import Answer, Job
 from lampione.tui.dialogs import Ask, KeysScreen
@@ -21,9 +29,9 @@ PAGE = 200
 RENEW_S = 2.0  # between two looks for what is new
 COLUMNS = (
     Col("when", 11, lambda entry, now: when(entry["at"], now)),
-    Col("who", 10, lambda entry, _: ("bold", clean(entry["operator"]))),
-    Col("what", 22, lambda entry, _: what_was_done(entry)),
-    Col("which", 16, lambda entry, _: clean(entry["node"] or "")),
+    Col("who", 8, lambda entry, _: ("bold", clean(entry["operator"]))),
+    Col("what", 19, lambda entry, _: what_was_done(entry)),
+    Col("which", 14, lambda entry, _: clean(entry["node"] or "")),
 )
 _NONE = Outcome("", "")
 
@@ -40,6 +48,7 @@ class AuditView(View):
     DEFAULT_CSS = """
     AuditView Input { display: none; height: 1; border: none; padding: 0 1; }
     AuditView.-filtering Input { display: block; }
+    AuditView #one { height: 2; padding: 0 1; background: $panel; }
     """
     AUTO_FOCUS = "Table"
 
@@ -62,8 +71,10 @@ class AuditView(View):
             self.desk.now,
             empty="nothing was done yet",
         )
+        self._one = Static("", markup=False, id="one")
         self._input = Input(placeholder="words: who, what, which lamp, outcome", compact=True)
         yield self.table
+        yield self._one
         yield self._input
 
     def argument(self, text: str) -> None:
@@ -122,13 +133,20 @@ class AuditView(View):
         rows = [e for e in self._entries if matches(e, self._outcome(e).text, words)]
         empty = "nothing like that was done" if words or self._node else "nothing was done yet"
         self.table.show(rows, empty=empty)
+        self._tell()
         if not rows:
             self._more()
 
     @on(Table.Moved)
     def _moved(self) -> None:
+        self._tell()
         if self.table.at_end:
             self._more()
+
+    def _tell(self) -> None:
+        """Say below what the columns have no room for."""
+        entry = self.table.row
+        self._one.update("" if entry is None else sentence(entry, self._outcome(entry).text))
 
     def _more(self) -> None:
         if self._entries and not self._whole:

@@ -24,7 +24,10 @@ COLUMNS = (
 class LocksView(View):
     """See the module."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("u", "unlock", "Unlock")]
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("u", "unlock", "Unlock"),
+        Binding("L", "lock", "Lock another"),
+    ]
     AUTO_FOCUS = "Table"
 
     def body(self) -> Iterable[Any]:

@@ -19,7 +19,7 @@ RENEW_S = 10.0
 COLUMNS = (
     Col("when", 11, lambda note, _: clock(note["at"], "%m-%d %H:%M")),
     Col("who", 12, lambda note, _: ("bold", clean(note["operator"]))),
-    Col("note", 0, lambda note, _: clean(note["text"])),
+    Col("note", 0, lambda note, _: clean(" ".join(note["text"].split()))),
 )
 
 
@@ -72,7 +72,7 @@ class NotesView(View):
         text = "\n".join(clean(line) for line in note["text"].splitlines())
         self._whole.update(
             f"{clock(note['at'], '%Y-%m-%d %H:%M:%S')}  {clean(note['operator'])}\n\n{text}\n\n"
-            f"audit: entry {note['seq']}, {note['head']}"
+            f"audit {note['seq']}: {note['head']}"
         )
 
     def action_add(self) -> None:

@@ -37,7 +37,9 @@ class SignInScreen(ModalScreen[dict[str, Any] | None], inherit_bindings=False):
         background: $surface; border: round $primary;
     }
     SignInScreen Static { width: auto; max-width: 100%; height: auto; }
-    SignInScreen Input { width: 40; height: 1; border: none; padding: 0 1; margin-bottom: 1; }
+    SignInScreen Input {
+        width: 40; height: 1; border: none; padding: 0 1; margin-bottom: 1; background: $panel;
+    }
     """
 
     def __init__(self, desk: Desk) -> None:
@@ -45,8 +47,8 @@ class SignInScreen(ModalScreen[dict[str, Any] | None], inherit_bindings=False):
         self._desk = desk
         self._operators: dict[str, Any] = {}
         self._known = Static("", markup=False)
-        self._input = Input(compact=True, id="name")
-        self._pin = Input(compact=True, id="pin", password=True)
+        self._operator = Input(compact=True, id="name")
+        self._secret = Input(compact=True, id="pin", password=True)
         self._wrong = Static("", markup=False)
 
     def compose(self) -> ComposeResult:
@@ -54,9 +56,9 @@ class SignInScreen(ModalScreen[dict[str, Any] | None], inherit_bindings=False):
         with Vertical(id="box"):
             yield self._known
             yield Static("\nwho are you?")
-            yield self._input
+            yield self._operator
             yield Static("PIN, where you have one")
-            yield self._pin
+            yield self._secret
             yield self._wrong
 
     def on_mount(self) -> None:
@@ -76,7 +78,7 @@ class SignInScreen(ModalScreen[dict[str, Any] | None], inherit_bindings=False):
         event.stop()
         one = self._operators.get(event.value.strip())
         if one is None or one["pin"]:
-            self._pin.focus()
+            self._secret.focus()
         else:
             self._enter()
 
@@ -87,7 +89,7 @@ class SignInScreen(ModalScreen[dict[str, Any] | None], inherit_bindings=False):
 
     def _enter(self) -> None:
         self._wrong.update("…")
-        name, pin = self._input.value.strip(), self._pin.value or None
+        name, pin = self._operator.value.strip(), self._secret.value or None
         self._desk.ask("enter", self._entered, operator=name, pin=pin)
 
     def _entered(self, answer: Answer) -> None:
@@ -97,4 +99,4 @@ class SignInScreen(ModalScreen[dict[str, Any] | None], inherit_bindings=False):
             self.dismiss(answer.result)
             return
         self._wrong.update(clean(answer.error))
-        self._pin.value = ""
+        self._secret.value = ""
