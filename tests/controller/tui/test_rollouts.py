@@ -357,11 +357,14 @@ def test_which_nodes(folder: Path) -> None:
 def test_what_can_go_wrong(folder: Path, tmp_path: Path) -> None:
     group = '\n[groups.pair]\nnodes = ["umbria-1", "lazio-1"]\n'
     (tmp_path / "fleet.toml").write_text(seeds.shipped().read_text() + group)
+    keys.new(tmp_path / keys.FILE, NAMES)
+    (tmp_path / "ssh").mkdir()
 
     async def steps(app: LampioneApp, given: Given, pilot: Pilot[None]) -> None:
         await opened(app, pilot)
         for state, why in (
             (None, "begin the rollout there"),
+            (tmp_path / "ssh", "begin the rollout there"),
             (tmp_path, "has no key: make it with `lampione keys new --all`"),
         ):
             app.desk.state = state
