@@ -38,8 +38,8 @@ TAIL = """\
 ## How it gets to nodes
 
 `lampione config push` gives nodes their config on trial; a node goes back by itself unless the
-controller confirms in time. [operating.md](operating.md), *What nodes are set to*, has the states of
-one node. For many nodes a push goes in stages, which the controller drives to the end, with or
+controller confirms in time. [operating.md](operating.md), *What nodes are set to*, has the states
+of one node. For many nodes a push goes in stages, which the controller drives to the end, with or
 without a terminal, over restarts of its own:
 
 ```sh
@@ -50,15 +50,15 @@ lampione config rollouts 7 pause            # or resume, abort, retry, revert
 ```
 
 - **Waves.** First the canary: so many nodes, or these. Then the waves: `25` is so many nodes, `10%`
-  goes on until a tenth of all nodes has had its turn; who is left over is a last wave. The next wave
-  begins when each node of the one before has its outcome and the soak is over. `--at-once` keeps the
-  number of nodes under way lower than a wave.
+  goes on until a tenth of all nodes has had its turn; who is left over is a last wave. The next
+  begins when each node of the one before has its outcome and the soak is over. `--at-once` keeps
+  the number of nodes under way lower than a wave.
 - **Soak.** Behind each wave but the last the controller waits so long, then looks at the nodes that
   took it: one that has gone offline, or runs something else, is *lost*, which counts as failed.
 - **Stop.** When more than `--stop-at` of a wave have failed it stops: no other node is begun, those
-  under way come to their outcome. Nodes that were not touched count on neither side. A first wave in
-  which no node took it stops, too: nothing was learned. `resume` goes on in spite of what failed,
-  `retry` gives those that failed or were skipped another turn.
+  under way come to their outcome. Nodes that were not touched count on neither side. A first wave
+  in which no node took it stops, too: nothing was learned. `resume` goes on in spite of what
+  failed, `retry` gives those that failed or were skipped another turn.
 - **Skipped.** A node that is offline or locked when its turn comes is not touched, and said to be
   so; nor is one that another push has taken meanwhile. A node that had its turn and has no outcome
   ten minutes after its trial should have ended is *failed*, and what was begun is taken off the

@@ -31,7 +31,7 @@ class StagedAnswers(InCore):
         )
         plan = _plan(request)
         draft = int(number(request, "draft", 0, 1, ALL))
-        staged, author = self._core.staged, present().operator
+        staged = self._core.staged
         more = request.get("more") is True
         if not draft and not more and not blobs.keys() >= set(plan.canaries):
             raise Bad("request", "a canary is not among the nodes")

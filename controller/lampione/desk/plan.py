@@ -98,4 +98,4 @@ def in_words(plan: Sequence[Line], options: StageOptions) -> list[str]:
 def _soak(options: StageOptions) -> str:
     if not options.soak_s:
         return "one right behind the other"
-    return f"{options.soak_s / 60:g} min between them, then each node's health is looked at"
+    return f"{options.soak_s / 60:g} min between them, when health is looked at"

@@ -78,6 +78,10 @@ class PlanView(View):
         self._done = 0
         self._beginning = False
 
+    def here(self) -> str | None:
+        """Return the node under the cursor."""
+        return None if self.table.row is None else str(self.table.row.node)
+
     def body(self) -> Iterable[Any]:
         """Which nodes, the rules, the nodes, what changes at the one under the cursor."""
         self._title = Parts(classes="line")
@@ -108,9 +112,10 @@ class PlanView(View):
             return
         if self._which < 0:
             self.action_which()
-        elif changed & {"nodes", "tags"} and self._compared:
+        elif changed & {"clock", "tags"} and self._compared:
             self._judge()
-        self._head()
+        if changed & {"clock", "tags"}:
+            self._head()
 
     def action_which(self) -> None:
         """Take the next way to choose nodes."""
@@ -146,6 +151,7 @@ class PlanView(View):
 
     def _reached(self, count: int) -> None:
         self._done = count
+        self._head()
 
     def _answered(self, answer: Answer) -> None:
         self._job = None

@@ -89,6 +89,11 @@ class RolloutsView(View):
             raise ValueError(f"{text!r} is no rollout's number")
         self._wanted = int(text)
 
+    def here(self) -> str | None:
+        """Return the node under the cursor."""
+        row = self.table.row if self.table.has_focus else None
+        return None if row is None else str(row["node"])
+
     def body(self) -> Iterable[Any]:
         """The list, three lines on the one under the cursor, its nodes."""
         self.rollouts = Table(

@@ -118,6 +118,11 @@ class Table(ScrollView, inherit_bindings=False):
         return self._rows[self._place] if self._rows else None
 
     @property
+    def at_end(self) -> bool:
+        """Say whether the cursor is on the last row."""
+        return self._place >= len(self._rows) - 1
+
+    @property
     def chosen(self) -> list[Row]:
         """Return the marked rows; without marks, the one under the cursor."""
         marked = [row for row in self._rows if self._key(row) in self.marks]

@@ -38,6 +38,13 @@ VIEWS = (
         "configs on their way to nodes, in stages",
     ),
     Place("node", "4", "lampione.tui.node:NodeView", ("show", "NODE"), "one node"),
+    Place(
+        "audit", "8", "lampione.tui.audit:AuditView", ("audit",), "who did what, and its outcome"
+    ),
+    Place("locks", "", "lampione.tui.locks:LocksView", ("locks",), "lamps that are locked off"),
+    Place(
+        "notes", "", "lampione.tui.notes:NotesView", ("notes",), "what a shift leaves to the next"
+    ),
 )
 BY_NAME = {place.name: place for place in VIEWS}
 FIRST = "fleet"
