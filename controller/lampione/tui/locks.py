@@ -16,7 +16,7 @@ COLUMNS = (
     Col("node", 14, lambda tag, _: clean(tag["node"])),
     Col("site", 20, lambda tag, _: clean(tag["site"]), least=110),
     Col("locked by", 10, lambda tag, _: clean(tag["operator"])),
-    Col("since", 11, lambda tag, _: clock(tag["at"], "%m-%d %H:%M")),
+    Col("since", 11, lambda tag, _: clock(tag["at"], "%m-%d %H:%M"), least=110),
     Col("for", 4, lambda tag, now: age(now - tag["at"]), right=True),
     Col("lamp", 12, lambda tag, now: darkness(tag["row"], now)),
     Col("why", 0, lambda tag, _: ("warn", clean(tag["reason"]))),

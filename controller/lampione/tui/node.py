@@ -70,10 +70,6 @@ class NodeView(View):
         self._asked_at: dict[str, float] = {}
         self._series: Series | None = None
 
-    def here(self) -> str | None:
-        """Return the node that is shown."""
-        return self.node
-
     def argument(self, text: str) -> None:
         """Show this node; a pane's name may follow."""
         node, _, pane = text.partition(" ")
