@@ -44,7 +44,7 @@ def _history(**parameters: Any) -> Any:
     fields = parameters["fields"]
     values = [[NOW - 3600 + 60 * n, 55 + n % 20] for n in range(60) if not 20 <= n < 30 and n != 45]
     return {
-        "message": parameters["message"], "fields": ["at", *fields], "units": ["s", "dB", ""],
+        "message": parameters["message"].capitalize(), "fields": ["at", *fields], "units": ["s", "dB", ""],
         "rows": [[*row, None][: len(fields) + 1] for row in values], "more": False,
     }  # fmt: skip
 
@@ -254,7 +254,7 @@ def test_plots_are_of_an_hour_a_day_a_week_with_gaps() -> None:
     async def steps(app: LampioneApp, given: Given, pilot: Pilot[None]) -> None:
         await pane(app, pilot, "plots")
         await until(pilot, lambda: any(0x2800 < ord(letter) < 0x2900 for letter in drawn(app)))
-        assert head(app).startswith("laeq in dB, every report, last 74")
+        assert head(app).startswith("laeq, every report, last 74.0 dB")
         op, asked = given.asked[-1]
         assert (op, asked["since"], asked["until"]) == ("history", NOW - 3600, NOW)
         # Between the 20th and the 30th minute nothing is drawn.
