@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
+from lampione.cli import entry
 from lampione.cli.errors import OK, CliError
 from lampione.cli.output import Printer, printer
 from lampione.core.client import Client, NoCore
@@ -18,8 +19,9 @@ from lampione.live.places import names
 
 @contextlib.contextmanager
 def core(options: argparse.Namespace) -> Iterator[Client]:
-    """Connect to the controller of the options' state folder."""
+    """Connect to the controller of the options' state folder, and say who works here."""
     with Client.open(options.state) as client:
+        entry.enter(client, options)
         yield client
 
 

@@ -7,13 +7,18 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from lampione.cli import (
+    audit_arguments,
     board_arguments,
     broker_arguments,
     config_arguments,
     export_arguments,
     flash_arguments,
     hil_arguments,
+    locks_arguments,
+    map_arguments,
     nodes_arguments,
+    notes_arguments,
+    operators_arguments,
     provision_arguments,
     statistics_arguments,
     store_arguments,
@@ -63,6 +68,12 @@ def _common() -> argparse.ArgumentParser:
         "--ssh", metavar="HOST", help="the controller is there; ssh brings its socket here"
     )
     common.add_argument("--json", action="store_true", help="print JSON, one object a line")
+    common.add_argument(
+        "--operator",
+        metavar="NAME",
+        help="who you are (default: LAMPIONE_OPERATOR, else your name here); the PIN is asked for, "
+        "or read from the file LAMPIONE_PIN_FILE",
+    )
     return common
 
 
@@ -108,6 +119,12 @@ def build() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="store_true", help="print the version and end")
     parser.add_argument("--read-only", action="store_true", help="the screen changes nothing")
+    parser.add_argument(
+        "--streets",
+        type=Path,
+        metavar="FILE",
+        help="GeoJSON under the map (default: streets.geojson in the state folder)",
+    )
     parser.set_defaults(**{HANDLER: "lampione.cli.screen:screen"})
     commands = _Commands(parser, "command", common)
     _services(commands)
@@ -121,6 +138,10 @@ def build() -> argparse.ArgumentParser:
     provision_arguments.add(commands)
     store_arguments.add(commands, common, _Commands)
     export_arguments.add(commands)
+    locks_arguments.add(commands)
+    audit_arguments.add(commands)
+    notes_arguments.add(commands, common, _Commands)
+    operators_arguments.add(commands, common, _Commands)
     return parser
 
 
@@ -256,6 +277,7 @@ def _configuring(commands: _Commands, common: argparse.ArgumentParser) -> None:
 
 def _reading(commands: _Commands) -> None:
     nodes_arguments.add(commands)
+    map_arguments.add(commands)
 
     watch = commands.add(
         "watch",
@@ -451,5 +473,6 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     options.json = getattr(options, "json", False)
     options.own_state = hasattr(options, "state")
     options.ssh = getattr(options, "ssh", None)
+    options.operator = getattr(options, "operator", None) or os.environ.get("LAMPIONE_OPERATOR")
     options.state = getattr(options, "state", None) or state_folder()
     return options
