@@ -84,12 +84,14 @@ class Book:
         self.standing: dict[Key, Alarm] = {}
         self.changed: dict[int, Alarm] = {}
         self.spans: list[Span] = []
+        self.told: dict[int, Alarm] = {}  # to be told after the commit
         self._keys: dict[int, Key] = {}
 
     def load(self, alarms: Iterable[Alarm]) -> None:
         """Take those that stand."""
         self.changed.clear()
         self.spans.clear()
+        self.told.clear()
         self.standing = {(alarm.subject, alarm.rule): alarm for alarm in alarms}
         self._keys = {alarm.id: key for key, alarm in self.standing.items()}
 
@@ -148,6 +150,9 @@ class Book:
             return
         self.begin(rule, subject, at, now, **more)  # type: ignore[arg-type]
         self.end(subject, rule.name, at, now)
+        if known is not None and known.since > at:  # an earlier one, which came late
+            alarm = self.standing[subject, rule.name]
+            self._put(replace(alarm, since=known.since, cleared=known.cleared))
 
     def members(self, subject: str, rule: str, members: Sequence[str], now: float) -> None:
         """These are the nodes of a cause."""
@@ -228,6 +233,11 @@ class Book:
                               changed=now))  # fmt: skip
         else:
             self._put(replace(known, count=count, changed=now))
+
+    def shows(self, alarm: Alarm, value: str) -> None:
+        """It is so because of this value."""
+        if alarm.value != value:
+            self._put(replace(alarm, value=value))
 
     def acknowledge(self, number: int, who: str, now: float) -> Alarm:
         """Somebody has seen it. Raises NoAlarmError."""
