@@ -227,7 +227,8 @@ class Book:
         count = known.count - 1
         if count <= 0:
             self._put(replace(known, active=False, cleared=float(episode.begin), count=0,
-                              acked=now, acked_by="lampione", note=WITHDRAWN, changed=now))  # fmt: skip
+                              acked=now, acked_by="lampione", note=WITHDRAWN,
+                              changed=now))  # fmt: skip
         elif int(known.since) == episode.begin:
             self._put(replace(known, active=False, cleared=float(episode.begin), count=count,
                               changed=now))  # fmt: skip

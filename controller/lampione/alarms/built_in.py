@@ -105,7 +105,7 @@ def rules() -> list[Rule]:
         Rule("tilt", "it leans", "major", "health", "tilt", above=5, clear=4, for_s=1200,
              mend="look at the lamppost"),
         # EN 50160: 230 V within 10 %.
-        Rule("voltage-low", "the mains are low", "minor", "health", "voltage", above=None, below=207,
+        Rule("voltage-low", "the mains are low", "minor", "health", "voltage", below=207,
              clear=210, for_s=900, mend="the feeder's operator"),
         Rule("voltage-high", "the mains are high", "minor", "health", "voltage", above=253,
              clear=250, for_s=900, mend="the feeder's operator"),
@@ -120,3 +120,8 @@ def rules() -> list[Rule]:
         air_rule(),
         noise_rule(),
     ]  # fmt: skip
+
+
+def every() -> list[Rule]:
+    """Return every rule that comes with Lampione."""
+    return [*STATES, *EVENTS.values(), *rules()]

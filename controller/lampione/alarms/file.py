@@ -20,17 +20,13 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AfterValidator, Field, ValidationError, model_validator
 
 from lampione.alarms import built_in
+from lampione.alarms.load import FILE, RulesError
 from lampione.alarms.rules import Of, Rule, Severity, layout_of, words_of
 from lampione.config.table import Table
 from lampione.durations import duration_s
 from lampione.rollup.air import BANDS
 
-FILE = "alarms.toml"
 LONGEST_S = 86400
-
-
-class RulesError(ValueError):
-    """The file cannot be used; the message names file, table and key."""
 
 
 def _duration(text: str) -> str:
@@ -148,7 +144,7 @@ def loads(text: str, name: str = FILE) -> list[Rule]:
         words = {"missing": "is missing", "extra_forbidden": "is not known here"}
         said = words.get(first["type"], first["msg"].removeprefix("Value error, "))
         raise RulesError(f"{name}: {place}: {said}") from None
-    rules = {rule.name: rule for rule in every()}
+    rules = {rule.name: rule for rule in built_in.every()}
     try:
         for key, table in found.built_in.items():
             if key not in rules:
@@ -158,7 +154,7 @@ def loads(text: str, name: str = FILE) -> list[Rule]:
             else:
                 rules[key] = _changed(key, rules[key], table, name)
         for key, own in found.rules.items():
-            if key in {rule.name for rule in every()}:
+            if key in {rule.name for rule in built_in.every()}:
                 raise ValueError(f"rules.{key}: a built-in rule has this name")
             rules[key] = _own(key, own, name)
     except ValueError as error:
@@ -175,18 +171,10 @@ def _own(name: str, table: RuleTable, source: str) -> Rule:
     )  # fmt: skip
 
 
-def every() -> list[Rule]:
-    """Return every rule that comes with Lampione."""
-    return [*built_in.STATES, *built_in.EVENTS.values(), *built_in.rules()]
-
-
-def load(state: Path) -> list[Rule]:
-    """Return the rules of a state folder. Raises RulesError."""
-    path = state / FILE
+def load(path: Path) -> list[Rule]:
+    """Return the rules of a file. Raises RulesError."""
     try:
-        return loads(path.read_text(encoding="utf-8"), FILE)
-    except FileNotFoundError:
-        return every()
+        return loads(path.read_text(encoding="utf-8"), path.name)
     except OSError as error:
         raise RulesError(f"{path}: cannot be read: {error.strerror}") from None
     except UnicodeDecodeError:

@@ -68,8 +68,8 @@ def causes(
         best = min(able, key=lambda group: (-len(here[group]), KINDS.index(group.kind), group.name))
         members = here.pop(best)
         found[best] = {node: left.pop(node) for node in sorted(members)}
-        for nodes in here.values():
-            nodes -= members
+        for others in here.values():
+            others.difference_update(members)
 
 
 def _holds(

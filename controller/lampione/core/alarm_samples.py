@@ -179,7 +179,7 @@ class Samples:
 
         The judge goes on from there.
         """
-        both = {(s.epoch, s.seq): s for s in [*stored, *self.kept.pop(row, [])] if s.at >= since}
+        both = {(s.epoch, s.seq): s for s in [*stored, *self.kept.get(row, [])] if s.at >= since}
         samples = sorted(both.values(), key=lambda s: s[:3])
         found: list[list[Episode]] = []
         for n, pace in enumerate(self.paces):
@@ -216,5 +216,3 @@ def _rank(rows: Ints) -> NDArray[Any]:
     """Return of sorted rows how many of the same stand before each."""
     starts = np.flatnonzero(np.r_[True, rows[1:] != rows[:-1]])
     return np.arange(len(rows)) - np.repeat(starts, np.diff(np.r_[starts, len(rows)]))
-
-

@@ -56,7 +56,7 @@ class Silence:
             return
         now = {name: self._noticed.get(name) for name in names}
         rows = dict(zip(names, np.flatnonzero(silent).tolist(), strict=True))
-        back = {name: wall for name in self._noticed.keys() - now.keys()}
+        back = dict.fromkeys(self._noticed.keys() - now.keys(), wall)
         self._noticed = {
             name: known or (float(live.seen[rows[name]]), wall) for name, known in now.items()
         }
@@ -74,9 +74,7 @@ class Silence:
             if alarm.rule == rule.name and alarm.active
         }
         standing = {
-            Group(*subject.split(" ", 1))
-            for subject, alarm in mine.items()
-            if alarm.node is None
+            Group(*subject.split(" ", 1)) for subject, alarm in mine.items() if alarm.node is None
         }
         since = {name: at for name, (at, _) in self._noticed.items()}
         found = causes(since, self._groups, self._sizes, standing)
@@ -87,16 +85,16 @@ class Silence:
             members = mine[str(group)].members
             ends = max((back[name] for name in members if name in back), default=wall)
             book.end(str(group), rule.name, ends, wall)
-        for group, members in found.causes.items():
-            for name in members:
+        for group, silent in found.causes.items():
+            for name in silent:
                 if name in mine:  # it was alone until now
                     book.end(name, rule.name, wall, wall)
             book.begin(
-                rule, str(group), min(members.values()), wall, node=None,
-                shard=self._shard(members), members=sorted(members),
+                rule, str(group), min(silent.values()), wall, node=None,
+                shard=self._shard(silent), members=sorted(silent),
                 what=f"{group} is silent",
             )  # fmt: skip
-            book.members(str(group), rule.name, sorted(members), wall)
+            book.members(str(group), rule.name, sorted(silent), wall)
         for name, at in found.alone.items():
             if name in mine or wall - self._noticed[name][1] >= GATHER_S:
                 book.begin(rule, name, at, wall, node=name, shard=self._shard([name]))

@@ -7,7 +7,6 @@ that nothing is judged twice or not at all. Silence is judged by arrival.
 
 import logging
 import time
-import zoneinfo
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from pathlib import Path
@@ -21,16 +20,14 @@ from lampione_protocol.names import EVENTS as CODES
 from lampione import values
 from lampione.alarms import built_in
 from lampione.alarms.book import Alarm, Book
-from lampione.alarms.episodes import Pace, episodes
-from lampione.alarms.rules import GAP_S, Rule, shown, verdict
+from lampione.alarms.rules import Of, Rule
 from lampione.api import BrokerStatus, ConfigState
-from lampione.core.alarm_reads import HOUR_S, Hours, Reads
+from lampione.core.alarm_hours import Hourly
+from lampione.core.alarm_reads import HOUR_S, Reads
 from lampione.core.alarm_samples import AHEAD_S, Change, Samples
 from lampione.core.alarm_silence import Silence
-from lampione.core.zone import fleet_zone
 from lampione.fleet.node import Fleet
 from lampione.live.places import Places
-from lampione.rollup.calendar import CalendarError, local
 from lampione.store import Frame, StoreError, TelemetryReader, TelemetryStore
 
 TICK_S = 1.0
@@ -72,8 +69,9 @@ class Alarming:
         self.rules = {rule.name: rule for rule in rules}
         self.places = Places(state)
         self.book = Book(store.alarm_number)
-        self._samples = {kind: Samples(kind, rules) for kind in ("report", "health")}  # type: ignore[arg-type]
-        self._hourly = [rule for rule in rules if rule.of == "hour"]
+        kinds: tuple[Of, ...] = ("report", "health")
+        self._samples: dict[str, Samples] = {kind: Samples(kind, rules) for kind in kinds}
+        self._hourly = Hourly(fleet, store, self.book, rules, state)
         self._events = {
             CODES.index(code): self.rules[rule.name]
             for code, rule in built_in.EVENTS.items()
@@ -82,16 +80,13 @@ class Alarming:
         self._reads = Reads(reader)
         self._beside = beside or ThreadPoolExecutor(1, "alarms")
         self._clock = clock
-        try:
-            self._zone = zoneinfo.ZoneInfo(fleet_zone(state))
-        except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
-            self._zone = zoneinfo.ZoneInfo("UTC")
         self._late: dict[tuple[str, str], int] = {}  # (node, message): since
         self._new_late: dict[tuple[str, str], int] = {}  # of this round
         self._known: set[int] = set()
         self._reading: tuple[str, dict[str, int], float, Future[Any]] | None = None
         self._read_at = 0.0
-        self._hour = 0
+        self._hour = 0  # until here hours were judged
+        self._hour_dirty = 0.0  # when the first that came late since the last read was seen
         self._tick_at = 0.0
         self._forged: dict[str, float] = {}
         self._lost = np.zeros(0, np.int64)
@@ -174,7 +169,7 @@ class Alarming:
             changes, late = samples.take(by_kind[samples.kind])
             for row, since in late.items():
                 self._is_late(names[row], samples.of, since)
-                if samples.of == "report" and self._hourly and since < self._hour:
+                if samples.of == "report" and self._hourly.rules and since < self._hour:
                     self._is_late(names[row], "hour", since)
             for change in changes:
                 self._change(change, names[change.row], now)
@@ -302,9 +297,12 @@ class Alarming:
                 found = future.result()
             except StoreError as error:
                 _log.warning("late samples cannot be judged yet: %s", error)
+                for name, since in nodes.items():
+                    self._is_late(name, what, since)
                 return
             if what == "hour":
-                self._take_hours(nodes, found, wall)
+                self._hourly.take(nodes, found, self.places.placed(), wall)
+                self._judged((name, "hour") for name in nodes)
             else:
                 self._take_series(self._samples[what], nodes, found, wall)
         if now >= self._read_at:
@@ -328,7 +326,7 @@ class Alarming:
         self._begin_hours(now, wall)
 
     def _begin_hours(self, now: float, wall: float) -> None:
-        if not self._hourly:
+        if not self._hourly.rules:
             return
         whole = int(wall - FOLDED_S) // HOUR_S * HOUR_S
         dirty = {n: since for (n, of), since in self._late.items() if of == "hour"}
@@ -351,8 +349,6 @@ class Alarming:
         future = self._beside.submit(self._reads.hours, first, self._hour, asked)
         self._reading = "hour", nodes, now, future
 
-    _hour_dirty = 0.0
-
     def _take_series(
         self, samples: Samples, nodes: Mapping[str, int], found: Iterable[Any], wall: float
     ) -> None:
@@ -372,8 +368,8 @@ class Alarming:
             for rule, was, now_so in zip(samples.rules, before, again, strict=True):
                 if was or now_so:
                     self.book.judged(rule, name, was, now_so, wall, node.shard)
-            if (name, samples.of) in self._late:
-                samples.keep(node.id)
+            if (name, samples.of) not in self._late:
+                samples.kept.pop(node.id, None)
         self._judged([(name, samples.of) for name in nodes])
 
     def _judged(self, what: Iterable[tuple[str, str]]) -> None:
@@ -381,48 +377,6 @@ class Alarming:
         if gone:
             self.flush()  # their episodes, before another look at them
             self._store.drop_late(gone)
-
-    def _take_hours(self, nodes: Mapping[str, int], found: Hours, wall: float) -> None:
-        try:
-            hours = local(found.starts, HOUR_S, self._zone).hours
-        except CalendarError:
-            hours = found.starts // HOUR_S % 24
-        places = {int(number): n for n, number in enumerate(found.nodes)}
-        columns = {"aqi": found.aqi, "laeq": found.laeq}
-        placed = self.places.placed()
-        for rule in self._hourly:
-            pace = Pace(rule.for_s, rule.clear_s, GAP_S["hour"])
-            judged = verdict(rule, columns, hours[:, None] if rule.limits else None)
-            some = judged.up.any(axis=0)
-            for name, since in nodes.items():
-                node = self._fleet.nodes.get(name)
-                column = None if node is None else places.get(node.id)
-                if node is None or column is None:
-                    continue
-                if not some[column] and (name, rule.name) not in self.book.standing:
-                    continue
-                place = placed.get(name, {})
-                if not rule.concerns(name, place.get("site", ""), place.get("profile", "")):
-                    continue
-                begin = since // HOUR_S * HOUR_S - max(pace.memory_s, HOUR_S)
-                before = self._store.episodes(name, rule.name, begin)
-                held = next((e.begin for _, e in before if e.begin < begin), None)
-                mine = [
-                    (int(at), bool(up), bool(down))
-                    for at, up, down, known in zip(
-                        found.starts, judged.up[:, column], judged.down[:, column],
-                        judged.known[:, column], strict=True,
-                    )
-                    if known and at >= begin
-                ]  # fmt: skip
-                again = episodes(mine, pace, held)
-                self.book.judged(rule, name, before, again, wall, node.shard)
-                alarm = self.book.standing.get((name, rule.name))
-                if alarm is not None and alarm.active and again:
-                    at = int(np.flatnonzero(judged.up[:, column])[-1])
-                    self.book.shows(alarm, shown(rule, {n: c[at] for n, c in columns.items()},
-                                                 column))  # fmt: skip
-        self._judged([(name, "hour") for name in nodes])
 
     # --- what is kept of it
 
