@@ -26,6 +26,7 @@ class Silence:
         self._rule = rule
         self._places = places
         self._noticed: dict[str, tuple[float, float]] = {}  # since, when it was noticed
+        self._ever: dict[Group, set[str]] = {}  # members of a cause, also those that are back
         self._groups: dict[str, list[Group]] = {}
         self._sizes: Counter[Group] = Counter()
         self._placed: Any = None
@@ -35,10 +36,13 @@ class Silence:
         """Go on from the alarms that stand."""
         self._placed = None
         self._noticed = {}
+        self._ever = {}
         for alarm in self._book.standing.values():
             if alarm.active and self._rule is not None and alarm.rule == self._rule.name:
                 for name in alarm.members or ([alarm.node] if alarm.node else []):
-                    self._noticed[name] = alarm.since, now - GATHER_S
+                    node = self._fleet.nodes.get(name)
+                    if node is not None:
+                        self._noticed[name] = node.last_seen or alarm.since, now - GATHER_S
 
     def tick(self, wall: float, broker: BrokerStatus) -> None:
         """Look who is silent."""
@@ -51,6 +55,10 @@ class Silence:
         quiet = wall - np.maximum(live.seen, resumed) > live.quiet_after()
         left = ~live.reachable() & (wall - np.maximum(live.claimed_at, resumed) > OFFLINE_S)
         silent = heard_of & (quiet | left)
+        for name, (since, _) in self._noticed.items():  # until it is heard, whoever was away
+            node = self._fleet.nodes.get(name)
+            if node is not None and live.seen[node.id] <= since:
+                silent[node.id] = True
         names = [live.names[row] for row in np.flatnonzero(silent).tolist()]
         if not names and not self._noticed:
             return
@@ -82,7 +90,10 @@ class Silence:
             if name in mine:
                 book.end(name, rule.name, at, wall)
         for group in standing - found.causes.keys():
-            members = mine[str(group)].members
+            members = sorted(self._ever.pop(group, set()).union(mine[str(group)].members))
+            book.members(str(group), rule.name, members, wall)  # history knows all of them
+            for name in found.alone.keys() & members:  # its neighbours may be next
+                self._noticed[name] = self._noticed[name][0], wall
             ends = max((back[name] for name in members if name in back), default=wall)
             book.end(str(group), rule.name, ends, wall)
         for group, silent in found.causes.items():
@@ -95,6 +106,7 @@ class Silence:
                 what=f"{group} is silent",
             )  # fmt: skip
             book.members(str(group), rule.name, sorted(silent), wall)
+            self._ever.setdefault(group, set()).update(silent)
         for name, at in found.alone.items():
             if name in mine or wall - self._noticed[name][1] >= GATHER_S:
                 book.begin(rule, name, at, wall, node=name, shard=self._shard([name]))
