@@ -46,7 +46,7 @@ class Inline(Executor):
         done: Future[Any] = Future()
         try:
             done.set_result(fn(*args, **kwargs))
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - as an executor does
             done.set_exception(error)
         return done
 
@@ -125,7 +125,7 @@ class Night:
     def _core(self) -> Core:
         engine = SqliteEngine(self.folder.database)
         store = engine.writer()
-        store._db.execute("PRAGMA synchronous = OFF")  # type: ignore[attr-defined]
+        store._db.execute("PRAGMA synchronous = OFF")
         core = Core(
             self.folder, store, BrokerUrl.parse("mqtt://localhost:1"), SHARD,
             beside=Inline(),
@@ -213,11 +213,12 @@ class Night:
 
     def run(self) -> None:
         """Drive the core through the night."""
-        patched, intake.time = intake.time, self.clock  # type: ignore[assignment]
+        watch: Any = intake
+        patched, watch.time = watch.time, self.clock
         try:
             self._run()
         finally:
-            intake.time = patched
+            watch.time = patched
             self.core.stop()
 
     def _run(self) -> None:

@@ -39,7 +39,7 @@ def script(night: Night) -> Truth:
     # One alone.
     name, mine = take()
     mine.dark.append(span(15, 30))
-    truth[name, "silent"] = mine.dark
+    truth[name, "silent"] = list(mine.dark)
     # Too short to be silent.
     _, mine = take()
     begin = draw.randrange(5, last - 20)
