@@ -178,6 +178,11 @@ def _install(repl: Repl, found: Found, new: Mapping[str, bytes], node: str, key:
         repl.exec(_REMOVE.format(paths=gone), timeout_s=60)
     # A config on trial would take the place of the one that is written now.
     repl.exec(_REMOVE.format(paths=("/config/trial", "/config/new")))
+    return put(repl, new)
+
+
+def put(repl: Repl, new: Mapping[str, bytes]) -> int:
+    """Put files in place, all or none; return how many were not there. Raises BenchError."""
     changed = [
         path for path, data in new.items() if repl.sha256(path) != hashlib.sha256(data).digest()
     ]
