@@ -264,6 +264,7 @@ class CommandState(TypedDict):
 class More(TypedDict):
     """What `show` says beside the latest."""
 
+    tag: "Tag | None"  # the lamp is locked
     epochs: list[EpochRow]
     gaps: Gap
     commands: list[CommandState]

@@ -18,16 +18,18 @@ from lampione.core.config_answers import ConfigAnswers
 from lampione.core.core import Core
 from lampione.core.feed import Feed
 from lampione.core.requests import Bad, names, number, text
-from lampione.core.shape import event_shape, node_shape
+from lampione.core.room_answers import RoomAnswers
+from lampione.core.shape import event_shape, node_shape, tag_shape
 from lampione.core.staged_answers import StagedAnswers
 from lampione.core.upkeep import DOES, Upkeep
 from lampione.core.zone import fleet_zone
-from lampione.fleet.commands import OPEN_MAX, TooManyCommands
+from lampione.fleet.commands import OPEN_MAX, CommandRefused, TooManyCommands
 from lampione.fleet.node import NodeState
 from lampione.live import words
 from lampione.live.places import Places
 from lampione.live.select import ROWS_MAX
 from lampione.live.state import ONLINE
+from lampione.room.who import present
 from lampione.store import TelemetryReader
 from lampione.store.retention import CLASSES
 
@@ -39,7 +41,7 @@ _UNBOUNDED = 1e12
 _PIECE = 500  # nodes shown in one go: some 20 ms
 
 
-class Answers(ConfigAnswers, StagedAnswers):
+class Answers(ConfigAnswers, StagedAnswers, RoomAnswers):
     """The operations, for the server's event loop."""
 
     def __init__(self, core: Core, reader: Callable[[], TelemetryReader], upkeep: Upkeep):
@@ -154,9 +156,10 @@ class Answers(ConfigAnswers, StagedAnswers):
     async def show(self, request: dict[str, Json]) -> api.Detail:
         """See `api`."""
         name = text(request, "node")
-        node, gaps, refusals = await self.in_core(
+        node, tag, gaps, refusals = await self.in_core(
             lambda: (
                 node_shape(self._node(name)),
+                self._core.tags.find(name),
                 self._gap(self._node(name)),
                 dict(self._node(name).refusals),
             )
@@ -165,6 +168,7 @@ class Answers(ConfigAnswers, StagedAnswers):
         def look(reader: TelemetryReader) -> api.Detail:
             gaps["lost"] = reader.losses(name)
             more: api.More = {
+                "tag": None if tag is None else tag_shape(tag),
                 "epochs": reader.epochs(name),
                 "gaps": gaps,
                 "commands": reader.commands(name, 20),
@@ -285,6 +289,8 @@ class Answers(ConfigAnswers, StagedAnswers):
             name in CLASSES and (age is None or _is_age(age)) for name, age in policy.items()
         ):
             raise Bad("request", f"policy has seconds, or nothing, by {', '.join(CLASSES)}")
+        who = present()
+        await self.in_core(lambda: self._core.record(who, "store", do=do, policy=policy or None))
         upkeep = self._upkeep
         found: dict[str, int] = await asyncio.wrap_future(
             upkeep.ask(lambda: upkeep.perform(do, policy))
@@ -308,6 +314,7 @@ class Answers(ConfigAnswers, StagedAnswers):
             core.feeds.add(feed)
             nodes = core.fleet.nodes
             rows = [node_shape(nodes[name]) for name in sorted(nodes) if feed.wants(name)]
+            feed.offer([], tags=[tag_shape(tag) for tag in core.tags.all()])
             return rows, core.broker.copy()
 
         try:
@@ -329,6 +336,7 @@ class Answers(ConfigAnswers, StagedAnswers):
             order = values.check_order(request.get("command"))
         except values.OrderError as error:
             raise Bad("request", str(error)) from None
+        who = present()
         loop = asyncio.get_running_loop()
         states: asyncio.Queue[api.CommandState] = asyncio.Queue()
         core = self._core
@@ -343,9 +351,12 @@ class Answers(ConfigAnswers, StagedAnswers):
 
         def begin() -> None:
             try:
-                core.commands.add(self._node(name), order, expires_s, listener)
+                state = core.commands.add(self._node(name), order, expires_s, listener)
+                core.record(who, "send", name, command=state["command"], **order)
             except TooManyCommands as error:
                 raise Bad("busy", str(error)) from None
+            except CommandRefused as error:
+                raise Bad("refused", str(error)) from None
             except ProtocolError as error:
                 raise Bad("request", f"the wire cannot carry it: {error}") from None
 
@@ -363,7 +374,15 @@ class Answers(ConfigAnswers, StagedAnswers):
         self, name: str, order: api.Order, expires_s: float
     ) -> AsyncIterator[api.CommandState]:
         """Leave a command in the store, where the worker that has the node's shard finds it."""
-        number_ = await self.in_core(lambda: self._core.commands.leave(name, order, expires_s))
+        who = present()
+
+        def leave() -> int | None:
+            number = self._core.commands.leave(name, order, expires_s)
+            if number is not None:
+                self._core.record(who, "send", name, command=number, **order)
+            return number
+
+        number_ = await self.in_core(leave)
         if number_ is None:
             raise Bad("refused", f"{name} has never spoken to a controller")
         before: api.CommandState | None = None

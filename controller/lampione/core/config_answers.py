@@ -7,10 +7,11 @@ from typing import Any
 
 from lampione import api
 from lampione.api import Json
-from lampione.config.blob import BlobError, decode
+from lampione.config.blob import BlobError, decode, digest
 from lampione.core.requests import NODES_MAX, Bad, InCore, names, number
 from lampione.fleet.configs import TRIAL_S, ConfigRefused
 from lampione.fleet.node import NodeState
+from lampione.room.who import present
 
 TRIAL_RANGE_S = (10, 4094)
 
@@ -48,17 +49,24 @@ class ConfigAnswers(InCore):
         """See `api`."""
         blobs = blobs_of(request)
         trial_s = trial_of(request)
-        return await self._each(
-            list(blobs), lambda node: self._core.configs.add(node, blobs[node.name], trial_s)
-        )
+        who, core = present(), self._core
+
+        def add(node: NodeState) -> None:
+            core.configs.add(node, blobs[node.name], trial_s)
+            core.record(who, "configure", node.name, digest=digest(blobs[node.name]).hex())
+
+        return await self._each(list(blobs), add)
 
     async def revert(self, request: dict[str, Json]) -> list[api.Configured]:
         """See `api`."""
         trial_s = trial_of(request)
-        return await self._each(
-            names(request, required=True) or [],
-            lambda node: self._core.configs.revert(node, trial_s),
-        )
+        who, core = present(), self._core
+
+        def back(node: NodeState) -> None:
+            core.configs.revert(node, trial_s)
+            core.record(who, "revert", node.name)
+
+        return await self._each(names(request, required=True) or [], back)
 
     async def adopt(self, request: dict[str, Json]) -> list[api.Configured]:
         """See `api`."""
@@ -66,9 +74,13 @@ class ConfigAnswers(InCore):
         version = int(number(request, "version", 0, 1, 65534))
         if not version:
             raise Bad("request", "adopt needs version")
-        return await self._each(
-            list(blobs), lambda node: self._core.configs.adopt(node, version, blobs[node.name])
-        )
+        who, core = present(), self._core
+
+        def take(node: NodeState) -> None:
+            core.configs.adopt(node, version, blobs[node.name])
+            core.record(who, "adopt", node.name, version=version)
+
+        return await self._each(list(blobs), take)
 
     async def _each(
         self, wanted: list[str], do: Callable[[NodeState], None]

@@ -19,25 +19,31 @@ from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future
 from typing import Any
 
-from lampione.api import BrokerStatus
+from lampione.api import BrokerStatus, CommandState, ConfigState
+from lampione.api import Staged as StagedShape
 from lampione.broker_url import BrokerUrl
 from lampione.core.feed import Feeds
 from lampione.core.folder import StateFolder
 from lampione.core.link import BATCH_MAX, BATCH_S, Link
+from lampione.core.shape import tag_shape
 from lampione.fleet.commands import Commands
 from lampione.fleet.config_stage import ConfigKind
 from lampione.fleet.configs import Configs
 from lampione.fleet.downlink import Downlink
 from lampione.fleet.node import Fleet
 from lampione.fleet.staged import Staged
+from lampione.fleet.tags import Tags
 from lampione.ingest.intake import Intake
 from lampione.ingest.session import Received
+from lampione.room.audit import Deed
+from lampione.room.who import CONFIGURE, ITSELF, Who
 from lampione.store import StoreError, TelemetryStore
 from lampione.store.leases import Fenced
 
 TICK_S = 0.25
 FEED_S = 0.1
 STORE_RETRY_S = 1.0
+_ITSELF = Who(ITSELF, CONFIGURE)
 _log = logging.getLogger("lampione.core")
 
 _Answer = tuple["Future[Any]", Any, BaseException | None]
@@ -67,6 +73,12 @@ class Core:
         self.commands = Commands(self.fleet, store, self.downlink)
         self.configs = Configs(self.fleet, store, self.downlink, self.commands)
         self.staged = Staged(self.fleet, store, [ConfigKind(self.configs)])
+        self.tags = Tags(self.fleet, store, self.commands)
+        self.configs.locked = self.staged.locked = self.tags.locked
+        self._deeds: list[Deed] = []  # of this round
+        self.commands.ended = self._command_ended
+        self.configs.ended = self._config_ended
+        self.staged.ended = self._rollout_ended
         self.intake = Intake(self.fleet, store, self.downlink, self.commands, self.configs)
         self.feeds = Feeds()
         self.started = time.time()
@@ -137,6 +149,27 @@ class Core:
         self.wake()
         return answer
 
+    def record(self, who: Who, action: str, node: str | None = None, **detail: Any) -> None:
+        """In the core's thread: write into the audit, in the commit of this round."""
+        detail = {name: value for name, value in detail.items() if value is not None}
+        self._deeds.append(Deed(time.time(), *who[:3], action, node, detail))
+
+    def _command_ended(self, state: CommandState) -> None:
+        order = state["order"]
+        self.record(
+            _ITSELF, "command ended", state["node"], command=state["command"], op=order["op"],
+            state=state["state"], reason=state["reason"], level=state["level"],
+        )  # fmt: skip
+
+    def _config_ended(self, state: ConfigState) -> None:
+        self.record(
+            _ITSELF, "config ended", state["node"], version=state["wanted"],
+            phase=state["phase"], reason=state["reason"],
+        )  # fmt: skip
+
+    def _rollout_ended(self, staged: StagedShape) -> None:
+        self.record(_ITSELF, "rollout ended", rollout=staged["rollout"], state=staged["state"])
+
     def _run(self) -> None:
         try:
             while not self._stopping:
@@ -206,7 +239,10 @@ class Core:
                 self.commands.tick(now)
                 self.configs.tick(now)
                 self.staged.tick()
+                self.tags.tick()
             self.downlink.tick(now)
+            if self._deeds:
+                self.store.add_deeds(self._deeds)
             self.store.commit()
         except StoreError as error:
             for answer, _, _ in answers:
@@ -220,8 +256,12 @@ class Core:
                 answer.set_result(result)
             else:
                 answer.set_exception(error_)
+        self._deeds.clear()
         self.commands.tell()
         self.configs.tell()
+        if self.tags.changed:
+            self.tags.changed = False
+            self.feeds.tags([tag_shape(tag) for tag in self.tags.all()])
         self._publish(now)
         if batch:
             self.batches += 1
@@ -267,6 +307,7 @@ class Core:
         """Nothing of this round happened."""
         _log.error("the store failed, starting over: %s", error)
         self.store.rollback()
+        self._deeds.clear()
         for link in self._links.values():
             link.lose(f"the store failed: {error}", now, STORE_RETRY_S)
         if isinstance(error, Fenced):
@@ -291,6 +332,7 @@ class Core:
             self.commands.load()
             self.configs.load()
             self.staged.load()
+            self.tags.load()
         except StoreError as error:
             _log.error("the store cannot be read: %s", error)
             self.store.rollback()

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable, Iterable
 
-from lampione.api import BrokerStatus, Node, WatchItem
+from lampione.api import BrokerStatus, Node, Tag, WatchItem
 from lampione.core.shape import node_shape
 from lampione.fleet.node import NodeState
 
@@ -16,6 +16,7 @@ class Feed:
         self._nodes = nodes
         self._waiting: dict[str, Node] = {}
         self._links: list[BrokerStatus] = []
+        self._tags: list[Tag] | None = None
         self._dropped = 0
         self._event = asyncio.Event()
         self._ended = False
@@ -24,16 +25,27 @@ class Feed:
         """Say whether the watcher asked for this node."""
         return self._nodes is None or node in self._nodes
 
-    def offer(self, rows: list[Node], link: BrokerStatus | None, *, end: bool) -> None:
+    def offer(
+        self,
+        rows: list[Node],
+        link: BrokerStatus | None = None,
+        tags: list[Tag] | None = None,
+        *,
+        end: bool = False,
+    ) -> None:
         """In the core's thread: hand over."""
-        self._loop.call_soon_threadsafe(self._put, rows, link, end)
+        self._loop.call_soon_threadsafe(self._put, rows, link, tags, end)
 
-    def _put(self, rows: list[Node], link: BrokerStatus | None, end: bool) -> None:
+    def _put(
+        self, rows: list[Node], link: BrokerStatus | None, tags: list[Tag] | None, end: bool
+    ) -> None:
         for row in rows:
             self._dropped += row["node"] in self._waiting
             self._waiting[row["node"]] = row
         if link is not None:
             self._links = [link]
+        if tags is not None:
+            self._tags = tags
         self._ended |= end
         self._event.set()
 
@@ -43,11 +55,13 @@ class Feed:
         if not self._ended:
             self._event.clear()
         items: list[WatchItem] = [{"kind": "broker", "broker": link} for link in self._links]
+        if self._tags is not None:
+            items.append({"kind": "tags", "tags": self._tags})
         if self._dropped:
             items.append({"kind": "dropped", "count": self._dropped})
         if self._waiting:
             items.append({"kind": "change", "nodes": list(self._waiting.values())})
-        self._links, self._dropped, self._waiting = [], 0, {}
+        self._links, self._tags, self._dropped, self._waiting = [], None, 0, {}
         return None if self._ended and not items else items
 
 
@@ -82,12 +96,21 @@ class Feeds:
         """The connection to the broker came or went."""
         self._each(lambda _: [], broker.copy())
 
-    def _each(self, rows: Callable[[Feed], list[Node]], link: BrokerStatus | None) -> None:
+    def tags(self, tags: list[Tag]) -> None:
+        """These lamps are locked, and no others."""
+        self._each(lambda _: [], None, tags)
+
+    def _each(
+        self,
+        rows: Callable[[Feed], list[Node]],
+        link: BrokerStatus | None,
+        tags: list[Tag] | None = None,
+    ) -> None:
         for feed in list(self._feeds):
             chosen = rows(feed)
-            if chosen or link is not None:
+            if chosen or link is not None or tags is not None:
                 try:
-                    feed.offer(chosen, link, end=False)
+                    feed.offer(chosen, link, tags)
                 except RuntimeError:  # its event loop has ended
                     self._feeds.remove(feed)
 
@@ -95,6 +118,6 @@ class Feeds:
         """The core ends."""
         for feed in self._feeds:
             try:
-                feed.offer([], None, end=True)
+                feed.offer([], end=True)
             except RuntimeError:
                 continue

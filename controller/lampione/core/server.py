@@ -4,6 +4,9 @@ import asyncio
 import json
 import logging
 import os
+import pwd
+import socket
+import struct
 from collections.abc import AsyncIterator
 from contextlib import suppress
 from pathlib import Path
@@ -12,9 +15,12 @@ from lampione import api
 from lampione.api import LINE_MAX, Json
 from lampione.core.answers import Answers
 from lampione.core.requests import Bad
+from lampione.core.room_answers import arrived
+from lampione.room.who import SEAT, NotAllowedError, Seat, check
 from lampione.store import StoreError
 
 REQUESTS_MAX = 64  # under way, of one connection
+_CREDENTIALS = struct.Struct("3i")  # struct ucred: pid, uid, gid
 _STREAMS = ("watch", "send", "follow")
 _log = logging.getLogger("lampione.server")
 
@@ -50,7 +56,7 @@ class Server:
         task = asyncio.current_task()
         assert task is not None
         self._connections.add(task)
-        connection = _Connection(self._answers, reader, writer)
+        connection = _Connection(self._answers, reader, writer, await self._seat(writer))
         try:
             await connection.run()
         except asyncio.CancelledError:
@@ -61,12 +67,35 @@ class Server:
             self._connections.discard(task)
             await connection.close()
 
+    async def _seat(self, writer: asyncio.StreamWriter) -> Seat:
+        user, terminal = _peer(writer.get_extra_info("socket"))
+        keeper = self._answers.doorkeeper
+        return Seat(await asyncio.to_thread(arrived, keeper, user, terminal))
+
+
+def _peer(connection: socket.socket) -> tuple[str, str]:
+    """Return the user at the other end, and which process."""
+    number, process = os.getuid(), None
+    if hasattr(socket, "SO_PEERCRED"):  # Linux
+        raw = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
+        process, number, _ = _CREDENTIALS.unpack(raw)
+    try:
+        user = pwd.getpwuid(number).pw_name
+    except KeyError:
+        user = f"uid{number}"
+    return user, "" if process is None else f"process {process}"
+
 
 class _Connection:
     def __init__(
-        self, answers: Answers, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+        self,
+        answers: Answers,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+        seat: Seat,
     ):
         self._answers = answers
+        self._seat = seat
         self._reader = reader
         self._writer = writer
         self._lock = asyncio.Lock()
@@ -129,7 +158,9 @@ class _Connection:
                 await self._write({"id": number, "result": None})
 
     async def _answer(self, number: int, op: str, request: dict[str, Json]) -> None:
+        SEAT.set(self._seat)  # of this task, and of what it starts
         try:
+            check(self._seat.who, op, request)
             if op in _STREAMS:
                 await self._stream(number, getattr(self._answers, op)(request), op)
             else:
@@ -137,6 +168,8 @@ class _Connection:
                 await self._write({"id": number, "result": result})
         except Bad as bad:
             await self._fail(number, *bad.args)
+        except NotAllowedError as error:
+            await self._fail(number, "refused", str(error))
         except ConnectionError:
             pass  # the client has gone
         except StoreError as error:

@@ -7,8 +7,10 @@ from lampione_protocol import schema
 
 from lampione import values
 from lampione.api import Event, Node, Values
+from lampione.api import Tag as TagShape
 from lampione.fleet.node import NodeState
 from lampione.live.state import SILENT_S
+from lampione.room.tags import Tag
 from lampione.store import Frame
 
 _State = Literal["online", "offline", "silent", "never"]
@@ -81,3 +83,8 @@ def event_shape(row: tuple[str, float, int | None, bytes]) -> Event:
         "severity": str(said.get("severity")),
         "argument": said.get("argument"),
     }
+
+
+def tag_shape(tag: Tag) -> TagShape:
+    """Return a lock as the socket carries it."""
+    return {"node": tag.node, "operator": tag.author, "reason": tag.reason, "at": tag.at}

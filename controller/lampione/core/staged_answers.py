@@ -6,6 +6,7 @@ from lampione.core.config_answers import blobs_of, trial_of
 from lampione.core.requests import NODES_MAX, Bad, InCore, number, text
 from lampione.fleet.staged import ALL, Plan
 from lampione.fleet.stages import Rules, StagesRefused, sizes
+from lampione.room.who import present
 
 DOES = ("pause", "resume", "abort", "retry", "revert")
 SOAK_MAX_S = 30 * 86400
@@ -17,6 +18,7 @@ class StagedAnswers(InCore):
 
     async def plan(self, request: dict[str, Json]) -> api.Staged:
         """See `api`. Of many nodes in pieces: the first ones leave a draft, the last starts it."""
+        who = present()
         blobs = blobs_of(request)
         trial_s = trial_of(request)
         rules = Rules(
@@ -38,10 +40,12 @@ class StagedAnswers(InCore):
                 self._node(name)
             try:
                 staged.check_free(blobs)
-                rollout = draft or staged.draft("config", "", rules, {"trial_s": trial_s})
+                rollout = draft or staged.draft("config", who.operator, rules, {"trial_s": trial_s})
                 staged.add(rollout, blobs)
                 if not more:
                     staged.start(rollout, plan)
+                    nodes = len(staged.one(rollout, 0).get("nodes", ()))
+                    self._core.record(who, "rollout", rollout=rollout, do="start", nodes=nodes)
             except StagesRefused as refused:
                 raise Bad("refused", str(refused)) from None
             except ValueError as error:
@@ -73,11 +77,13 @@ class StagedAnswers(InCore):
         if do is not None and do not in DOES:
             raise Bad("request", f"do is one of {', '.join(DOES)}")
         staged = self._core.staged
+        who = present()
 
         def look() -> api.Staged:
             try:
                 if do is not None:
                     staged.act(rollout, do)
+                    self._core.record(who, "rollout", rollout=rollout, do=do)
             except StagesRefused as refused:
                 raise Bad("refused", str(refused)) from None
             return staged.one(rollout, since)

@@ -41,6 +41,10 @@ class TooManyCommands(Exception):
     """The node has too many open commands."""
 
 
+class CommandRefused(Exception):
+    """The lamp is not to be told this; the text says why."""
+
+
 class Commands:
     """All open commands. Listeners hear of changes after the commit (`tell`)."""
 
@@ -52,6 +56,8 @@ class Commands:
         self.shared = False  # other workers write commands for our nodes, too
         self._looked = 0.0  # monotonic
         self.blocked: Callable[[str], bool] = lambda _: False  # a config's Setup is under way
+        self.refused: Callable[[str, Order], str | None] = lambda *_: None  # why it is not given
+        self.ended: Listener = lambda _: None  # what became of each, in the commit that says so
         self._changed: list[tuple[CommandState, list[Listener]]] = []
         self.load()
 
@@ -73,7 +79,10 @@ class Commands:
     def add(
         self, node: NodeState, order: Order, expires_s: float, listener: Listener | None
     ) -> CommandState:
-        """Take an order. Raises TooManyCommands."""
+        """Take an order. Raises TooManyCommands, CommandRefused."""
+        why = self.refused(node.name, order)
+        if why is not None:
+            raise CommandRefused(why)
         if len(self._open.get(node.name, ())) >= OPEN_MAX:
             raise TooManyCommands(f"{node.name} has {OPEN_MAX} open commands")
         state = _new(node.name, order, expires_s)
@@ -119,6 +128,11 @@ class Commands:
 
     def _send(self, node: NodeState, one: _Open, epoch: bytes) -> None:
         state = one.state
+        why = self.refused(node.name, state["order"])  # by now, or as another worker took it
+        if why is not None:
+            state["state"], state["final"], state["reason"] = "refused", True, why
+            self._save(one)
+            return
         try:
             counter = state["counter"] = self._fleet.next_counter(node)
         except RangeError:
@@ -245,6 +259,7 @@ class Commands:
         state["changed"] = time.time()
         self._store.save_command(state, one.epoch, one.frame)
         if state["final"]:
+            self.ended(state)
             each = self._open[state["node"]]
             each.remove(one)
             if not each:

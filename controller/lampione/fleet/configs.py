@@ -54,6 +54,7 @@ class _Open:
     wait_s: float = RETRY_S[0]
     resent_from: int = -1
     under_way: bool = False  # a Setup without its answer
+    told: bool = False  # how it ended
 
 
 def _kept_key(node: NodeState) -> bytes:
@@ -93,6 +94,8 @@ class Configs:
         self._listeners: list[tuple[frozenset[str], Listener]] = []
         self._changed: set[str] = set()
         self.moved: set[str] = set()  # nodes whose rollout is not as it was; whoever looks clears
+        self.locked: Callable[[str], str | None] = lambda _: None  # why it is not to be touched
+        self.ended: Listener = lambda _: None  # what became of each, in the commit that says so
         commands.blocked = self.under_way
         self.load()
 
@@ -117,8 +120,9 @@ class Configs:
                 stored.reason, stored.epoch,
             )  # fmt: skip
             self._all[node.name] = _Open(
-                rollout, blob, stored.created, stored.changed, stored.first_counter
-            )
+                rollout, blob, stored.created, stored.changed, stored.first_counter,
+                told=rollout.final,
+            )  # fmt: skip
 
     def _config(self, node: NodeState, version: int) -> tuple[bytes, StoredConfig] | None:
         """Return a config that is kept; None: there is none, or the node has another key now."""
@@ -141,6 +145,9 @@ class Configs:
 
     def add(self, node: NodeState, blob: bytes, trial_s: int) -> None:
         """Begin a rollout, unless it is under way or done already. Raises ConfigRefused."""
+        why = self.locked(node.name)
+        if why is not None:
+            raise ConfigRefused(why)
         open_ = self._all.get(node.name)
         wanted = digest(blob)
         running = self.running(node)
@@ -416,3 +423,6 @@ class Configs:
         )  # fmt: skip
         self._changed.add(node.name)
         self.moved.add(node.name)
+        if rollout.final and not open_.told:
+            self.ended(self.state(node))
+        open_.told = rollout.final

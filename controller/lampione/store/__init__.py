@@ -19,6 +19,8 @@ from numpy.typing import NDArray
 
 from lampione.api import CommandState, EpochRow, History, Lost, Refused
 from lampione.batch import Columns
+from lampione.room.audit import Deed, Entry
+from lampione.room.tags import Tag
 
 __all__ = [
     "BLOCK",
@@ -35,6 +37,7 @@ __all__ = [
     "StoredConfig",
     "StoredMember",
     "StoredNode",
+    "StoredNote",
     "StoredRollout",
     "StoredStages",
     "TelemetryReader",
@@ -128,6 +131,17 @@ class StoredMember(NamedTuple):
     changed: float
 
 
+class StoredNote(NamedTuple):
+    """What one shift left to the next. seq, head: of the audit's last entry then."""
+
+    id: int
+    at: float
+    operator: str
+    body: str
+    seq: int
+    head: bytes
+
+
 class TelemetryStore(Protocol):
     """The writer. Raises StoreError from every method that touches the disk."""
 
@@ -192,6 +206,20 @@ class TelemetryStore(Protocol):
     def members(self, stages: int) -> list[StoredMember]: ...
     def payload(self, stages: int, node: int) -> bytes | None: ...
     def forget_payloads(self, stages: int, nodes: Iterable[int]) -> None: ...
+    def add_deeds(self, deeds: Sequence[Deed]) -> None:
+        """Add entries to the audit, `room.audit`: one chain, whoever else adds some."""
+
+    def audit_head(self) -> tuple[int, bytes]:
+        """Number and hash of the audit's last entry."""
+        ...
+
+    def tags(self) -> list[Tag]: ...
+    def save_tag(self, node: int, tag: Tag) -> None: ...
+    def drop_tag(self, node: int) -> None: ...
+    def add_note(self, note: StoredNote) -> StoredNote:
+        """Keep a note; it gets its number and the audit's head."""
+        ...
+
     def refused(self, counts: dict[tuple[str, str], int], at: float) -> None:
         """{(node or "", reason): how many more}."""
 
@@ -293,6 +321,20 @@ class TelemetryReader(Protocol):
         ...
 
     def commands(self, node: str | None, limit: int) -> list[CommandState]: ...
+    def audit(
+        self, node: str | None, operator: str | None, since: float, before: int | None, limit: int
+    ) -> list[Entry]:
+        """Entries, newest first; `before`: this number."""
+        ...
+
+    def audit_after(self, seq: int, limit: int) -> list[Entry]:
+        """Entries from the next after `seq` on, rising."""
+        ...
+
+    def notes(self, since: float, limit: int) -> list[StoredNote]:
+        """Hand-over notes, newest first."""
+        ...
+
     def losses(self, node: str) -> list[Lost]: ...
     def epochs(self, node: str) -> list[EpochRow]: ...
     def size_bytes(self) -> int: ...

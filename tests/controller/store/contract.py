@@ -5,11 +5,14 @@ from typing import Any
 import numpy as np
 import pytest
 from lampione.api import CommandState
+from lampione.room.audit import FIRST, Deed, verify
+from lampione.room.tags import Tag
 from lampione.store import (
     Engine,
     Frame,
     StoredConfig,
     StoredMember,
+    StoredNote,
     StoredRollout,
     StoredStages,
     StoreError,
@@ -349,6 +352,45 @@ class Contract:
         assert store.rollouts() == [rollout._replace(phase="applied", epoch=b"aaaa", reason="why")]
         store.add_config(StoredConfig(node, 6, b"new_____", b"\0", 6.0, None), 1)
         assert [v for v in range(8) if store.config(node, v)] == [4, 5, 6]
+        store.close()
+
+    def test_the_control_room(self, engine: Engine) -> None:
+        store = engine.writer()
+        node = store.add_node("a-1").id
+        store.commit()
+        deeds = [
+            Deed(float(n), "anna" if n % 2 else "bruno", "operate", "tty", "send", name, {"n": n})
+            for n, name in enumerate(("a-1", None, "b-2", "a-1"))
+        ]
+        assert store.audit_head() == (0, FIRST)
+        store.add_deeds(deeds[:2])
+        store.rollback()
+        assert store.audit_head() == (0, FIRST)
+        store.add_deeds(deeds[:2])
+        store.add_deeds(deeds[2:])
+        note = store.add_note(StoredNote(0, 5.0, "anna", "all dark, « sì »", 0, b""))
+        assert (note.id, note.seq, note.head) == (1, *store.audit_head())
+        assert store.add_note(note).id == 2
+        tag = Tag("a-1", "anna", "new driver", 7.0)
+        store.save_tag(node, tag)
+        store.save_tag(node, tag._replace(renewed=8.0))
+        assert store.tags() == [tag._replace(renewed=8.0)]
+        store.drop_tag(node)
+        assert store.tags() == []
+        store.commit()
+        reader = engine.reader()
+        entries = reader.audit_after(0, 9)
+        assert [entry.deed for entry in entries] == deeds
+        assert verify(entries) is None
+        assert reader.audit_after(2, 1) == entries[2:3]
+        assert reader.audit(None, None, 0.0, None, 2) == entries[:1:-1]
+        assert reader.audit("a-1", None, 0.0, None, 9) == [entries[3], entries[0]]
+        assert reader.audit("a-1", "anna", 0.0, None, 9) == [entries[3]]
+        assert reader.audit(None, None, 2.0, 4, 9) == [entries[2]]
+        assert [found.id for found in reader.notes(5.0, 9)] == [2, 1]
+        assert reader.notes(0.0, 9)[1] == note
+        assert reader.notes(6.0, 9) == []
+        reader.close()
         store.close()
 
     def test_rollouts_in_stages(self, engine: Engine) -> None:

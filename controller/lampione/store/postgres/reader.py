@@ -7,7 +7,8 @@ from lampione_protocol import schema
 
 from lampione.api import CommandState, EpochRow, History, Lost
 from lampione.rollup import MEASURES
-from lampione.store import BLOCK, SERIES, RollupTable, histories, pieces
+from lampione.room.audit import Entry
+from lampione.store import BLOCK, SERIES, RollupTable, StoredNote, histories, pieces
 from lampione.store.commands import COMMAND_COLUMNS, command_of
 from lampione.store.postgres.walk import PostgresSeries, whole
 
@@ -83,6 +84,38 @@ class PostgresReader(PostgresSeries):
                 (node, node, limit),
             )
         return [command_of(row) for row in rows]
+
+    def audit(
+        self, node: str | None, operator: str | None, since: float, before: int | None, limit: int
+    ) -> list[Entry]:
+        """Return entries, newest first."""
+        with self._instant():
+            rows = self._link.read(
+                "SELECT seq, body, hash FROM audit WHERE at >= %s "
+                "AND (%s::text IS NULL OR node = %s) AND (%s::text IS NULL OR operator = %s) "
+                "AND (%s::bigint IS NULL OR seq < %s) ORDER BY seq DESC LIMIT %s",
+                (since, node, node, operator, operator, before, before, limit),
+            )
+        return [Entry(*row) for row in rows]
+
+    def audit_after(self, seq: int, limit: int) -> list[Entry]:
+        """Return entries from the next after `seq` on, rising."""
+        with self._instant():
+            rows = self._link.read(
+                "SELECT seq, body, hash FROM audit WHERE seq > %s ORDER BY seq LIMIT %s",
+                (seq, limit),
+            )
+        return [Entry(*row) for row in rows]
+
+    def notes(self, since: float, limit: int) -> list[StoredNote]:
+        """Return notes, newest first."""
+        with self._instant():
+            rows = self._link.read(
+                "SELECT id, at, operator, body, seq, head FROM notes WHERE at >= %s "
+                "ORDER BY id DESC LIMIT %s",
+                (since, limit),
+            )
+        return [StoredNote(*row) for row in rows]
 
     def losses(self, node: str) -> list[Lost]:
         """Return what was lost, oldest first."""

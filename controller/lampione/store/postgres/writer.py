@@ -28,6 +28,7 @@ from lampione.store.postgres.partitions import (
     existing,
     make,
 )
+from lampione.store.postgres.room import Room
 from lampione.store.postgres.stages import Staging
 
 _EPOCHS_MAX = 200_000  # remembered: one a boot, years of a city
@@ -45,7 +46,7 @@ def is_half(link: Link) -> bool:
     return bool(link.read("SELECT to_regclass('moving') IS NOT NULL")[0][0])
 
 
-class PostgresStore(Orders, Staging):
+class PostgresStore(Orders, Room, Staging):
     """See `store.TelemetryStore`. For one thread."""
 
     def __init__(self, url: str, *, moving: bool = False):

@@ -9,7 +9,8 @@ from lampione_protocol import schema
 
 from lampione.api import CommandState, EpochRow, History, Lost
 from lampione.rollup import MEASURES
-from lampione.store import BLOCK, SERIES, RollupTable, histories, pieces
+from lampione.room.audit import Entry
+from lampione.store import BLOCK, SERIES, RollupTable, StoredNote, histories, pieces
 from lampione.store.commands import COMMAND_COLUMNS, command_of
 from lampione.store.sqlite.walk import SqliteSeries
 
@@ -88,6 +89,35 @@ class SqliteReader(SqliteSeries):
             (*(() if node is None else (node,)), limit),
         )
         return [command_of(row) for row in rows]
+
+    def audit(
+        self, node: str | None, operator: str | None, since: float, before: int | None, limit: int
+    ) -> list[Entry]:
+        """Return entries, newest first."""
+        rows = self._read(
+            "SELECT seq, body, hash FROM audit WHERE at >= ?1 AND (?2 IS NULL OR node = ?2) "
+            "AND (?3 IS NULL OR operator = ?3) AND (?4 IS NULL OR seq < ?4) "
+            "ORDER BY seq DESC LIMIT ?5",
+            (since, node, operator, before, limit),
+        )
+        return [Entry(*row) for row in rows]
+
+    def audit_after(self, seq: int, limit: int) -> list[Entry]:
+        """Return entries from the next after `seq` on, rising."""
+        rows = self._read(
+            "SELECT seq, body, hash FROM audit WHERE seq > ? ORDER BY seq LIMIT ?",
+            (seq, limit),
+        )
+        return [Entry(*row) for row in rows]
+
+    def notes(self, since: float, limit: int) -> list[StoredNote]:
+        """Return notes, newest first."""
+        rows = self._read(
+            "SELECT id, at, operator, body, seq, head FROM notes WHERE at >= ? "
+            "ORDER BY id DESC LIMIT ?",
+            (since, limit),
+        )
+        return [StoredNote(*row) for row in rows]
 
     def losses(self, node: str) -> list[Lost]:
         """Return what was lost, oldest first."""

@@ -15,10 +15,11 @@ from lampione.store.held import Held
 from lampione.store.index import Index
 from lampione.store.leases import Fence
 from lampione.store.sqlite.orders import SqliteOrders
+from lampione.store.sqlite.room import SqliteRoom
 from lampione.store.sqlite.stages import SqliteStages
 
 
-class SqliteStore(SqliteOrders, SqliteStages):
+class SqliteStore(SqliteOrders, SqliteRoom, SqliteStages):
     """See `store.TelemetryStore`. For one thread."""
 
     def __init__(self, path: Path):

@@ -1,0 +1,237 @@
+"""The operations of the control room: who is there, the audit, locks, notes."""
+
+import asyncio
+import time
+from collections.abc import Callable
+from typing import Any
+
+from lampione import api
+from lampione.api import Json
+from lampione.core.core import Core
+from lampione.core.requests import Bad, InCore, number, text
+from lampione.core.shape import tag_shape
+from lampione.fleet.commands import TooManyCommands
+from lampione.room import operators
+from lampione.room.audit import FIRST, Entry, verify
+from lampione.room.operators import Doorkeeper, OperatorsError
+from lampione.room.tags import LockedError, Tag
+from lampione.room.who import SEAT, Who, present
+from lampione.store import StoredNote, TelemetryReader
+
+NOTE_MAX = 2000
+TERMINAL_MAX = 80
+ENTRIES = 1000
+_PIECE = 5000
+_EVER = 1e12
+
+
+class RoomAnswers(InCore):
+    """The operations, for the server's event loop."""
+
+    def __init__(self, core: Core) -> None:
+        super().__init__(core)
+        self.doorkeeper = Doorkeeper(core.folder.path / operators.FILE)
+        self._file = asyncio.Lock()
+
+    async def _read(self, question: Callable[[TelemetryReader], Any]) -> Any:
+        raise NotImplementedError
+
+    async def enter(self, request: dict[str, Json]) -> api.Entered:
+        """See `api`. Without an operator: whoever the system says."""
+        seat = SEAT.get()
+        name, pin = text(request, "operator", None), text(request, "pin", None)
+        terminal = (text(request, "terminal", None) or seat.who.terminal)[:TERMINAL_MAX]
+        if name is None:
+            seat.who = seat.who._replace(terminal=terminal)
+        else:
+            keeper = self.doorkeeper
+            try:
+                seat.who = await asyncio.to_thread(keeper.enter, name, pin, terminal)
+            except OperatorsError as error:
+                who = seat.who
+                await self.in_core(
+                    lambda: self._core.record(who, "refused entry", operator=name[:TERMINAL_MAX])
+                )
+                raise Bad("refused", str(error)) from None
+        who = seat.who
+        return {"operator": who.operator, "role": who.role, "why": who.why}
+
+    async def operators(self, _: dict[str, Json]) -> list[api.Operator]:
+        """See `api`."""
+        try:
+            return _listed(await asyncio.to_thread(self.doorkeeper.operators))
+        except OperatorsError as error:
+            raise Bad("refused", str(error)) from None
+
+    async def operator(self, request: dict[str, Json]) -> list[api.Operator]:
+        """See `api`."""
+        do, name = text(request, "do"), text(request, "name")
+        role, pin = text(request, "role", None), text(request, "pin", None)
+        who = present()
+        if do not in ("set", "remove"):
+            raise Bad("request", "do is one of set, remove")
+        path = self._core.folder.path / operators.FILE
+
+        def change() -> dict[str, operators.Operator]:
+            before = self.doorkeeper.operators()
+            if do == "remove":
+                after = operators.without(before, name)
+            else:
+                after = operators.changed(before, name, role, pin)
+            operators.save(path, after)
+            return after
+
+        async with self._file:
+            try:
+                after = await asyncio.to_thread(change)
+            except (OperatorsError, OSError) as error:
+                raise Bad("refused", str(error)) from None
+        detail = {"do": do, "name": name, "role": role, "pin": "changed" if pin else None}
+        await self.in_core(lambda: self._core.record(who, "operator", **detail))
+        return _listed(after)
+
+    async def audit(self, request: dict[str, Json]) -> list[api.AuditEntry]:
+        """See `api`."""
+        limit = int(number(request, "limit", ENTRIES, 1, _PIECE))
+        after = request.get("after")
+        if after is not None:
+            first = int(number(request, "after", 0, 0, _EVER))
+            entries = await self._read(lambda reader: reader.audit_after(first, limit))
+        else:
+            node, operator = text(request, "node", None), text(request, "operator", None)
+            since = number(request, "since", 0, -_EVER, _EVER)
+            before = int(number(request, "before", 0, 0, _EVER)) or None
+            entries = await self._read(
+                lambda reader: reader.audit(node, operator, since, before, limit)
+            )
+        return [entry_shape(entry) for entry in entries]
+
+    async def verify(self, _: dict[str, Json]) -> api.Verified:
+        """See `api`."""
+
+        def look(reader: TelemetryReader) -> api.Verified:
+            seq, head = 0, FIRST
+            while entries := reader.audit_after(seq, _PIECE):
+                fault = verify(entries, seq, head)
+                if fault is not None:
+                    return {"entries": seq, "head": head.hex(), "bad": fault.seq, "why": fault.why}
+                seq, head = entries[-1].seq, entries[-1].hash
+            return {"entries": seq, "head": head.hex(), "bad": None, "why": None}
+
+        found: api.Verified = await self._read(look)
+        return found
+
+    async def tags(self, _: dict[str, Json]) -> list[api.Tag]:
+        """See `api`."""
+        found: list[api.Tag] = await self.in_core(
+            lambda: [tag_shape(tag) for tag in self._core.tags.all()]
+        )
+        return found
+
+    async def lock(self, request: dict[str, Json]) -> api.Tag:
+        """See `api`."""
+        reason, confirm = text(request, "reason"), text(request, "confirm")
+        who = present()
+
+        def do(core: Core, name: str) -> Tag:
+            tag = core.tags.lock(self._node(name), who, reason, confirm)
+            core.record(who, "lock", name, reason=tag.reason)
+            return tag
+
+        return await self._about_lock(request, do)
+
+    async def unlock(self, request: dict[str, Json]) -> api.Tag:
+        """See `api`."""
+        reason = text(request, "reason", None)
+        who = present()
+
+        def do(core: Core, name: str) -> Tag:
+            tag, why = core.tags.unlock(self._node(name), who, reason)
+            core.record(who, "unlock", name, reason=why, locked_by=tag.author)
+            return tag
+
+        return await self._about_lock(request, do)
+
+    async def _about_lock(
+        self, request: dict[str, Json], do: Callable[[Core, str], Tag]
+    ) -> api.Tag:
+        name = text(request, "node")
+
+        def run() -> api.Tag:
+            try:
+                return tag_shape(do(self._core, name))
+            except LockedError as error:
+                raise Bad("refused", str(error)) from None
+            except TooManyCommands as error:
+                raise Bad("busy", str(error)) from None
+
+        found: api.Tag = await self.in_core(run)
+        return found
+
+    async def notes(self, request: dict[str, Json]) -> list[api.Note]:
+        """See `api`."""
+        since = number(request, "since", 0, -_EVER, _EVER)
+        limit = int(number(request, "limit", 100, 1, ENTRIES))
+        found = await self._read(lambda reader: reader.notes(since, limit))
+        return [note_shape(note) for note in found]
+
+    async def note(self, request: dict[str, Json]) -> api.Note:
+        """See `api`."""
+        words = text(request, "text").strip()
+        if not 0 < len(words) <= NOTE_MAX:
+            raise Bad("request", f"a note has 1 to {NOTE_MAX} letters")
+        words = words.encode("utf-8", "replace").decode()
+        who = present()
+
+        def add() -> api.Note:
+            core = self._core
+            note = core.store.add_note(StoredNote(0, time.time(), who.operator, words, 0, b""))
+            core.record(who, "note", note=note.id)
+            return note_shape(note)
+
+        found: api.Note = await self.in_core(add)
+        return found
+
+
+def arrived(keeper: Doorkeeper, user: str, terminal: str) -> Who:
+    """Return who a connection is of, before anybody says it."""
+    try:
+        return keeper.arrived(user, terminal)
+    except OperatorsError as error:
+        return Who(user, "view", terminal, str(error))
+
+
+def _listed(found: dict[str, operators.Operator] | None) -> list[api.Operator]:
+    return [
+        {"name": name, "role": one.role, "pin": one.hash is not None}
+        for name, one in sorted((found or {}).items())
+    ]
+
+
+def entry_shape(entry: Entry) -> api.AuditEntry:
+    """Return an entry as the socket carries it."""
+    deed = entry.deed
+    return {
+        "seq": entry.seq,
+        "at": deed.at,
+        "operator": deed.operator,
+        "role": deed.role,
+        "terminal": deed.terminal,
+        "action": deed.action,
+        "node": deed.node,
+        "detail": dict(deed.detail),
+        "body": entry.body,
+        "hash": entry.hash.hex(),
+    }
+
+
+def note_shape(note: StoredNote) -> api.Note:
+    """Return a note as the socket carries it."""
+    return {
+        "id": note.id,
+        "at": note.at,
+        "operator": note.operator,
+        "text": note.body,
+        "seq": note.seq,
+        "head": note.head.hex(),
+    }
