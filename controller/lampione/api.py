@@ -39,6 +39,7 @@ unless said) and what `result` is:
     rollouts  limit                                           list[Staged], newest first
     rollout   rollout (required), since, do (pause, resume,   Staged, with its nodes
               abort, retry, revert)
+    deliver   node, frames (required: sealed, in hex)         Delivered
     store     do (required: fold, retain, vacuum), policy     counts by what they are of
     enter     operator, pin, terminal                         Entered; who acts from here on
     operators                                                 list[Operator]
@@ -92,6 +93,7 @@ OPS = (
     "plan",
     "rollouts",
     "rollout",
+    "deliver",
     "store",
     "enter",
     "operators",
@@ -244,6 +246,16 @@ class Order(TypedDict):
     ]  # how long: level, emergency, maintenance (required; 0 ends it), identify
     first_seq: NotRequired[int]  # fetch
     last_seq: NotRequired[int]
+
+
+class Delivered(TypedDict):
+    """What came of frames that somebody read from a node's flash."""
+
+    node: str
+    frames: int
+    stored: int  # those that were not here yet
+    duplicates: int
+    refused: int  # not sealed by this node
 
 
 class CommandState(TypedDict):

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from lampione.cli import (
+    attach_arguments,
     board_arguments,
     broker_arguments,
     config_arguments,
@@ -119,6 +120,7 @@ def build() -> argparse.ArgumentParser:
     hil_arguments.add(commands, common, _Commands)
     flash_arguments.add(commands, common)
     provision_arguments.add(commands)
+    attach_arguments.add(commands)
     store_arguments.add(commands, common, _Commands)
     export_arguments.add(commands)
     return parser

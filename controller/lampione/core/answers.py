@@ -16,6 +16,7 @@ from lampione import api, statistics, values
 from lampione.api import Json
 from lampione.core.config_answers import ConfigAnswers
 from lampione.core.core import Core
+from lampione.core.deliveries import Deliveries
 from lampione.core.feed import Feed
 from lampione.core.requests import Bad, names, number, text
 from lampione.core.room_answers import RoomAnswers
@@ -41,7 +42,7 @@ _UNBOUNDED = 1e12
 _PIECE = 500  # nodes shown in one go: some 20 ms
 
 
-class Answers(ConfigAnswers, StagedAnswers, RoomAnswers):
+class Answers(ConfigAnswers, StagedAnswers, RoomAnswers, Deliveries):
     """The operations, for the server's event loop."""
 
     def __init__(self, core: Core, reader: Callable[[], TelemetryReader], upkeep: Upkeep):

@@ -154,6 +154,12 @@ class Core:
         detail = {name: value for name, value in detail.items() if value is not None}
         self._deeds.append(Deed(time.time(), *who[:3], action, node, detail))
 
+    def commit(self) -> None:
+        """In the core's thread: keep what this round did, and who did it. Raises StoreError."""
+        if self._deeds:
+            self.store.add_deeds(self._deeds)
+        self.store.commit()
+
     def _command_ended(self, state: CommandState) -> None:
         order = state["order"]
         self.record(
@@ -241,9 +247,7 @@ class Core:
                 self.staged.tick()
                 self.tags.tick()
             self.downlink.tick(now)
-            if self._deeds:
-                self.store.add_deeds(self._deeds)
-            self.store.commit()
+            self.commit()
         except StoreError as error:
             for answer, _, _ in answers:
                 answer.set_exception(error)

@@ -58,6 +58,11 @@ def frames(segment: bytes) -> list[bytes]:
     return found
 
 
+def number_of(frame: bytes) -> int:
+    """Return the number in a frame's header."""
+    return int.from_bytes(frame[seal.UP_HEADER - 3 : seal.UP_HEADER], "big")
+
+
 @dataclass
 class Said:
     """What a node's frames say.

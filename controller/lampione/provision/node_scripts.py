@@ -55,7 +55,8 @@ def _found():
         whole = config.load("/config", slot)
         if whole:
             try:
-                return settings.load("/settings.json", lambda given: config.overlay(given, whole[2]))[0]
+                change = lambda given: config.overlay(given, whole[2])
+                return settings.load("/settings.json", change)[0]
             except Exception:
                 pass
     return settings.load("/settings.json")[0]

@@ -176,9 +176,13 @@ def _install(repl: Repl, found: Found, new: Mapping[str, bytes], node: str, key:
         # Frames sealed under another key open for nobody; burn hours belong to this post's lamp.
         gone = ("/outbox",) if found.node == node else _FOREIGN
         repl.exec(_REMOVE.format(paths=gone), timeout_s=60)
-    # A config on trial would take the place of the one that is written now.
-    repl.exec(_REMOVE.format(paths=("/config/trial", "/config/new")))
+    end_trial(repl)
     return put(repl, new)
+
+
+def end_trial(repl: Repl) -> None:
+    """Forget a config on trial: it would take the place of the one that is written now."""
+    repl.exec(_REMOVE.format(paths=("/config/trial", "/config/new")))
 
 
 def put(repl: Repl, new: Mapping[str, bytes]) -> int:
