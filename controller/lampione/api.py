@@ -40,6 +40,7 @@ unless said) and what `result` is:
     rollout   rollout (required), since, do (pause, resume,   Staged, with its nodes
               abort, retry, revert)
     deliver   node, frames (required: sealed, in hex)         Delivered
+    rekey     node (required): its key in the file is new     null
     store     do (required: fold, retain, vacuum), policy     counts by what they are of
     enter     operator, pin, terminal                         Entered; who acts from here on
     operators                                                 list[Operator]
@@ -94,6 +95,7 @@ OPS = (
     "rollouts",
     "rollout",
     "deliver",
+    "rekey",
     "store",
     "enter",
     "operators",

@@ -120,6 +120,7 @@ def build() -> argparse.ArgumentParser:
     hil_arguments.add(commands, common, _Commands)
     flash_arguments.add(commands, common)
     provision_arguments.add(commands)
+    provision_arguments.add_swap(commands)
     attach_arguments.add(commands)
     store_arguments.add(commands, common, _Commands)
     export_arguments.add(commands)

@@ -29,7 +29,7 @@ from lampione.provision.queue import Queue, held
 from lampione.provision.rows import Row
 from lampione.provision.run import Outcome, Run
 
-_RECORDS = "records"
+RECORDS = "records"
 
 
 def provision(options: argparse.Namespace) -> int:
@@ -49,16 +49,16 @@ def provision(options: argparse.Namespace) -> int:
         raise CliError("with --list the boards stand in the list", USAGE)
     if node is not None and path is None:
         seed = seeds.load(fleet_file(options))
-        return _work(out, options, seed, Queue([_single(options, seed)]))
+        return work(out, options, seed, Queue([single(options, seed)]))
     if node is not None or path is None:
         raise CliError("say which node, or --list FILE for many", USAGE)
     with held(path):
         seed = seeds.load(fleet_file(options))
-        return _work(out, options, seed, Queue(lists.load(path, seed), path))
+        return work(out, options, seed, Queue(lists.load(path, seed), path))
 
 
-def _single(options: argparse.Namespace, seed: seeds.Seed) -> Row:
-    """Return the row of a node on the command line."""
+def single(options: argparse.Namespace, seed: seeds.Seed) -> Row:
+    """Return the row of a node on the command line. Raises CliError, NoBoardError."""
     known = calibration.load(options.state).get(options.node, {})
     row = Row(options.node, options.board, wifi=options.wifi, calibration=known)
     for mistake in lists.check(row, seed):
@@ -69,7 +69,15 @@ def _single(options: argparse.Namespace, seed: seeds.Seed) -> Row:
     return row
 
 
-def _work(out: Printer, options: argparse.Namespace, seed: seeds.Seed, queue: Queue) -> int:
+def work(
+    out: Printer,
+    options: argparse.Namespace,
+    seed: seeds.Seed,
+    queue: Queue,
+    *,
+    new_key: bool = False,
+) -> int:
+    """Work a queue off; return the exit code."""
     left = queue.left()
     if not left:
         _summary(out, queue, Outcome(), many=True)
@@ -100,6 +108,7 @@ def _work(out: Printer, options: argparse.Namespace, seed: seeds.Seed, queue: Qu
             wifi=_networks(options, seed, left),
             sign_off=not options.no_sign_off,
             replace=options.replace,
+            new_key=new_key,
             labels=options.labels,
             interval_s=options.interval,
             stop=stop,
@@ -111,7 +120,7 @@ def _work(out: Printer, options: argparse.Namespace, seed: seeds.Seed, queue: Qu
             run = Run(
                 bench,
                 queue,
-                options.records or options.state / _RECORDS,
+                options.records or options.state / RECORDS,
                 _View(out, progress),
                 jobs=options.jobs,
                 wait_s=options.wait_s,

@@ -16,12 +16,12 @@ from lampione import api, statistics, values
 from lampione.api import Json
 from lampione.core.config_answers import ConfigAnswers
 from lampione.core.core import Core
-from lampione.core.deliveries import Deliveries
 from lampione.core.feed import Feed
 from lampione.core.requests import Bad, names, number, text
 from lampione.core.room_answers import RoomAnswers
 from lampione.core.shape import event_shape, node_shape, tag_shape
 from lampione.core.staged_answers import StagedAnswers
+from lampione.core.street_answers import StreetAnswers
 from lampione.core.upkeep import DOES, Upkeep
 from lampione.core.zone import fleet_zone
 from lampione.fleet.commands import OPEN_MAX, CommandRefused, TooManyCommands
@@ -42,7 +42,7 @@ _UNBOUNDED = 1e12
 _PIECE = 500  # nodes shown in one go: some 20 ms
 
 
-class Answers(ConfigAnswers, StagedAnswers, RoomAnswers, Deliveries):
+class Answers(ConfigAnswers, StagedAnswers, RoomAnswers, StreetAnswers):
     """The operations, for the server's event loop."""
 
     def __init__(self, core: Core, reader: Callable[[], TelemetryReader], upkeep: Upkeep):

@@ -16,9 +16,9 @@ from lampione import keys
 from lampione.api import Delivered
 from lampione.config.model import Wifi
 from lampione.core.client import Client, CoreError, NoCore
-from lampione.core.deliveries import FRAMES_MAX, deliver_alone
 from lampione.core.folder import StateFolder, make_private
-from lampione.provision import attach
+from lampione.core.street_answers import FRAMES_MAX, deliver_alone
+from lampione.provision import attach, on_board
 from lampione.provision.attach import About, Told, Visit
 from lampione.provision.boxed import Said
 from lampione.provision.errors import ProvisionError
@@ -220,6 +220,30 @@ def wifi(port: str, state: Path, network: Wifi, check: Check_, told: Told) -> di
         "config": None if made is None else made[0],
         **_started(visit),
     }
+
+
+def retire(
+    port: str, state: Path, node: str, check: Check_, told: Told, who: Who
+) -> dict[str, Any]:
+    """Have a node's old board forget whose it was, once all it holds is handed over.
+
+    Raises BenchError, ProvisionError, CoreError, FolderError, KeyFileError, StoreError.
+    """
+    with attach.visit(port, check=check, told=told) as visit:
+        about = visit.about()
+        if about.node != node:
+            raise ProvisionError(
+                f"this board is {about.node or 'nobody'}, not {node}", "plug in the old one"
+            )
+        key_of(state, about)  # before anything goes: frames of another key open for nobody
+        frames = visit.outbox(about, everything=True)
+        told("handing over", None)
+        found: dict[str, Any] = {"node": node, "board": about.unique_id, "frames": len(frames)}
+        if frames:
+            found |= deliver(state, node, about.shard, frames, who)
+        told("forgetting", None)
+        on_board.forget(visit.repl)
+    return found
 
 
 def reset(port: str, check: Check_, told: Told) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from lampione.config import blob
 from lampione.provision.errors import ProvisionError
 
 _FOREIGN = ("/outbox", "/state", "/config")  # of no use to another node
+_OF_A_NODE = ("/settings.json", "/node.key", "/certs", *_FOREIGN)
 _NEW = ".new"
 _FULL = ("ENOSPC", "OSError: 28")
 
@@ -178,6 +179,11 @@ def _install(repl: Repl, found: Found, new: Mapping[str, bytes], node: str, key:
         repl.exec(_REMOVE.format(paths=gone), timeout_s=60)
     end_trial(repl)
     return put(repl, new)
+
+
+def forget(repl: Repl) -> None:
+    """Have a board forget whose it was; its firmware stays. Raises BenchError."""
+    repl.exec(_REMOVE.format(paths=_OF_A_NODE), timeout_s=60)
 
 
 def end_trial(repl: Repl) -> None:

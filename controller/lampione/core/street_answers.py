@@ -1,4 +1,4 @@
-"""Sealed frames that somebody carried here from a node's flash, taken in as if from the air."""
+"""What somebody at a post hands over: frames from a node's flash, a board with a new key."""
 
 from collections.abc import Sequence
 
@@ -36,8 +36,8 @@ def take(core: Core, node: NodeState, frames: Sequence[bytes], who: Who) -> Deli
     return found
 
 
-class Deliveries(InCore):
-    """The operation, for the server's event loop."""
+class StreetAnswers(InCore):
+    """The operations, for the server's event loop."""
 
     async def deliver(self, request: dict[str, Json]) -> Delivered:
         """See `api`."""
@@ -52,6 +52,21 @@ class Deliveries(InCore):
             lambda: take(self._core, self._node(name), frames, who)
         )
         return found
+
+    async def rekey(self, request: dict[str, Json]) -> None:
+        """See `api`."""
+        name, who = text(request, "node"), present()
+        core = self._core
+
+        def renew() -> None:
+            node = self._node(name)
+            if not core.fleet.rekey(node):
+                raise Bad("refused", f"the key file has no key of {name}, or cannot be read")
+            core.intake.forget_key(node)
+            core.downlink.forget_key(node)
+            core.record(who, "new key", name)
+
+        await self.in_core(renew)
 
 
 def deliver_alone(
