@@ -19,6 +19,7 @@ from lampione.cli import (
     statistics_arguments,
     store_arguments,
     values,
+    where_arguments,
 )
 from lampione.cli.errors import EXIT_CODES, USAGE
 
@@ -122,6 +123,7 @@ def build() -> argparse.ArgumentParser:
     provision_arguments.add(commands)
     provision_arguments.add_swap(commands)
     attach_arguments.add(commands)
+    where_arguments.add(commands)
     store_arguments.add(commands, common, _Commands)
     export_arguments.add(commands)
     return parser
