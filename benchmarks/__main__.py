@@ -21,6 +21,7 @@ GROUPS = {
     "city": "a city's months at rest: bytes a report, two questions, beside DuckDB and typed rows",
     "postgres": "the store in PostgreSQL: rows appended a second, beside SQLite and INSERT",
     "ingest": "messages stored a second beside the usual script and the broker's limit",
+    "tui": "the fleet on the screen, 10,000 and 100,000 nodes, beside Textual's DataTable",
     "live_state": "a question about 140,000 nodes as they are now, beside an object a node",
     "city_ingest": "ten minutes of a city's reports through the whole controller; when asked for",
 }

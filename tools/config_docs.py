@@ -34,6 +34,46 @@ On the wire and on flash a config is {size_max} bytes at most, in the sections o
 default for what an old controller does not say.
 """
 
+TAIL = """\
+## How it gets to nodes
+
+`lampione config push` gives nodes their config on trial; a node goes back by itself unless the
+controller confirms in time. [operating.md](operating.md), *What nodes are set to*, has the states
+of one node. For many nodes a push goes in stages, which the controller drives to the end, with or
+without a terminal, over restarts of its own:
+
+```sh
+lampione config push --all --canary 2 --waves 10%,50%,100% --soak 10m --stop-at 5%
+lampione config push --site umbria --canary umbria-1 --soak 1h
+lampione config rollouts                    # all of them; with a number: each node of one
+lampione config rollouts 7 pause            # or resume, abort, retry, revert
+```
+
+- **Waves.** First the canary: so many nodes, or these. Then the waves: `25` is so many nodes, `10%`
+  goes on until a tenth of all nodes has had its turn; who is left over is a last wave. The next
+  begins when each node of the one before has its outcome and the soak is over. `--at-once` keeps
+  the number of nodes under way lower than a wave.
+- **Soak.** Behind each wave but the last the controller waits so long, then looks at the nodes that
+  took it: one that has gone offline, or runs something else, is *lost*, which counts as failed.
+- **Stop.** When more than `--stop-at` of a wave have failed it stops: no other node is begun, those
+  under way come to their outcome. Nodes that were not touched count on neither side. A first wave
+  in which no node took it stops, too: nothing was learned. `resume` goes on in spite of what
+  failed, `retry` gives those that failed or were skipped another turn.
+- **Skipped.** A node that is offline or locked when its turn comes is not touched, and said to be
+  so; nor is one that another push has taken meanwhile. A node that had its turn and has no outcome
+  ten minutes after its trial should have ended is *failed*, and what was begun is taken off the
+  table.
+- **Abort** leaves those that wait, stops those under way (on trial they go back), and lets those
+  that have it keep it. **Revert** takes it back from these too: each goes to the config that it had
+  before, unless it has got another one since.
+
+A node is in one rollout at a time. What each node is to get is kept, sealed under the node's key,
+until it has it; the last hundred rollouts that are over stay to be read.
+
+The screen (`:rollouts`) shows the same live, and begins one: choose the nodes (marked, filtered or
+all), see key by key what changes and who restarts, set the stages, and confirm.
+"""
+
 SOURCES = {
     "site": "`[[sites]]`, the node's; `time_zone` of `[fleet]` gives the clock",
     "lamp": "`[profiles.NAME.lamp]`",
@@ -100,7 +140,7 @@ def page() -> str:
                 row = [f"`{one.path}`", one.what, one.unit, _range(one), _default(one)]
                 lines.append("| " + " | ".join(row) + " |")
         lines.append("")
-    return "\n".join(lines).rstrip("\n") + "\n"
+    return "\n".join([*lines, TAIL])
 
 
 def run(path: Path, *, write: bool) -> list[str]:

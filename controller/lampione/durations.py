@@ -20,3 +20,13 @@ def duration_s(text: str) -> float:
     if total > LONGEST_S:
         raise ValueError(f"{text!r} is too long a time: 10000d at most")
     return total
+
+
+def text(seconds: float) -> str:
+    """Write whole seconds so that `duration_s` reads them: `10m`, `1h30m`, `0s`."""
+    left, words = int(seconds), ""
+    for unit in ("d", "h", "m", "s"):
+        number, left = divmod(left, int(_UNITS_S[unit]))
+        if number:
+            words += f"{number}{unit}"
+    return words or "0s"

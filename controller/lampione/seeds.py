@@ -51,15 +51,24 @@ class Node(Table):
 
     calibration: what differs from unit to unit, {part: {setting: number}}, over the profile's.
     program, radio: instead of the profile's.
+    latitude, longitude: its own place, surveyed, instead of its site's; for maps.
     """
 
     id: Name
     site: Name
     profile: Name
     planned: bool = False
+    latitude: float | None = Field(default=None, ge=-90, le=90)
+    longitude: float | None = Field(default=None, ge=-180, le=180)
     calibration: dict[str, dict[str, int]] = Field(default_factory=dict)
     program: Name | None = None
     radio: Name | None = None
+
+    @model_validator(mode="after")
+    def _placed(self) -> Self:
+        if (self.latitude is None) != (self.longitude is None):
+            raise ValueError("latitude and longitude go together")
+        return self
 
 
 class WifiTable(Network):

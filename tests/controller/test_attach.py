@@ -15,6 +15,7 @@ from lampione import keys
 from lampione.cli.run import run
 from lampione.config import blob, flash
 from lampione.config.model import NodeConfig, Wifi
+from lampione.core.client import NoCore
 from lampione.desk import street
 from lampione.provision import attach, boxed
 from lampione.provision.attach import LeftStopped, visit
@@ -81,6 +82,10 @@ def nothing() -> None: ...
 def quiet(*_: object) -> None: ...
 
 
+def nobody(op: str, **_: object) -> None:
+    raise NoCore("no controller runs")
+
+
 def test_who_it_is_and_what_it_measured(board: VirtualBoard, state: Path) -> None:
     found = street.status(board.port, state, nothing, quiet)
     assert (found["node"], found["shard"], found["firmware"]) == ("a-1", "test", "0.1.0")
@@ -122,7 +127,7 @@ def enough(heard: list[str]) -> None:
 
 def test_the_lamp_is_tested_and_comes_back(board: VirtualBoard, state: Path) -> None:
     steps: list[Any] = []
-    node, checks = street.lamp(board.port, state, nothing, quiet, steps.append, settle_ms=150)
+    node, checks = street.lamp(board.port, nobody, nothing, quiet, steps.append, settle_ms=150)
     assert node == "a-1"
     assert [step.asked for step in steps] == [0, 50, 100]
     assert [step.level_percent for step in steps] == [0, 50, 100]
@@ -149,11 +154,11 @@ def test_a_locked_lamp_stays_dark(bench: VirtualBench, state: Path) -> None:
 
 
 def test_its_outbox_goes_to_the_store_once(board: VirtualBoard, state: Path) -> None:
-    first = street.outbox(board.port, state, nothing, quiet, WHO)
+    first = street.outbox(board.port, state, nobody, nothing, quiet, WHO)
     assert first["to"] == "store"
     assert first["stored"] == first["frames"] > 0
     assert first["refused"] == 0
-    again = street.outbox(board.port, state, nothing, quiet, WHO, everything=True)
+    again = street.outbox(board.port, state, nobody, nothing, quiet, WHO, everything=True)
     assert again["duplicates"] == first["frames"], "nothing is doubled"
     assert again["stored"] == again["frames"] - first["frames"], "of the start in between"
 
@@ -168,9 +173,11 @@ def test_a_controller_takes_frames_as_from_the_air(broker: Broker, tmp_path: Pat
             for seq in range(1, 6)
         ]  # fmt: skip
         node.disconnect()
-        found = street.deliver(rig.folder, "a-1", "test", [*frames, b"x" * 40], WHO)
+        found = street.deliver(
+            rig.folder, rig.client.call, "a-1", "test", [*frames, b"x" * 40], WHO
+        )
         assert found == {"stored": 5, "duplicates": 0, "refused": 1, "to": "controller"}
-        found = street.deliver(rig.folder, "a-1", "test", frames, WHO)
+        found = street.deliver(rig.folder, rig.client.call, "a-1", "test", frames, WHO)
         assert found["duplicates"] == 5
         shown = rig.show()
         assert shown["watermark"] == 5
@@ -181,7 +188,7 @@ def test_a_controller_takes_frames_as_from_the_air(broker: Broker, tmp_path: Pat
 def test_another_network_is_never_shown(board: VirtualBoard, state: Path) -> None:
     with visit(board.port) as there:
         before = json.loads(there.repl.read_file("/settings.json"))
-    found = street.wifi(board.port, state, WIFI, nothing, quiet)
+    found = street.wifi(board.port, WIFI, nobody, nothing, quiet)
     assert found["ssid"] == "square"
     assert found["config"] is None, "it runs no config that names a network"
     assert "hunter2" not in repr(found)
@@ -199,7 +206,7 @@ def test_a_config_that_names_a_network_is_made_anew(board: VirtualBoard, state: 
     board.write_files({"/config/good": flash.file_of(4, blob.encode(config))})
     board.power_on()
     board.wait_console("lampione node")
-    found = street.wifi(board.port, state, WIFI, nothing, quiet)
+    found = street.wifi(board.port, WIFI, nobody, nothing, quiet)
     assert found["config"] == 5
     with visit(board.port) as there:
         about = there.about()

@@ -240,3 +240,14 @@ def test_a_sites_shard_is_that_of_its_nodes() -> None:
     split = text + f'\n[groups.split]\nnodes = ["{there[0]}", "sarfatti-1"]\n'
     with pytest.raises(seeds.SeedError, match="more than one shard"):
         seeds.loads(split, "x.toml")
+
+
+def test_a_node_may_have_a_place_of_its_own() -> None:
+    placed = MILAN.replace(
+        'id = "bligny-1"\n', 'id = "bligny-1"\nlatitude = 45.4\nlongitude = 9.2\n'
+    )
+    node = seeds.loads(placed, "f").node("bligny-1")
+    assert (node.latitude, node.longitude) == (45.4, 9.2)
+    half = placed.replace("longitude = 9.2\n", "")
+    with pytest.raises(seeds.SeedError, match="latitude and longitude go together"):
+        seeds.loads(half, "f")

@@ -112,6 +112,7 @@ def world(tmp_path: Path) -> Iterator[World]:
 
 
 def test_a_whole_rollout(world: World) -> None:
+    told: list[tuple[str, str | None]] = []
     number = world.begin(canary=2)
     assert [name for _, name in world.fake.asked] == NAMES[:2]
     shape = world.staged.one(number, 0)
@@ -125,7 +126,9 @@ def test_a_whole_rollout(world: World) -> None:
     world.tick()
     assert [name for _, name in world.fake.asked] == NAMES
     world.fake.end(*NAMES[2:])
+    world.staged.ended = lambda staged: told.append((staged["state"], staged["why"]))
     world.tick()
+    assert told == [("done", None)]
     (shape,) = world.staged.all(9)
     assert (shape["state"], shape["final"], shape["author"]) == ("done", True, "anna")
     assert shape["waves"] == [{"done": 2}, {"done": 4}]
@@ -142,9 +145,12 @@ def test_a_whole_rollout(world: World) -> None:
 
 
 def test_a_failing_canary_stops_it_and_it_can_be_tried_again_after_a_cut(world: World) -> None:
+    told: list[tuple[str, str | None]] = []
+    world.staged.ended = lambda staged: told.append((staged["state"], staged["why"]))
     number = world.begin()
     world.fake.end("n-0", took=False)
     world.tick()
+    assert told == [("stopped", "1 of 1 nodes of wave 1 failed")]
     world.cut()
     shape = world.staged.one(number, 0)
     assert (shape["state"], shape["why"]) == ("stopped", "1 of 1 nodes of wave 1 failed")

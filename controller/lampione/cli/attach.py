@@ -10,6 +10,7 @@ from typing import Any
 
 from lampione.cli.attach_arguments import mistake
 from lampione.cli.errors import FAILED, INTERRUPTED, OK, USAGE, CliError
+from lampione.cli.fleet import core
 from lampione.cli.output import Printer, printer
 from lampione.config.model import Wifi
 from lampione.desk import street
@@ -70,11 +71,21 @@ def _network(options: argparse.Namespace) -> Wifi:
         raise CliError("nobody is there to ask: name a file with --wifi", USAGE) from None
 
 
+def caller(options: argparse.Namespace) -> street.Call:
+    """Return what asks the controller of the options' folder, as whoever works here."""
+
+    def call(op: str, **parameters: Any) -> Any:
+        with core(options) as client:
+            return client.call(op, **parameters)
+
+    return call
+
+
 def _do(
     out: Printer, options: argparse.Namespace, port: str, network: Wifi | None,
     check: Callable[[], None],
 ) -> int:  # fmt: skip
-    state, do = options.state, options.do
+    state, do, call = options.state, options.do, caller(options)
 
     def told(what: str, part: float | None) -> None:
         if out.live:
@@ -92,10 +103,10 @@ def _do(
     try:
         if do == "outbox":
             who = Who(getpass.getuser(), CONFIGURE, "cable")
-            found = street.outbox(port, state, check, told, who, everything=options.all)
+            found = street.outbox(port, state, call, check, told, who, everything=options.all)
         elif do == "wifi":
             assert network is not None
-            found = street.wifi(port, state, network, check, told)
+            found = street.wifi(port, network, call, check, told)
         elif do == "reset":
             found = street.reset(port, check, told)
         else:
@@ -138,7 +149,7 @@ def _lamp(
             out.line(f"lamp at {step.level_percent} %{power}")
 
     try:
-        node, checks = street.lamp(port, options.state, check, told, each, attaching.SETTLE_MS)
+        node, checks = street.lamp(port, caller(options), check, told, each, attaching.SETTLE_MS)
     finally:
         done()
     good = passed(checks)

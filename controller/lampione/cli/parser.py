@@ -8,17 +8,23 @@ from typing import Any, NoReturn
 
 from lampione.cli import (
     attach_arguments,
+    audit_arguments,
     board_arguments,
     broker_arguments,
     config_arguments,
     export_arguments,
     flash_arguments,
     hil_arguments,
+    locks_arguments,
+    map_arguments,
     nodes_arguments,
+    notes_arguments,
+    operators_arguments,
     provision_arguments,
     statistics_arguments,
     store_arguments,
     values,
+    web_arguments,
     where_arguments,
 )
 from lampione.cli.errors import EXIT_CODES, USAGE
@@ -64,7 +70,18 @@ def _common() -> argparse.ArgumentParser:
     common.add_argument(
         "--ssh", metavar="HOST", help="the controller is there; ssh brings its socket here"
     )
+    common.add_argument(
+        "--offline",
+        action="store_true",
+        help="no controller runs: show what its store last knew, and do nothing",
+    )
     common.add_argument("--json", action="store_true", help="print JSON, one object a line")
+    common.add_argument(
+        "--operator",
+        metavar="NAME",
+        help="who you are (default: LAMPIONE_OPERATOR, else your name here); the PIN is asked for, "
+        "or read from the file LAMPIONE_PIN_FILE",
+    )
     return common
 
 
@@ -110,6 +127,12 @@ def build() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="store_true", help="print the version and end")
     parser.add_argument("--read-only", action="store_true", help="the screen changes nothing")
+    parser.add_argument(
+        "--streets",
+        type=Path,
+        metavar="FILE",
+        help="GeoJSON under the map (default: streets.geojson in the state folder)",
+    )
     parser.set_defaults(**{HANDLER: "lampione.cli.screen:screen"})
     commands = _Commands(parser, "command", common)
     _services(commands)
@@ -124,8 +147,13 @@ def build() -> argparse.ArgumentParser:
     provision_arguments.add_swap(commands)
     attach_arguments.add(commands)
     where_arguments.add(commands)
+    web_arguments.add(commands)
     store_arguments.add(commands, common, _Commands)
     export_arguments.add(commands)
+    locks_arguments.add(commands)
+    audit_arguments.add(commands)
+    notes_arguments.add(commands, common, _Commands)
+    operators_arguments.add(commands, common, _Commands)
     return parser
 
 
@@ -261,6 +289,7 @@ def _configuring(commands: _Commands, common: argparse.ArgumentParser) -> None:
 
 def _reading(commands: _Commands) -> None:
     nodes_arguments.add(commands)
+    map_arguments.add(commands)
 
     watch = commands.add(
         "watch",
@@ -456,5 +485,7 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     options.json = getattr(options, "json", False)
     options.own_state = hasattr(options, "state")
     options.ssh = getattr(options, "ssh", None)
+    options.offline = getattr(options, "offline", False)
+    options.operator = getattr(options, "operator", None) or os.environ.get("LAMPIONE_OPERATOR")
     options.state = getattr(options, "state", None) or state_folder()
     return options

@@ -5,9 +5,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from lampione.cli.errors import FAILED, OK, CliError
+from lampione.cli.fleet import core
 from lampione.cli.output import printer
 from lampione.cli.store_arguments import CLASSES, EVER
-from lampione.core.client import Client, NoCore
+from lampione.core.client import NoCore
 from lampione.core.folder import StateFolder
 from lampione.core.upkeep import Upkeep
 from lampione.store import Engine, Keeper
@@ -34,8 +35,8 @@ def _perform(
 ) -> dict[str, int]:
     """Have the controller do it, or do it where none runs."""
     try:
-        with Client.open(options.state) as core:
-            found: dict[str, int] = core.call("store", do=do, policy=dict(policy), timeout_s=None)
+        with core(options) as client:
+            found: dict[str, int] = client.call("store", do=do, policy=dict(policy), timeout_s=None)
             return found
     except NoCore:
         with StateFolder(options.state).owned():

@@ -4,6 +4,7 @@ import argparse
 import getpass
 
 from lampione import seeds
+from lampione.cli.attach import caller
 from lampione.cli.errors import OK, USAGE, CliError
 from lampione.cli.output import Printer, printer
 from lampione.cli.provision import RECORDS, single, work
@@ -48,6 +49,7 @@ def _retire(out: Printer, options: argparse.Namespace) -> int:
         place.port,
         options.state,
         options.node,
+        caller(options),
         lambda: None,
         lambda *_: None,
         Who(getpass.getuser(), CONFIGURE, "cable"),

@@ -174,7 +174,10 @@ class Core:
         )  # fmt: skip
 
     def _rollout_ended(self, staged: StagedShape) -> None:
-        self.record(_ITSELF, "rollout ended", rollout=staged["rollout"], state=staged["state"])
+        what = "rollout ended" if staged["final"] else "rollout stopped"
+        self.record(
+            _ITSELF, what, rollout=staged["rollout"], state=staged["state"], why=staged["why"]
+        )
 
     def _run(self) -> None:
         try:

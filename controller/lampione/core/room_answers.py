@@ -12,7 +12,7 @@ from lampione.core.requests import Bad, InCore, number, text
 from lampione.core.shape import tag_shape
 from lampione.fleet.commands import TooManyCommands
 from lampione.room import operators
-from lampione.room.audit import FIRST, Entry, verify
+from lampione.room.audit import Chain, Entry
 from lampione.room.operators import Doorkeeper, OperatorsError
 from lampione.room.tags import LockedError, Tag
 from lampione.room.who import SEAT, Who, present
@@ -110,13 +110,17 @@ class RoomAnswers(InCore):
         """See `api`."""
 
         def look(reader: TelemetryReader) -> api.Verified:
-            seq, head = 0, FIRST
-            while entries := reader.audit_after(seq, _PIECE):
-                fault = verify(entries, seq, head)
-                if fault is not None:
-                    return {"entries": seq, "head": head.hex(), "bad": fault.seq, "why": fault.why}
-                seq, head = entries[-1].seq, entries[-1].hash
-            return {"entries": seq, "head": head.hex(), "bad": None, "why": None}
+            chain = Chain({note.seq: note.head for note in reader.notes(-_EVER, int(_EVER))})
+            fault = None
+            while fault is None and (entries := reader.audit_after(chain.seq, _PIECE)):
+                fault = chain.take(entries)
+            fault = fault or chain.end()
+            return {
+                "entries": chain.seq,
+                "head": chain.head.hex(),
+                "bad": None if fault is None else fault.seq,
+                "why": None if fault is None else fault.why,
+            }
 
         found: api.Verified = await self._read(look)
         return found

@@ -1,5 +1,7 @@
 """The operations on rollouts in stages."""
 
+from collections.abc import Callable
+
 from lampione import api
 from lampione.api import Json
 from lampione.core.config_answers import blobs_of, trial_of
@@ -30,7 +32,6 @@ class StagedAnswers(InCore):
         plan = _plan(request)
         draft = int(number(request, "draft", 0, 1, ALL))
         staged = self._core.staged
-
         more = request.get("more") is True
         if not draft and not more and not blobs.keys() >= set(plan.canaries):
             raise Bad("request", "a canary is not among the nodes")
@@ -54,9 +55,9 @@ class StagedAnswers(InCore):
 
         return await self._about(draft, begin)
 
-    async def _about(self, rollout: int, question: object) -> api.Staged:
+    async def _about(self, rollout: int, question: Callable[[], api.Staged]) -> api.Staged:
         try:
-            found: api.Staged = await self.in_core(question)  # type: ignore[arg-type]
+            found: api.Staged = await self.in_core(question)
         except KeyError:
             raise Bad("request", f"there is no rollout {rollout}") from None
         return found

@@ -11,6 +11,7 @@ from lampione.desk.work import Answer, Job, Start, Work, Works, in_thread
 
 TOPICS = frozenset(("nodes", "sites", "status", "link", "alarms", "tags", "who"))
 NOT_YET = "connecting"
+STREETS = "streets.geojson"
 
 
 class Desk:
@@ -26,6 +27,7 @@ class Desk:
         who: `api.Entered`, None before the controller said.
         places, moved: what `take` changed in the fleet's order, for the grid.
         state: the controller's folder.
+        streets: the GeoJSON file under the map.
 
     Args:
         now: Unix seconds.
@@ -38,12 +40,14 @@ class Desk:
         *,
         now: Callable[[], float] = time.time,
         state: Path | None = None,
+        streets: Path | None = None,
         start: Start = in_thread,
     ) -> None:
         self._feed = feed
         self._works = Works(start)
         self.now = now
         self.state = state
+        self.streets = streets or (None if state is None else state / STREETS)
         self.fleet = Fleet()
         self.sites: dict[str, Any] = {}
         self.status: dict[str, Any] | None = None

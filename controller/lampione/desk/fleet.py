@@ -38,6 +38,7 @@ class Fleet:
     Attributes:
         sorts: how often everything was sorted anew.
         moves: how many rows were taken out and put back.
+        marks: nodes chosen for work on many.
     """
 
     def __init__(self, sites: Mapping[str, str] | None = None) -> None:
@@ -51,6 +52,7 @@ class Fleet:
         self.descending = False
         self.sorts = 0
         self.moves = 0
+        self.marks: set[str] = set()
 
     def __len__(self) -> int:
         return len(self._order)
@@ -79,6 +81,10 @@ class Fleet:
     def get(self, node: str) -> Row | None:
         """Return a node's row."""
         return self._rows.get(node)
+
+    def shown(self) -> list[str]:
+        """Return the nodes that pass the filter, in order."""
+        return [node for _, node in self._order]
 
     def names(self, prefix: str, count: int) -> list[str]:
         """Return the first names that begin so."""

@@ -138,3 +138,29 @@ def in_order(nodes: Mapping[str, Any]) -> Sequence[Any]:
     """Return nodes as they are best read: what failed, what moves, the others by wave."""
     rank = {"failed": 0, "lost": 0, "going": 1, "stopping": 1, "reverting": 1, "skipped": 2}
     return sorted(nodes.values(), key=lambda n: (rank.get(n["phase"], 3), n["wave"], n["node"]))
+
+
+def consequences(staged: Staged, do: str) -> list[str]:
+    """Say in numbers what comes of something that people do."""
+    waiting = total(staged, "waiting")
+    going = total(staged, "going")
+    if do == "resume":
+        words = [f"{waiting} nodes still wait for their turn"]
+        failed = total(staged, *FAILED)
+        if staged["state"] == "stopped":
+            words.append(f"it goes on in spite of {failed} that failed; t tries those again first")
+        return words
+    if do == "retry":
+        return [f"{total(staged, 'failed', 'skipped')} nodes get another turn now"]
+    if do == "abort":
+        return [
+            f"{waiting} nodes are left as they are",
+            f"{going} under way are stopped, and go back if they are trying it",
+            f"{total(staged, *HAS_IT)} keep it: v takes it back",
+        ]
+    if do == "revert":
+        return [
+            f"{total(staged, 'done', 'lost')} nodes go back to the config before, on trial as ever",
+            f"{going} under way are stopped, {waiting} are left as they are",
+        ]
+    return []

@@ -3,6 +3,7 @@
 For the command line and the screen alike. Nothing here asks or prints; what goes on is told.
 """
 
+import contextlib
 import hashlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -15,7 +16,7 @@ from lampione_protocol.seal import KEY_BYTES
 from lampione import keys
 from lampione.api import Delivered
 from lampione.config.model import Wifi
-from lampione.core.client import Client, CoreError, NoCore
+from lampione.core.client import CoreError, NoCore
 from lampione.core.folder import StateFolder, make_private
 from lampione.core.street_answers import FRAMES_MAX, deliver_alone
 from lampione.provision import attach, on_board
@@ -27,6 +28,8 @@ from lampione.room.who import Who
 from lampione.store.engine import open_engine
 
 Check_ = Callable[[], None]
+Call = Callable[..., Any]
+"""Asks the controller, as `Client.call` does. Raises NoCore while none runs, CoreError."""
 
 
 class NoKey(Exception):
@@ -113,7 +116,7 @@ def _started(visit: Visit) -> dict[str, Any]:
 
 
 def lamp(
-    port: str, state: Path, check: Check_, told: Told, each: Callable[[Step], None], settle_ms: int
+    port: str, call: Call, check: Check_, told: Told, each: Callable[[Step], None], settle_ms: int
 ) -> tuple[str, Sequence[Check]]:
     """Test a node's lamp; return (node, what to think of it).
 
@@ -121,16 +124,15 @@ def lamp(
     """
     with attach.visit(port, check=check, told=told) as visit:
         about = visit.about()
-        _not_locked(state, about.node)
+        _not_locked(call, about.node)
         told("lamp", None)
         steps, lamp_, metered = visit.lamp_test(each, settle_ms)
     return about.node, lamp_checks(steps, lamp_, metered=metered)
 
 
-def _not_locked(state: Path, node: str) -> None:
+def _not_locked(call: Call, node: str) -> None:
     try:
-        with Client.open(state) as client:
-            tags = client.call("tags")
+        tags = call("tags")
     except CoreError:  # no controller, or one that knows no locks: the node's own lock holds
         return
     for tag in tags:
@@ -146,7 +148,14 @@ def checks_data(checks: Sequence[Check]) -> list[dict[str, Any]]:
 
 
 def outbox(
-    port: str, state: Path, check: Check_, told: Told, who: Who, *, everything: bool = False
+    port: str,
+    state: Path,
+    call: Call,
+    check: Check_,
+    told: Told,
+    who: Who,
+    *,
+    everything: bool = False,
 ) -> dict[str, Any]:
     """Carry what a node holds into the controller, or its store while none runs.
 
@@ -158,20 +167,23 @@ def outbox(
     told("handing over", None)
     found: dict[str, Any] = {"node": about.node, "frames": len(frames)}
     if frames:
-        found |= deliver(state, about.node, about.shard, frames, who)
+        found |= deliver(state, call, about.node, about.shard, frames, who)
     return found
 
 
 def deliver(
-    state: Path, node: str, shard: str, frames: Sequence[bytes], who: Who
+    state: Path, call: Call, node: str, shard: str, frames: Sequence[bytes], who: Who
 ) -> dict[str, Any]:
-    """Hand frames over to the controller of a folder, or to its store while none runs.
+    """Hand frames over to the controller, or to the store of its folder while none runs.
 
     Raises CoreError, FolderError, KeyFileError, StoreError.
     """
     total = {"stored": 0, "duplicates": 0, "refused": 0}
     try:
-        client = Client.open(state)
+        for at in range(0, len(frames), FRAMES_MAX):
+            piece = [frame.hex() for frame in frames[at : at + FRAMES_MAX]]
+            counts = _counts(call("deliver", node=node, frames=piece))
+            total = {name: total[name] + counts[name] for name in total}
     except NoCore:
         folder = StateFolder(state)
         make_private(state)
@@ -179,11 +191,6 @@ def deliver(
         if alone is None:
             raise CoreError("unknown", f"this computer has no key of {node}") from None
         return {**_counts(alone), "to": "store"}
-    with client:
-        for at in range(0, len(frames), FRAMES_MAX):
-            piece = [frame.hex() for frame in frames[at : at + FRAMES_MAX]]
-            counts = _counts(client.call("deliver", node=node, frames=piece))
-            total = {name: total[name] + counts[name] for name in total}
     return {**total, "to": "controller"}
 
 
@@ -191,29 +198,19 @@ def _counts(found: Delivered) -> dict[str, int]:
     return {name: found[name] for name in ("stored", "duplicates", "refused")}
 
 
-def wifi(port: str, state: Path, network: Wifi, check: Check_, told: Told) -> dict[str, Any]:
+def wifi(port: str, network: Wifi, call: Call, check: Check_, told: Told) -> dict[str, Any]:
     """Give a node another network, and see it start with it. Raises BenchError, ProvisionError."""
     with attach.visit(port, check=check, told=told) as visit:
         about = visit.about()
-        known = 0
-        client: Client | None = None
-        try:
-            client = Client.open(state)
-            one = client.call("configs", nodes=[about.node])[0]
+        known = None
+        with contextlib.suppress(CoreError):  # none runs, or it does not know this node
+            one = call("configs", nodes=[about.node])[0]
             known = max(one["running"] or 0, one["wanted"] or 0)
-        except CoreError:  # none runs, or it does not know this node
-            if client is not None:
-                client.close()
-            client = None
-        try:
-            told("settings", None)
-            made = visit.set_wifi(about, network, known)
-            if made is not None and client is not None:
-                version, config = made
-                client.call("adopt", configs={about.node: config.hex()}, version=version)
-        finally:
-            if client is not None:
-                client.close()
+        told("settings", None)
+        made = visit.set_wifi(about, network, known or 0)
+        if made is not None and known is not None:
+            version, config = made
+            call("adopt", configs={about.node: config.hex()}, version=version)
     return {
         "node": about.node,
         "ssid": network.ssid,
@@ -223,7 +220,7 @@ def wifi(port: str, state: Path, network: Wifi, check: Check_, told: Told) -> di
 
 
 def retire(
-    port: str, state: Path, node: str, check: Check_, told: Told, who: Who
+    port: str, state: Path, node: str, call: Call, check: Check_, told: Told, who: Who
 ) -> dict[str, Any]:
     """Have a node's old board forget whose it was, once all it holds is handed over.
 
@@ -240,7 +237,7 @@ def retire(
         told("handing over", None)
         found: dict[str, Any] = {"node": node, "board": about.unique_id, "frames": len(frames)}
         if frames:
-            found |= deliver(state, node, about.shard, frames, who)
+            found |= deliver(state, call, node, about.shard, frames, who)
         told("forgetting", None)
         on_board.forget(visit.repl)
     return found

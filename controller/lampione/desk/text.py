@@ -1,6 +1,7 @@
 """Text for terminals: ages, and what nodes say without what steers a terminal."""
 
 import re
+from collections.abc import Sequence
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
@@ -20,3 +21,16 @@ def age(seconds: float | None) -> str:
 def clean(text: str) -> str:
     """Return `text` without control characters: what nodes send never steers a terminal."""
     return _CONTROL.sub("·", text)
+
+
+def filled(parts: Sequence[str], width: int, between: str = "  ") -> list[list[int]]:
+    """Return which parts stand on which line of a width, by their places; none is broken."""
+    lines: list[list[int]] = [[]]
+    used = 0
+    for n, part in enumerate(parts):
+        if lines[-1] and used + len(between) + len(part) > width:
+            lines.append([])
+            used = 0
+        used += len(part) + (len(between) if lines[-1] else 0)
+        lines[-1].append(n)
+    return lines

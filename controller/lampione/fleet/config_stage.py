@@ -85,7 +85,7 @@ class ConfigKind:
             return "it has gone offline since"
         if self._of(node, mark) is None:
             return None  # somebody else's by now, and no evidence
-        running = self._configs.state(node)["running"]
+        running = self._configs.says(node)[0]
         return None if running == mark else f"it runs version {running} since"
 
     def progress(self, node: NodeState, mark: int) -> str | None:
@@ -96,5 +96,5 @@ class ConfigKind:
         text = str(rollout.phase)
         if rollout.phase == "sending":
             text += f" {rollout.sent}/{rollout.size} bytes"
-        why = self._configs.state(node)["reason"]
+        why = self._configs.reason(node)
         return f"{text}: {why}" if why else text

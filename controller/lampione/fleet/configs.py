@@ -163,7 +163,7 @@ class Configs:
                 )
         version = self._next_version(node)
         rollout = Rollout(version, wanted, len(blob), trial_s)
-        confirmed = self._says(node)[1] == "confirmed"
+        confirmed = self.says(node)[1] == "confirmed"
         if running is not None and running[1].digest == wanted and confirmed:
             rollout.version, rollout.sent = running[1].version, len(blob)
             rollout.phase, rollout.reason = "confirmed", "it runs already"
@@ -174,7 +174,7 @@ class Configs:
         self.pump(node)
 
     def _next_version(self, node: NodeState) -> int:
-        known = max(self._store.last_config(node.id), self._says(node)[0] or 0)
+        known = max(self._store.last_config(node.id), self.says(node)[0] or 0)
         return known % VERSION_MAX + 1
 
     def revert(self, node: NodeState, trial_s: int) -> None:
@@ -186,7 +186,7 @@ class Configs:
             self._save(node)
             self.pump(node)
             return
-        version = self._says(node)[0]
+        version = self.says(node)[0]
         before = self._store.confirmed_before(node.id, version or 0)
         found = None if before is None else self._config(node, before)
         if found is None:
@@ -195,10 +195,10 @@ class Configs:
 
     def running(self, node: NodeState) -> tuple[bytes, StoredConfig] | None:
         """Return the config that the node runs, when it is known here."""
-        version = self._says(node)[0]
+        version = self.says(node)[0]
         return self._config(node, version) if version else None
 
-    def _says(self, node: NodeState) -> tuple[int | None, str | None]:
+    def says(self, node: NodeState) -> tuple[int | None, str | None]:
         """Return which version the node runs, and its state: of its hello, or said since."""
         open_ = self._all.get(node.name)
         newer = open_ is not None and open_.changed > (node.hello_at or 0.0)
@@ -218,7 +218,7 @@ class Configs:
 
     def state(self, node: NodeState) -> ConfigState:
         """Return what is known of a node's config."""
-        version, word = self._says(node)
+        version, word = self.says(node)
         kept = self._store.config(node.id, version) if version else None
         open_ = self._all.get(node.name)
         rollout = None if open_ is None else open_.rollout
@@ -234,11 +234,12 @@ class Configs:
             "sent": 0 if rollout is None else rollout.sent,
             "size": 0 if rollout is None else rollout.size,
             "trial_s": None if rollout is None else rollout.trial_s,
-            "reason": self._reason(node),
+            "reason": self.reason(node),
             "since": None if open_ is None else open_.changed,
         }
 
-    def _reason(self, node: NodeState) -> str | None:
+    def reason(self, node: NodeState) -> str | None:
+        """Say why the last rollout ended so, or what it waits for."""
         open_ = self._all.get(node.name)
         if open_ is None or open_.rollout.reason or open_.rollout.final:
             return None if open_ is None else open_.rollout.reason

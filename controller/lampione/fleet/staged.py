@@ -97,7 +97,12 @@ class _Open:
 
 
 class Staged:
-    """All rollouts in stages. `locked` says why a lamp is not to be touched."""
+    """All rollouts in stages.
+
+    Attributes:
+        locked: why a lamp is not to be touched.
+        ended: hears of each that is over or was stopped by failures, in that commit.
+    """
 
     def __init__(
         self,
@@ -346,7 +351,7 @@ class Staged:
         self._store.save_members(number, rows)
         if done:
             self._store.forget_payloads(number, done)
-        ended = stages.state in OVER and open_.head.state not in OVER
+        ended = stages.state != open_.head.state and stages.state in (*OVER, "stopped")
         open_.head = open_.head._replace(
             changed=now, state=stages.state, wave=stages.wave, until=stages.until, why=stages.why,
             forgiven=stages.forgiven, insisted=int(stages.insisted),

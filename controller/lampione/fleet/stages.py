@@ -27,7 +27,7 @@ Phase = Literal[
 """same: there was nothing to change; lost: it took it, and was not well when the soak was over;
 skipped: not touched, though it was its turn; left: not begun, or stopped, when all was ended."""
 MOVING: frozenset[Phase] = frozenset(("going", "stopping", "reverting"))
-PENDING: frozenset[Phase] = MOVING | {"waiting"}
+PENDING: frozenset[Phase] = frozenset((*MOVING, "waiting"))
 BAD: tuple[Phase, ...] = ("failed", "lost")
 
 WAVES_MAX = 20

@@ -60,9 +60,8 @@ class Tags:
         """Lock a lamp. Raises LockedError, TooManyCommands."""
         reason = check_lock(self._tags.get(node.name), node.name, reason, confirm)
         tag = Tag(node.name, who.operator, reason, time.time())
-        self._tags[node.name] = tag
-        self.changed = True
         self._tell(node, tag)
+        self.changed = True
         return tag
 
     def unlock(self, node: NodeState, who: Who, reason: str | None) -> tuple[Tag, str | None]:
@@ -70,10 +69,14 @@ class Tags:
         tag = self._tags.get(node.name)
         reason = check_unlock(tag, node.name, who, reason)
         assert tag is not None
-        del self._tags[node.name]
+        del self._tags[node.name]  # or its own end would be refused
+        try:
+            self._commands.add(node, UNLOCK, LOCK_S, None)
+        except TooManyCommands:
+            self._tags[node.name] = tag
+            raise
         self._store.drop_tag(node.id)
         self.changed = True
-        self._commands.add(node, UNLOCK, RENEW_S, None)
         return tag, reason
 
     def tick(self) -> None:

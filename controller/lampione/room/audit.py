@@ -99,3 +99,37 @@ def verify(entries: Iterable[Entry], seq: int = 0, before: bytes = FIRST) -> Fau
             return Fault(seq, f"entry {seq} says that it is {own}")
         before = entry.hash
     return None
+
+
+class Chain:
+    """Checks a chain in pieces, from its first entry on.
+
+    Attributes:
+        seq, head: number and hash of the last entry that is as it was written.
+
+    Args:
+        witnesses: hashes by number that stand elsewhere, in notes: entries that were all written
+            anew, each hash too, are a chain as well.
+    """
+
+    def __init__(self, witnesses: Mapping[int, bytes] | None = None) -> None:
+        self.seq, self.head = 0, FIRST
+        self._witnesses = witnesses or {}
+
+    def take(self, entries: Iterable[Entry]) -> Fault | None:
+        """Check what comes next."""
+        for entry in entries:
+            fault = verify([entry], self.seq, self.head)
+            if fault is not None:
+                return fault
+            if self._witnesses.get(entry.seq, entry.hash) != entry.hash:
+                return Fault(entry.seq, f"a note knows entry {entry.seq} by another hash")
+            self.seq, self.head = entry.seq, entry.hash
+        return None
+
+    def end(self) -> Fault | None:
+        """Say whether the end was cut off: a note knows a later entry."""
+        last = max(self._witnesses, default=0)
+        if last > self.seq:
+            return Fault(self.seq + 1, f"it ends at {self.seq}, and a note knows entry {last}")
+        return None

@@ -71,7 +71,7 @@ def needed(op: str, parameters: object = None) -> Role:
     if isinstance(parameters, dict):
         for (other, name), more in WITH.items():
             if other == op and parameters.get(name) is not None:
-                role = max(role, more, key=ROLES.index)
+                role = more if ROLES.index(more) > ROLES.index(role) else role
     return role
 
 

@@ -151,7 +151,7 @@ class LampioneApp(OneKeyAtATime, inherit_bindings=False):
             parts.append(("warn", "READ-ONLY"))
         parts += self._alarms()
         if desk.tags:
-            parts.append(("warn", f"⚿ {len(desk.tags)} locked"))
+            parts.append(("warn", f"▣ {len(desk.tags)} locked"))
         counts = desk.fleet.counts()
         shown = f"{len(desk.fleet)} of " if len(desk.fleet) != desk.fleet.total else ""
         parts.append(("", f"{shown}{desk.fleet.total} nodes"))

@@ -47,6 +47,10 @@ class FleetView(View):
         if "clock" in changed:
             self.grid.refresh()
 
+    def here(self) -> str | None:
+        """Return the node under the cursor."""
+        return self.grid.cursor
+
     def _arranged(self) -> None:
         self._heads.refresh()
         self.grid.rearranged()

@@ -117,6 +117,10 @@ class NodeView(View):
         self.node: str | None = None
         self._detail: dict[str, Any] = {}
 
+    def here(self) -> str | None:
+        """Return the node that is shown."""
+        return self.node
+
     def argument(self, text: str) -> None:
         """Show this node."""
         if self.desk.fleet.get(text) is None:

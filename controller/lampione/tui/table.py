@@ -87,7 +87,8 @@ class Table(ScrollView, inherit_bindings=False):
     COMPONENT_CLASSES: ClassVar[set[str]] = {"table--cursor", "table--head"}
     DEFAULT_CSS = """
     Table { padding: 0 1; scrollbar-size-vertical: 1; overflow-x: hidden; }
-    Table .table--cursor { background: $primary 40%; }
+    Table .table--cursor { background: $primary 15%; }
+    Table:focus .table--cursor { background: $primary 40%; }
     Table .table--head { color: $text-muted; text-style: bold; background: $panel; }
     """
     can_focus = True
@@ -115,6 +116,11 @@ class Table(ScrollView, inherit_bindings=False):
     def row(self) -> Row | None:
         """Return the row under the cursor."""
         return self._rows[self._place] if self._rows else None
+
+    @property
+    def at_end(self) -> bool:
+        """Say whether the cursor is on the last row."""
+        return self._place >= len(self._rows) - 1
 
     @property
     def chosen(self) -> list[Row]:
@@ -177,7 +183,8 @@ class Table(ScrollView, inherit_bindings=False):
         if place == self._place:
             base += Style(
                 bgcolor=self.get_component_rich_style("table--cursor").bgcolor,
-                reverse=self.app.no_color,
+                reverse=self.app.no_color and self.has_focus,
+                underline=self.app.no_color and not self.has_focus,
             )
         now = self._now()
         segments = [Segment(f"{MARK if self._key(row) in self.marks else ' '} ", base)]

@@ -12,6 +12,7 @@ from textual.screen import Screen
 from textual.widgets import Footer
 
 from lampione.desk.desk import TOPICS, Desk
+from lampione.desk.text import clean
 from lampione.desk.work import Answer
 from lampione.tui.bars import Header, Said
 from lampione.tui.dialogs import Ask, AskScreen, Confirm, ConfirmScreen
@@ -31,6 +32,8 @@ class View(Screen[None], inherit_bindings=False):
         Binding("colon", "app.jump", "Jump"),
         Binding("question_mark", "app.keys", "Keys"),
         Binding("q", "app.quit", "Quit", show=False),
+        Binding("L", "lock", "Lock or unlock", show=False),
+        Binding("ctrl+o", "sign_in", "Sign in", show=False),
     ]
     DEFAULT_CSS = "View #body { height: 1fr; }"
 
@@ -74,6 +77,10 @@ class View(Screen[None], inherit_bindings=False):
     def argument(self, text: str) -> None:
         """Take what stood behind the view's name. Raises ValueError with what is wrong."""
         raise ValueError(f"nothing goes behind its name: {text}")
+
+    def here(self) -> str | None:
+        """Return the node under the cursor; None: there is none."""
+        return None
 
     def on_screen_resume(self) -> None:
         """It comes into sight: nothing on it may be old."""
@@ -136,6 +143,26 @@ class View(Screen[None], inherit_bindings=False):
     def ask_for(self, question: Ask, then: Callable[[str], None]) -> None:
         """Ask for a line of text; do `then` with it unless nothing was said."""
         self.app.push_screen(AskScreen(question), lambda text: None if text is None else then(text))
+
+    def action_lock(self) -> None:
+        """Lock the lamp under the cursor off, or take its lock off."""
+        from lampione.tui import locks
+
+        node = self.here()
+        if node is None:
+            locks.ask_node(self)
+        else:
+            locks.lock_or_unlock(self, node)
+
+    def action_sign_in(self) -> None:
+        """Say who works here."""
+        from lampione.tui.sign_in import SignInScreen
+
+        def entered(who: dict[str, Any] | None) -> None:
+            if who is not None:
+                self.say(f"you are {clean(who['operator'])}, who may {who['role']}")
+
+        self.app.push_screen(SignInScreen(self.desk), entered)
 
     def action_back(self) -> None:
         """Go back to the view that was seen before."""

@@ -29,7 +29,22 @@ class Place(NamedTuple):
 
 VIEWS = (
     Place("fleet", "1", "lampione.tui.fleet_view:FleetView", ("nodes",), "all nodes, live"),
+    Place("map", "2", "lampione.tui.map:MapView", ("map",), "the district, a letter a node"),
+    Place(
+        "rollouts",
+        "6",
+        "lampione.tui.rollouts:RolloutsView",
+        ("config", "rollouts"),
+        "configs on their way to nodes, in stages",
+    ),
     Place("node", "4", "lampione.tui.node:NodeView", ("show", "NODE"), "one node"),
+    Place(
+        "audit", "8", "lampione.tui.audit:AuditView", ("audit",), "who did what, and its outcome"
+    ),
+    Place("locks", "", "lampione.tui.locks:LocksView", ("locks",), "lamps that are locked off"),
+    Place(
+        "notes", "", "lampione.tui.notes:NotesView", ("notes",), "what a shift leaves to the next"
+    ),
 )
 BY_NAME = {place.name: place for place in VIEWS}
 FIRST = "fleet"

@@ -13,7 +13,15 @@ import pytest
 from lampione.cli.run import run
 from lampione.core.folder import StateFolder
 from lampione.rollup import LEVELS
-from lampione.store import Engine, Frame, StoredConfig, StoredRollout, StoreError
+from lampione.store import (
+    Engine,
+    Frame,
+    StoredConfig,
+    StoredMember,
+    StoredRollout,
+    StoredStages,
+    StoreError,
+)
 from lampione.store.engine import open_carrier, open_engine
 from lampione.store.move import TABLES, Moved, Progress, move
 from lampione.store.postgres import partitions
@@ -63,6 +71,9 @@ def fill(engine: Engine, days: int = 3, per_day: int = 60) -> None:
     store.save_command({**state, "final": True, "state": "done"}, b"aaaa", b"frame")
     store.add_config(StoredConfig(1, 3, b"12345678", b"\0\xff", 1.5, None), 3)
     store.save_rollout(StoredRollout(1, 3, "applied", 0, 300, 7, b"aaaa", "why", 1.0, 2.0))
+    stages = StoredStages(0, "config", "anna", 1.0, 2.0, "paused", 1, 3.0, "why", 1, 1, "{}", "{}")
+    number = store.add_stages(stages, 9)
+    store.add_members(number, [(StoredMember(1, 1, "failed", 0, 3, "why", 2.0), b"\0\xff")])
     store.commit()
     store.close()
 
@@ -123,6 +134,7 @@ def test_there_and_back_again(tmp_path: Path, postgres_url: str) -> None:
         assert store.add_node("new").id == NODES + 1
         assert store.epoch_id(NODES + 1, b"aaaa", 1) == 2 * NODES + 1
         assert store.add_command(1, command({"op": "resume"})) == 3
+        assert store.add_stages(store.stages(1)[0], 9) == 2
         store.lose(1, [[100, 100]], 1.0, "why")
         store.close()
 

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lampione.rollup import Block
-from lampione.store import BLOCK, SERIES, Series, StoreError, batches, pieces
+from lampione.store import BLOCK, SERIES, Series, StoreError, audit, batches, pieces
 from lampione.store.batches import Batch
 from lampione.store.blocks import FINE_KEPT_S, roll_up
 from lampione.store.held import Held
@@ -55,6 +55,12 @@ class _Checker(PostgresSeries):
             unfolded = _identities(loose.epochs, loose.seqs)
             yield from self._numbers(unfolded)
             yield from self._rollups(unfolded, full=full)
+            yield from audit.wrong(
+                self._link.read(
+                    "SELECT seq, at, operator, action, node, body, hash FROM audit ORDER BY seq"
+                ),
+                self._link.read("SELECT seq, head FROM notes"),
+            )
 
     def _numbers(self, unfolded: NDArray[np.int64]) -> Iterator[str]:
         """Each number of a boot is there once, and is known to be."""

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from lampione import batch, values
 from lampione.rollup import MEASURES, Block
-from lampione.store import BLOCK, Frame, StoreError, batches, chunks
+from lampione.store import BLOCK, Frame, StoreError, audit, batches, chunks
 from lampione.store.batches import Batch
 from lampione.store.blocks import FINE_KEPT_S, roll_up
 from lampione.store.held import Held
@@ -59,6 +59,10 @@ def _wrong(db: sqlite3.Connection, *, full: bool) -> Iterator[str]:
         loose = loose.take(np.argsort(loose.nodes, kind="stable"))
     yield from _nodes(db, loose)
     yield from _rollups(db, full=full)
+    yield from audit.wrong(
+        db.execute("SELECT seq, at, operator, action, node, body, hash FROM audit ORDER BY seq"),
+        db.execute("SELECT seq, head FROM notes").fetchall(),
+    )
 
 
 def _nodes(db: sqlite3.Connection, loose: Batch | None) -> Iterator[str]:
