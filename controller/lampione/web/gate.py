@@ -41,7 +41,7 @@ def is_loopback(host: str) -> bool:
 
 
 def token_of(path: Path | None) -> str:
-    """Return a new token; with a file the one in it, made where it is missing. Raises TokenError."""
+    """Return a new token, or that of a file, made where it is missing. Raises TokenError."""
     if path is None:
         return secrets.token_urlsafe(TOKEN_BYTES)
     try:

@@ -61,7 +61,8 @@ class Screen(AppService):
             return
         with contextlib.suppress(Exception):  # it may have gone already
             await self.send_meta({"type": "quit"})
-        for end in (lambda: None, process.terminate, process.kill):
+        ends: tuple[Callable[[], object], ...] = (bool, process.terminate, process.kill)
+        for end in ends:
             with contextlib.suppress(ProcessLookupError):
                 end()
             with contextlib.suppress(TimeoutError):
