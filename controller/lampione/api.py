@@ -37,7 +37,8 @@ unless said) and what `result` is:
               or names), waves, soak_s, stop_percent,
               at_once, wait_s, trial_s
     rollouts  limit                                           list[Staged], newest first
-    rollout   rollout (required), since, do (pause, resume,   Staged, with its nodes
+    rollout   rollout (required), since (a revision),         Staged, with its nodes, or those
+              do (pause, resume,                              that changed since
               abort, retry, revert)
     deliver   node, frames (required: sealed, in hex)         Delivered
     rekey     node (required): its key in the file is new     null
@@ -371,6 +372,7 @@ class Staged(TypedDict):
     author: str
     created: float
     changed: float
+    revision: int  # rises with every change
     state: str  # of `fleet.stages.State`
     final: bool
     why: str | None  # it stopped
@@ -382,7 +384,7 @@ class Staged(TypedDict):
     at_once: int
     wait_s: float
     options: Values  # the kind's: trial_s
-    nodes: NotRequired[list[StagedNode]]  # op rollout: changed since, or under way
+    nodes: NotRequired[list[StagedNode]]  # op rollout: changed since, and all under way
 
 
 class Entered(TypedDict):

@@ -7,11 +7,11 @@ from lampione import seeds
 from lampione.cli.attach import caller
 from lampione.cli.errors import OK, USAGE, CliError
 from lampione.cli.output import Printer, printer
-from lampione.cli.provision import RECORDS, single, work
+from lampione.cli.provision import single, work
 from lampione.cli.service import fleet_file
 from lampione.core.client import Client
 from lampione.desk import street
-from lampione.provision import boards, record
+from lampione.provision import boards, record, session
 from lampione.provision.queue import Queue
 from lampione.room.who import CONFIGURE, Who
 
@@ -22,7 +22,7 @@ def swap(options: argparse.Namespace) -> int:
     if options.retire:
         return _retire(out, options)
     seed = seeds.load(fleet_file(options))
-    before = record.board_of(options.records or options.state / RECORDS, options.node)
+    before = record.board_of(options.records or options.state / session.RECORDS, options.node)
     row = single(options, seed)
     if row.board is not None and row.board == before:
         raise CliError(

@@ -220,6 +220,7 @@ class MapView(View):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("v", "quantity(1)", "Colour by"),
         Binding("V", "quantity(-1)", "Colour by, back", show=False),
+        Binding("o", "order", "Order"),
     ]
     DEFAULT_CSS = """
     MapView #head, MapView #node { background: $panel; padding: 0 1; }
@@ -251,6 +252,10 @@ class MapView(View):
         if place is None or place["latitude"] is None or place["longitude"] is None:
             raise ValueError(f"{text} has no position: give its site one in the fleet's file")
         self._wanted = text
+
+    def here(self) -> str | None:
+        """Return the node that keys are about."""
+        return self.map.cursor
 
     def body(self) -> Iterable[Any]:
         """What is shown, the map, the legend, the cursor's node."""
@@ -359,3 +364,9 @@ class MapView(View):
         """Colour the nodes by the next quantity."""
         self._quantity = (self._quantity + by) % len(QUANTITIES)
         self._judge()
+
+    def action_order(self) -> None:
+        """Ask for a command to give the cursor's node."""
+        give = getattr(self.lampione, "order", None)
+        if self.map.cursor is not None and give is not None:
+            give([self.map.cursor])
