@@ -20,16 +20,23 @@ from lampione.core.client import CoreError, NoCore
 from lampione.core.folder import StateFolder, make_private
 from lampione.core.street_answers import FRAMES_MAX, deliver_alone
 from lampione.provision import attach, on_board
-from lampione.provision.attach import About, Told, Visit
+from lampione.provision.attach import SETTLE_MS, About, Told, Visit
 from lampione.provision.boxed import Said
 from lampione.provision.errors import ProvisionError
 from lampione.provision.signoff import Check, Step, as_data, lamp_checks
 from lampione.room.who import Who
 from lampione.store.engine import open_engine
 
+__all__ = ["SETTLE_MS"]
+
 Check_ = Callable[[], None]
 Call = Callable[..., Any]
 """Asks the controller, as `Client.call` does. Raises NoCore while none runs, CoreError."""
+
+
+def nobody(op: str, **_: Any) -> Any:
+    """Ask no controller: none is connected. Raises NoCore."""
+    raise NoCore(f"no controller answers {op}")
 
 
 class NoKey(Exception):
@@ -196,6 +203,11 @@ def deliver(
 
 def _counts(found: Delivered) -> dict[str, int]:
     return {name: found[name] for name in ("stored", "duplicates", "refused")}
+
+
+def hear(port: str, each: Callable[[str], None], check: Check_) -> int:
+    """Hear what a node prints until `check` raises, without stopping it. Raises BenchError."""
+    return attach.listen(port, each, check=check)
 
 
 def wifi(port: str, network: Wifi, call: Call, check: Check_, told: Told) -> dict[str, Any]:

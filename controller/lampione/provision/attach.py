@@ -228,14 +228,16 @@ def visit(
     Raises BenchError, ProvisionError, LeftStopped.
     """
     told("stopping the node", None)
-    with Repl.open(port, timeout_s=OPEN_S, check=check) as repl:
+    # Nothing ends the opening: it would leave a node that has been stopped already.
+    with Repl.open(port, timeout_s=OPEN_S) as repl:
+        repl.check = check
         found = Visit(repl, told)
         try:
             yield found
+            told("starting the node", None)
         except BaseException:
             _start(repl, start_s, busy=True)
             raise
-        told("starting the node", None)
         found.hello = _start(repl, start_s, busy=False)
 
 
