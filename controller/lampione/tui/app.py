@@ -104,6 +104,11 @@ class LampioneApp(OneKeyAtATime, inherit_bindings=False):
         return next((s for s in reversed(self.screen_stack) if isinstance(s, View)), None)
 
     @property
+    def opened_read_only(self) -> bool:
+        """Say whether this terminal was opened to look only, whoever works at it."""
+        return self._read_only
+
+    @property
     def why_read_only(self) -> str | None:
         """Say why nothing can be changed from here; None: it can."""
         if self._read_only:

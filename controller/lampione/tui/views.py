@@ -41,6 +41,13 @@ VIEWS = (
     Place(
         "audit", "8", "lampione.tui.audit:AuditView", ("audit",), "who did what, and its outcome"
     ),
+    Place(
+        "attach",
+        "",
+        "lampione.tui.attach:AttachView",
+        ("attach",),
+        "the node on a USB cable, whatever its radio does",
+    ),
     Place("locks", "", "lampione.tui.locks:LocksView", ("locks",), "lamps that are locked off"),
     Place(
         "notes", "", "lampione.tui.notes:NotesView", ("notes",), "what a shift leaves to the next"
