@@ -14,6 +14,7 @@ from lampione.cli.output import Printer, printer
 from lampione.core.client import Client, NoCore
 from lampione.desk import present
 from lampione.desk.describe import describe
+from lampione.desk.text import age, clean
 from lampione.live.places import names
 
 
@@ -93,6 +94,10 @@ def show(options: argparse.Namespace) -> int:
         f"{out.paint(glyph + ' ' + detail['state'], colour)}"
     )
     now = time.time()
+    tag = detail["tag"]
+    if tag is not None:
+        why = f"{clean(tag['operator'])}, {age(now - tag['at'])} ago: {clean(tag['reason'])}"
+        out.line(out.paint(f"LOCKED OFF by {why}", "yellow"))
     for heading, facts in describe(detail, now):
         out.line()
         out.line(out.paint(heading, "bold"))
