@@ -347,7 +347,7 @@ class MapView(View):
             parts.append(f"{band.letter} {told}")
         parts.append(f"report {age(None if received is None else now - received)} old")
         if row["node"] in self.desk.tags:
-            parts.append("⚿ LOCKED")
+            parts.append("▣ LOCKED")
         if place is not None and place["approximate"]:
             parts.append("(not surveyed)")
         return clean("  ".join(part for part in parts if part))

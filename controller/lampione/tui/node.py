@@ -134,7 +134,7 @@ class NodeView(View):
         )
         tag = self.desk.tags.get(row["node"])
         if tag is not None:
-            text += f"  ⚿ LOCKED by {tag.get('operator', '?')}"
+            text += f"  ▣ LOCKED by {tag.get('operator', '?')}"
         return clean(text)
 
     def _sections(self, row: Row, now: float) -> list[Section]:
