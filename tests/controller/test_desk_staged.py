@@ -54,6 +54,12 @@ def test_what_is_said_is_in_words(do: str, state: str) -> None:
     assert do == "pause" or staged.consequences(rollout, do)
 
 
+def test_taking_it_back_from_many_wants_a_word() -> None:
+    assert staged.typed({"waves": [{"done": 19, "same": 9}]}, "revert") is None
+    assert staged.typed({"waves": [{"done": 19}, {"lost": 1}]}, "revert") == "revert"
+    assert staged.typed({"waves": [{"done": 99}]}, "abort") is None
+
+
 @given(st.integers(0, 10_000 * 86400))
 def test_a_duration_is_written_as_it_is_read(seconds: int) -> None:
     assert durations.duration_s(durations.text(seconds)) == seconds
