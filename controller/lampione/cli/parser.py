@@ -24,6 +24,7 @@ from lampione.cli import (
     statistics_arguments,
     store_arguments,
     values,
+    views_arguments,
 )
 from lampione.cli.errors import EXIT_CODES, USAGE
 
@@ -142,6 +143,7 @@ def build() -> argparse.ArgumentParser:
     locks_arguments.add(commands)
     audit_arguments.add(commands)
     notes_arguments.add(commands, common, _Commands)
+    views_arguments.add(commands, common, _Commands)
     operators_arguments.add(commands, common, _Commands)
     return parser
 
@@ -346,14 +348,19 @@ def _sending(commands: _Commands, common: argparse.ArgumentParser) -> None:
     send = commands.add(
         "send",
         "lampione.cli.send:send",
-        "send one command to a node and wait for what became of it",
+        "send a command to a node, or to many, and wait for what became of it",
         "  lampione send bligny-1 level 40 --ramp 5s --for 10m\n"
         "  lampione send bligny-1 resume\n"
         "  lampione send bligny-1 identify --for 30s\n"
         "  lampione send bligny-1 maintenance --for 30m    dark, and nobody can light it\n"
-        "  lampione send bligny-1 maintenance --end\n",
+        "  lampione send bligny-1 maintenance --end\n"
+        "  lampione send bligny-1,lazio-1 level 30 --for 30m --yes\n"
+        "  lampione send 'site=\"Viale Lazio\"' resume\n\n"
+        "NODE is a name, several with commas between them, or a question as of `nodes --where`.\n"
+        "To many it asks first, unless --yes is said.\n",
     )
     send.add_argument("node", metavar="NODE")
+    send.add_argument("--yes", action="store_true", help="many nodes: do not ask")
     orders = _Commands(send, "order", common)
     orders._sub.required = True
     handler = "lampione.cli.send:send"

@@ -2,34 +2,24 @@
 
 import argparse
 import contextlib
-import os
 import signal
 import sys
-import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from lampione import calibration, private, seeds
-from lampione.broker_url import BrokerUrl
 from lampione.cli.errors import FAILED, INTERRUPTED, OK, UNKNOWN_NODE, UNREACHABLE, USAGE, CliError
 from lampione.cli.output import Printer, printer
 from lampione.cli.progress import Progress
 from lampione.cli.service import fleet_file
 from lampione.config.model import Wifi
-from lampione.core.folder import make_private
 from lampione.desk.text import clean
-from lampione.provision import boards, ca, wifi
+from lampione.provision import boards, ca, session, wifi
 from lampione.provision import rows as lists
-from lampione.provision.commission import Bench, Stopped
-from lampione.provision.controller import Controller
-from lampione.provision.errors import ProvisionError
 from lampione.provision.queue import Queue, held
 from lampione.provision.rows import Row
 from lampione.provision.run import Outcome, Run
-
-_RECORDS = "records"
 
 
 def provision(options: argparse.Namespace) -> int:
@@ -70,59 +60,56 @@ def _single(options: argparse.Namespace, seed: seeds.Seed) -> Row:
 
 
 def _work(out: Printer, options: argparse.Namespace, seed: seeds.Seed, queue: Queue) -> int:
-    left = queue.left()
-    if not left:
+    if not queue.left():
         _summary(out, queue, Outcome(), many=True)
         return OK
-    make_private(options.state)
-    found = calibration.load(options.state)
-    for row in queue.rows:
-        if row.calibration:
-            calibration.keep(options.state, row.node, row.calibration)
-            found[row.node] = row.calibration
-    seed = calibration.applied(seed, found)
-    stop = threading.Event()
-
-    def check() -> None:
-        if stop.is_set():
-            raise Stopped
-
-    with _controller(options) as controller:
-        bench = Bench(
-            seed=seed,
-            state=options.state,
-            authority=ca.Authority.open(
-                options.ca or ca.default_folder(), seed.fleet.name, apart_from=options.state
-            ),
-            broker=_broker_of(options, controller),
-            hands=boards.RealHands(check),
-            controller=controller,
-            wifi=_networks(options, seed, left),
-            sign_off=not options.no_sign_off,
-            replace=options.replace,
-            labels=options.labels,
-            interval_s=options.interval,
-            stop=stop,
-        )
+    order = session.Order(
+        state=options.state,
+        broker=options.broker,
+        ca=options.ca,
+        records=options.records,
+        labels=options.labels,
+        wifi=options.wifi,
+        no_wifi=options.no_wifi,
+        sign_off=not options.no_sign_off,
+        replace=options.replace,
+        interval_s=options.interval,
+        jobs=options.jobs,
+        wait_s=options.wait_s,
+    )
+    try:
         with (
+            session.prepared(order, seed, queue, _ask) as bench,
             _asked() as asked,
             Progress(out, [row.node for row in queue.rows], key="node") as progress,
         ):
-            run = Run(
+            outcome = Run(
                 bench,
                 queue,
-                options.records or options.state / _RECORDS,
+                order.records_folder,
                 _View(out, progress),
-                jobs=options.jobs,
-                wait_s=options.wait_s,
+                jobs=order.jobs,
+                wait_s=order.wait_s,
                 asked=asked,
-            )
-            outcome = run.run()
+            ).run()
+    except session.NoControllerError as error:
+        raise CliError(str(error), UNREACHABLE) from None
+    except session.UnsaidError as error:
+        raise CliError(str(error), USAGE) from None
     _summary(out, queue, outcome, many=options.list_file is not None)
     if outcome.interrupted:
         sys.stdout.flush()
         return INTERRUPTED
     return OK if outcome.good else FAILED
+
+
+def _ask(node: str) -> Wifi:
+    """Ask for the network of those that have none. Raises UnsaidError, ProvisionError."""
+    if not sys.stdin.isatty():
+        raise session.UnsaidError(
+            f"{node} has no network", "give --wifi FILE, or --no-wifi for a cable"
+        )
+    return wifi.ask()
 
 
 @contextlib.contextmanager
@@ -160,74 +147,6 @@ class _View:
             self._out.json({"node": name, "good": good, "text": text})
 
 
-@contextlib.contextmanager
-def _controller(options: argparse.Namespace) -> Iterator[Controller | None]:
-    """Connect to the controller; without a sign-off it need not run."""
-    try:
-        controller = Controller.open(options.state)
-    except ProvisionError as error:
-        if not options.no_sign_off:
-            raise CliError(str(error), UNREACHABLE) from None
-        yield None
-        return
-    with controller:
-        yield controller
-
-
-def _broker_of(options: argparse.Namespace, controller: Controller | None) -> BrokerUrl:
-    """Return the broker as nodes reach it. Raises BrokerUrlError, CliError."""
-    given = BrokerUrl.of(options.broker, os.environ)
-    if given is not None:
-        return given
-    if controller is None:
-        raise CliError("no controller runs: say with --broker how nodes reach the broker", USAGE)
-    url = BrokerUrl.parse(controller.broker())
-    if url.user is not None:
-        raise CliError(
-            f"the controller's broker {url} asks for a password: say with --broker as whom "
-            "nodes come, with ?password-file=FILE",
-            USAGE,
-        )
-    return url
-
-
-def _networks(options: argparse.Namespace, seed: seeds.Seed, rows: list[Row]) -> "_Networks":
-    """Return the networks of all rows: files are read, and people asked, before a board is touched.
-
-    Raises ProvisionError, CliError.
-    """
-    found: dict[Path, Wifi] = {}
-    common: Wifi | None = None
-    if options.wifi is not None:
-        common = found[options.wifi] = wifi.read(options.wifi)
-    for row in rows:
-        if row.wifi is not None and row.wifi not in found:
-            found[row.wifi] = wifi.read(row.wifi)
-    lacking = [
-        row.node
-        for row in rows
-        if row.wifi is None and common is None and seed.radio_of(seed.node(row.node)) is None
-    ]
-    if lacking and not options.no_wifi:
-        if not sys.stdin.isatty():
-            raise CliError(
-                f"{lacking[0]} has no network: give --wifi FILE, or --no-wifi for a cable", USAGE
-            )
-        common = wifi.ask()
-    return _Networks(found, common)
-
-
-class _Networks:
-    """Gives a row its network."""
-
-    def __init__(self, files: dict[Path, Wifi], common: Wifi | None) -> None:
-        self._files = files
-        self._common = common
-
-    def __call__(self, row: Row) -> Wifi | None:
-        return self._common if row.wifi is None else self._files[row.wifi]
-
-
 def _status(out: Printer, options: argparse.Namespace) -> int:
     """Say what of a list is done; exit code 1 where something is left."""
     rows = lists.load(options.list_file, seeds.load(fleet_file(options)))
@@ -240,7 +159,7 @@ def _status(out: Printer, options: argparse.Namespace) -> int:
         return FAILED if left else OK
     out.table(
         ["node", "state", "board", "tries"],
-        ([e.node, _state_words(e), e.board or "", str(e.attempts or "")] for e in entries),
+        ([e.node, e.words, e.board or "", str(e.attempts or "")] for e in entries),
         right=frozenset({"tries"}),
     )
     for entry in entries:
@@ -249,27 +168,8 @@ def _status(out: Printer, options: argparse.Namespace) -> int:
             out.line(f"{entry.node}: {clean(entry.why)}")
             out.line(f"  {clean(entry.do)}")
     out.line()
-    _tell_next(out, queue, left)
+    out.line(queue.words())
     return FAILED if left else OK
-
-
-def _state_words(entry: Any) -> str:
-    if entry.state == "begun":
-        return f"interrupted at {entry.step}" if entry.step else "interrupted"
-    if entry.state == "failed" and entry.step:
-        return f"failed at {entry.step}"
-    return str(entry.state)
-
-
-def _tell_next(out: Printer, queue: Queue, left: list[Row]) -> None:
-    done = len(queue.rows) - len(left)
-    if not left:
-        out.line(f"all {done} are done")
-        return
-    row = left[0]
-    board = row.board or queue.before(row)
-    which = f"board {board}" if board else "the next board plugged in"
-    out.line(f"{done} of {len(queue.rows)} done; next is {row.node}, {which}")
 
 
 def _summary(out: Printer, queue: Queue, outcome: Outcome, *, many: bool) -> None:
@@ -293,7 +193,7 @@ def _summary(out: Printer, queue: Queue, outcome: Outcome, *, many: bool) -> Non
         why = f" ({entry.why}: {entry.do})" if entry.why else ""
         out.line(f"{name}: {which} {absent}{why}")
     if many:
-        _tell_next(out, queue, left)
+        out.line(queue.words())
 
 
 def _broker(out: Printer, options: argparse.Namespace) -> int:

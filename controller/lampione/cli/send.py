@@ -1,4 +1,4 @@
-"""`send NODE ...`: one command to a node, followed to its end."""
+"""`send NODE ...`: a command to a node, followed to its end."""
 
 import argparse
 from typing import Any
@@ -6,6 +6,7 @@ from typing import Any
 from lampione.cli.errors import FAILED, OK, USAGE, CliError
 from lampione.cli.fleet import core
 from lampione.cli.output import printer
+from lampione.cli.send_many import send_many, targets
 from lampione.values import limits
 
 WAIT_MAX_S = 30 * 86400.0
@@ -44,6 +45,9 @@ def send(options: argparse.Namespace) -> int:
     order = order_of(options)
     last: dict[str, Any] | None = None
     with core(options) as client:
+        nodes = targets(client, options.node)
+        if nodes != [options.node]:
+            return send_many(client, out, options, nodes, order)
         for state in client.stream(
             "send", node=options.node, command=order, expires_s=options.wait_s
         ):

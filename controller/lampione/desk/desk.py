@@ -75,8 +75,21 @@ class Desk:
         """Take what has come, and hand over answers; return the topics that changed."""
         self.places, self.moved = set(), False
         changed = {topic for item in self._feed.drain() if (topic := self._note(item))}
+        if changed & {"alarms", "tags"}:
+            self._trouble()
         self._works.deliver()
         return frozenset(changed)
+
+    def _trouble(self) -> None:
+        """Have the fleet know which nodes have an alarm or a lock."""
+        found = set(self.tags)
+        for alarm in self.alarms.values():
+            if alarm["active"]:
+                found.update(alarm.get("nodes") or ([alarm["node"]] if alarm.get("node") else ()))
+        self.fleet.troubled = found
+        if self.fleet.faults_only:
+            self.fleet.arrange()
+            self.moved = True
 
     def _note(self, item: Item) -> str | None:
         kind, what = item

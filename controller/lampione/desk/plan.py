@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from lampione import keys
 from lampione.desk import configs
 from lampione.desk.configs import Call, Compared, StageOptions, Wanted
 from lampione.fleet.stages import sizes
@@ -55,7 +56,7 @@ def compare(
 
     Raises NoFile, NotChosen, SeedError, KeyFileError, and what `call` raises.
     """
-    if state is None:
+    if state is None or not (state / keys.FILE).exists():  # its socket alone, as over SSH
         raise NoFile(NO_FILE)
     fleet = Wanted(state)
     return configs.compare(call, fleet, fleet.select(nodes), tell)

@@ -99,6 +99,8 @@ def now_text(staged: Staged, now: float) -> str:
     state = str(staged["state"])
     if staged["final"] or state == "draft":
         return state
+    if state in ("aborting", "reverting"):
+        return f"{state}: {total(staged, 'stopping', 'reverting')} under way"
     text = f"{state}, wave {staged['wave']} of {len(staged['waves'])}"
     if staged["until"] is not None:
         left = staged["until"] - now
@@ -134,10 +136,19 @@ def merge(known: dict[str, Any], staged: Staged) -> None:
         known[node["node"]] = node
 
 
-def in_order(nodes: Mapping[str, Any]) -> Sequence[Any]:
-    """Return nodes as they are best read: what failed, what moves, the others by wave."""
+def in_order(nodes: Mapping[str, Any], words: Sequence[str] = ()) -> Sequence[Any]:
+    """Return nodes as they are best read: what failed, what moves, the others by wave.
+
+    Args:
+        words: those alone whose name, phase or reason hold all of them.
+    """
     rank = {"failed": 0, "lost": 0, "going": 1, "stopping": 1, "reverting": 1, "skipped": 2}
-    return sorted(nodes.values(), key=lambda n: (rank.get(n["phase"], 3), n["wave"], n["node"]))
+    found = [
+        node
+        for node in nodes.values()
+        if all(w in f"{node['node']} {node['phase']} {node_text(node)}".lower() for w in words)
+    ]
+    return sorted(found, key=lambda n: (rank.get(n["phase"], 3), n["wave"], n["node"]))
 
 
 def consequences(staged: Staged, do: str) -> list[str]:

@@ -41,6 +41,15 @@ class Entry:
     attempts: int = 0
     changed: float = 0.0
 
+    @property
+    def words(self) -> str:
+        """Where it is, in words."""
+        if self.state == "begun":
+            return f"interrupted at {self.step}" if self.step else "interrupted"
+        if self.state == "failed" and self.step:
+            return f"failed at {self.step}"
+        return self.state
+
 
 def state_file(path: Path) -> Path:
     """Return where the state of a list is kept."""
@@ -74,6 +83,16 @@ class Queue:
         """Return the rows that are not done, the next one first."""
         with self._lock:
             return [row for row in self.rows if self._entries[row.node].state != "done"]
+
+    def words(self) -> str:
+        """Say how much is done, and who is next."""
+        left = self.left()
+        done = len(self.rows) - len(left)
+        if not left:
+            return f"all {done} are done"
+        board = left[0].board or self.before(left[0])
+        which = f"board {board}" if board else "the next board plugged in"
+        return f"{done} of {len(self.rows)} done; next is {left[0].node}, {which}"
 
     def before(self, row: Row) -> str | None:
         """Return the serial number of the board that a row had in a run before."""

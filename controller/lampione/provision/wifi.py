@@ -29,17 +29,18 @@ def read(path: Path) -> Wifi:
         raise ProvisionError(f"{path}: {error.strerror}", "see who may read it") from None
     except ValueError:  # not TOML, not UTF-8
         raise ProvisionError(f"{path} is no Wi-Fi file", _FORM) from None
-    return _checked(document, str(path))
+    return checked(document, str(path))
 
 
 def ask(ssid: str | None = None) -> Wifi:
     """Ask whoever is at the keyboard. Raises ProvisionError, EOFError."""
     if ssid is None:
         ssid = input("Wi-Fi network: ").strip()
-    return _checked({"ssid": ssid, "password": getpass.getpass("its password: ")}, "that")
+    return checked({"ssid": ssid, "password": getpass.getpass("its password: ")}, "that")
 
 
-def _checked(document: object, what: str) -> Wifi:
+def checked(document: object, what: str) -> Wifi:
+    """Return credentials that were said. Raises ProvisionError, which never quotes them."""
     try:
         return Wifi.model_validate(document)
     except ValidationError as error:

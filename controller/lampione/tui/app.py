@@ -10,10 +10,12 @@ from textual.binding import Binding, BindingType
 from textual.filter import NoColor
 
 from lampione.desk.desk import Desk
+from lampione.desk.orders import Sending
 from lampione.desk.present import STATES
 from lampione.tui.bars import Part
 from lampione.tui.dialogs import JumpScreen, KeysScreen
 from lampione.tui.keys import OneKeyAtATime
+from lampione.tui.orders import Ordering
 from lampione.tui.palette import Offers
 from lampione.tui.view import View
 from lampione.tui.views import BY_NAME, FIRST, VIEWS
@@ -192,6 +194,12 @@ class LampioneApp(OneKeyAtATime, inherit_bindings=False):
             self.push_screen(view)
         elif view.is_mounted:
             view.show_all()
+
+    def order(self, nodes: list[str], begun: Callable[[Sending], object] = lambda _: None) -> None:
+        """Ask what is to be ordered of these nodes; `begun` gets the order on its way."""
+        view = self.view
+        if view is not None:
+            Ordering(view, nodes, begun).ask()
 
     def back(self) -> None:
         """Show the view that was seen before."""
