@@ -9,6 +9,7 @@ from typing import Any, NoReturn
 from lampione.cli import (
     audit_arguments,
     board_arguments,
+    boards_arguments,
     broker_arguments,
     config_arguments,
     export_arguments,
@@ -135,6 +136,7 @@ def build() -> argparse.ArgumentParser:
     board_arguments.add(commands, common, _Commands)
     hil_arguments.add(commands, common, _Commands)
     flash_arguments.add(commands, common)
+    boards_arguments.add(commands)
     provision_arguments.add(commands)
     store_arguments.add(commands, common, _Commands)
     export_arguments.add(commands)
