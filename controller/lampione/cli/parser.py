@@ -10,6 +10,7 @@ from lampione.cli import (
     attach_arguments,
     audit_arguments,
     board_arguments,
+    boards_arguments,
     broker_arguments,
     config_arguments,
     export_arguments,
@@ -145,6 +146,7 @@ def build() -> argparse.ArgumentParser:
     board_arguments.add(commands, common, _Commands)
     hil_arguments.add(commands, common, _Commands)
     flash_arguments.add(commands, common)
+    boards_arguments.add(commands)
     provision_arguments.add(commands)
     provision_arguments.add_swap(commands)
     attach_arguments.add(commands)
