@@ -75,7 +75,7 @@ def script(night: Night) -> Truth:
     # The air is bad for two whole hours, as it was heard and late.
     name, mine = take()
     mine.air.append((60, 180))
-    truth[name, "air"] = [(at(60), None)]
+    truth[name, "air"] = [(at(60), at(180) if last > 255 else None)]
     name, mine = take()
     mine.air.append((0, 120))
     mine.cut.append((90, 150))
@@ -84,7 +84,7 @@ def script(night: Night) -> Truth:
     # The night is noisy for two hours.
     name, mine = take()
     mine.noise.append((60, 180))
-    truth[name, "noise"] = [(at(60), None)]
+    truth[name, "noise"] = [(at(60), at(180) if last > 255 else None)]
     # A sensor is silent: of healths, every five minutes.
     name, mine = take()
     mine.sensor.append((50, 75))
