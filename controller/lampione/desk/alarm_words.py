@@ -9,7 +9,7 @@ from lampione.desk.text import age, clean
 Alarm = Mapping[str, Any]
 """As `lampione.api.Alarm`."""
 
-GLYPHS = {"critical": "▲", "major": "▲", "minor": "△", "warning": "·"}
+GLYPHS = {"critical": "▲", "major": "▲", "minor": "▲", "warning": "·"}
 TONES = {"critical": "bad", "major": "bad", "minor": "warn", "warning": "note"}
 ORDER = tuple(GLYPHS)
 
@@ -97,10 +97,10 @@ def why(alarm: Alarm, now: float) -> list[str]:
         lines.append(f"acknowledged by {by} at {_time(alarm['acknowledged_at'])}")
     if alarm["assignee"] or alarm["note"]:
         lines.append(f"{who(alarm) or 'nobody'}: {clean(alarm['note'] or 'no note')}")
-    if alarm["members"]:
-        lines.append(clean(", ".join(alarm["members"])))
     if alarm["mend"]:
         lines.append(f"to do: {clean(alarm['mend'])}")
+    if alarm["members"]:
+        lines.append(clean(", ".join(alarm["members"])))
     return lines
 
 

@@ -37,6 +37,7 @@ VIEWS = (
         ("config", "rollouts"),
         "configs on their way to nodes, in stages",
     ),
+    Place("alarms", "3", "lampione.tui.alarms:AlarmsView", ("alarms",), "what is broken"),
     Place("node", "4", "lampione.tui.node:NodeView", ("show", "NODE"), "one node"),
     Place(
         "audit", "8", "lampione.tui.audit:AuditView", ("audit",), "who did what, and its outcome"

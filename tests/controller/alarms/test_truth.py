@@ -35,11 +35,11 @@ def script(night: Night) -> Truth:
     for name in night.names:
         if name.startswith("n-0-"):
             night.scripts[name].dark.append(dark)
-    truth["feeder f0", "silent"] = [dark]
+    truth["feeder f0", "silent"] = [(dark[0], dark[1])]
     # One alone.
     name, mine = take()
     mine.dark.append(span(15, 30))
-    truth[name, "silent"] = mine.dark
+    truth[name, "silent"] = [*mine.dark]
     # Too short to be silent.
     _, mine = take()
     begin = draw.randrange(5, last - 20)
