@@ -48,6 +48,13 @@ VIEWS = (
     Place(
         "audit", "8", "lampione.tui.audit:AuditView", ("audit",), "who did what, and its outcome"
     ),
+    Place(
+        "bench",
+        "7",
+        "lampione.tui.bench:BenchView",
+        ("hil", "list", "--smoke"),
+        "tests of firmware on boards, measured",
+    ),
     Place("locks", "", "lampione.tui.locks:LocksView", ("locks",), "lamps that are locked off"),
     Place(
         "notes", "", "lampione.tui.notes:NotesView", ("notes",), "what a shift leaves to the next"
