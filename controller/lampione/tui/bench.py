@@ -153,7 +153,7 @@ class BenchView(View):
         """Ask for the rig's file."""
         if self._idle():
             before = "" if self.work.rig is None else str(self.work.rig)
-            lines = ["a .toml, see docs/bench.md; empty: three virtual boards"]
+            lines = ["a .toml, see docs/rigs.md; empty: three virtual boards"]
             self.ask_for(Ask("which rig?", lines, before), lambda text: self.work.choose(rig=text))
 
     def action_words(self) -> None:
