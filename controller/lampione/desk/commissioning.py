@@ -8,6 +8,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from lampione_hil.testing.measuring import limits
+
 from lampione import private, seeds
 from lampione.config.model import Wifi
 from lampione.core.folder import make_private
@@ -103,14 +105,8 @@ def words_of(check: Mapping[str, Any]) -> str:
     """Write a check of a record: name, value, limits, what to do."""
     value = "nothing" if check["value"] is None else f"{check['value']} {check['unit']}".strip()
     low, high = check["low"], check["high"]
-    limits = ""
-    if low is not None and high is not None:
-        limits = f"{low:g} to {high:g}"
-    elif low is not None:
-        limits = f"at least {low:g}"
-    elif high is not None:
-        limits = f"at most {high:g}"
-    return f"{check['name']:<14} {value:<12} {limits:<16} {check['do']}".rstrip()
+    allowed = "" if low is None and high is None else limits(low, high)
+    return f"{check['name']:<14} {value:<12} {allowed:<16} {check['do']}".rstrip()
 
 
 class Commissioning:
