@@ -21,6 +21,7 @@ from lampione.core.feed import Feed
 from lampione.core.requests import Bad, names, number, text
 from lampione.core.room_answers import RoomAnswers
 from lampione.core.shape import alarm_shape, event_shape, node_shape, tag_shape
+from lampione.core.shapes import node_shapes
 from lampione.core.staged_answers import StagedAnswers
 from lampione.core.upkeep import DOES, Upkeep
 from lampione.core.zone import fleet_zone
@@ -107,7 +108,7 @@ class Answers(AlarmAnswers, ConfigAnswers, StagedAnswers, RoomAnswers):
         fleet = self._core.fleet
 
         def look(piece: list[str]) -> list[api.Node]:
-            return [node_shape(fleet.nodes[name]) for name in piece if name in fleet.nodes]
+            return node_shapes(fleet.nodes[name] for name in piece if name in fleet.nodes)
 
         def begin() -> tuple[list[str], list[api.Node]]:
             fleet.refresh()
@@ -314,7 +315,7 @@ class Answers(AlarmAnswers, ConfigAnswers, StagedAnswers, RoomAnswers):
 
         def look(piece: list[str]) -> list[api.Node]:
             nodes = core.fleet.nodes
-            return [node_shape(nodes[name]) for name in piece if name in nodes]
+            return node_shapes(nodes[name] for name in piece if name in nodes)
 
         def begin() -> tuple[list[str], list[api.Node], api.BrokerStatus]:
             for name in chosen or ():
