@@ -63,6 +63,7 @@ def test_a_lamp_is_locked_and_unlocked(rig: Rig) -> None:
     (row,) = rows(rig, "locks")
     assert (row["node"], row["operator"], row["reason"]) == ("a-1", "anna", "new driver")
     assert row["lamp"] == "not known"  # it never spoke
+    assert "LOCKED OFF by anna, " in do(rig, "show", "a-1")
     refused = do(rig, "send", "a-1", "level", "40", code=1)
     assert "a-1 is locked by anna: new driver" in refused
     assert "gives a reason" in do(rig, "unlock", "a-1", LAMPIONE_OPERATOR="bruno", code=1)

@@ -11,7 +11,7 @@ from lampione.cli.output import Printer, columns, printer, rows
 from lampione.core.client import Client, CoreError
 from lampione.desk import chart, present, series, tonight
 from lampione.desk.describe import describe
-from lampione.desk.text import clean
+from lampione.desk.text import age, clean
 from lampione.live.places import names
 
 _ROWS = 24  # of a plot, at most
@@ -36,6 +36,10 @@ def show(options: argparse.Namespace) -> int:
         f"{out.paint(glyph + ' ' + detail['state'], colour)}"
     )
     now = time.time()
+    tag = detail["tag"]
+    if tag is not None:
+        why = f"{clean(tag['operator'])}, {age(now - tag['at'])} ago: {clean(tag['reason'])}"
+        out.line(out.paint(f"LOCKED OFF by {why}", "yellow"))
     for heading, facts in describe(detail, now):
         out.line()
         out.line(out.paint(heading, "bold"))

@@ -112,7 +112,7 @@ def _since(events: Iterable[Mapping[str, Any]]) -> dict[int, tuple[str, float]]:
 
 
 def _moment(at: float) -> str:
-    return present.clock(at, "%d %b %H:%M")
+    return present.clock(at, "%d %b %H:%M:%S")
 
 
 def light(
@@ -128,7 +128,7 @@ def light(
     lamp: Section = [("head", "lamp, now" if not old else "lamp, when last heard (OLD)")]
     if tag is not None:
         lamp.append(
-            ("bad", f"⚿ LOCKED OFF by {clean(tag['operator'])} {_ago(tag['at'], now)}: "
+            ("bad", f"▣ LOCKED OFF by {clean(tag['operator'])} {_ago(tag['at'], now)}: "
                     f"{clean(tag['reason'])}")
         )  # fmt: skip
     tone = "dim" if old else "warn" if reason not in (None, *_CALM) else ""

@@ -347,7 +347,7 @@ class MapView(View):
             parts.append(f"{band.letter} {told}")
         parts.append(f"report {age(None if received is None else now - received)} old")
         if row["node"] in self.desk.tags:
-            parts.append("⚿ LOCKED")
+            parts.append("▣ LOCKED")
         if place is not None and place["approximate"]:
             parts.append("(not surveyed)")
         return clean("  ".join(part for part in parts if part))
@@ -367,6 +367,5 @@ class MapView(View):
 
     def action_order(self) -> None:
         """Ask for a command to give the cursor's node."""
-        give = getattr(self.lampione, "order", None)
-        if self.map.cursor is not None and give is not None:
-            give([self.map.cursor])
+        if self.map.cursor is not None:
+            self.lampione.order([self.map.cursor])

@@ -182,7 +182,7 @@ def test_pictures() -> None:
         await until(pilot, lambda: "cable" in lines(app, Table)[1])
 
     async def typed(app: LampioneApp, given: Given, pilot: Pilot[None]) -> None:
-        await pilot.press("L", *"new driver, Anna on the ladder", "enter")
+        await pilot.press("L", *"bligny-1", "enter", *"new driver", "enter")
         await until(pilot, lambda: isinstance(app.screen, ConfirmScreen))
         app.screen.query_one(Input).cursor_blink = False
         await pilot.press(*"blig")
@@ -195,5 +195,5 @@ def test_pictures() -> None:
 
     dark = node("umbria-1", lamp_level=0, lamp_reason="maintenance")
     pictures("locks", shown, tags=TAGS, first=LOCKS, nodes=[*three()[:2], dark])
-    pictures("lock", typed, tags=TAGS)
-    pictures("sign-in", asked, answers={"operators": OPERATORS})
+    pictures("lock", typed, tags=TAGS, first=LOCKS)
+    pictures("sign-in", asked, answers={"operators": OPERATORS}, first=LOCKS)
