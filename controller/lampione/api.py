@@ -450,8 +450,9 @@ class Note(TypedDict):
 
 
 class Snapshot(TypedDict):
-    kind: Literal["snapshot"]  # first
+    kind: Literal["snapshot"]  # first; of a city in pieces
     nodes: list[Node]
+    left: int  # nodes of which pieces follow
 
 
 class Change(TypedDict):

@@ -21,6 +21,7 @@ from lampione.core.feed import Feed
 from lampione.core.requests import Bad, names, number, text
 from lampione.core.room_answers import RoomAnswers
 from lampione.core.shape import alarm_shape, event_shape, node_shape, tag_shape
+from lampione.core.shapes import node_shapes
 from lampione.core.staged_answers import StagedAnswers
 from lampione.core.street_answers import StreetAnswers
 from lampione.core.upkeep import DOES, Upkeep
@@ -108,7 +109,7 @@ class Answers(AlarmAnswers, ConfigAnswers, StagedAnswers, RoomAnswers, StreetAns
         fleet = self._core.fleet
 
         def look(piece: list[str]) -> list[api.Node]:
-            return [node_shape(fleet.nodes[name]) for name in piece if name in fleet.nodes]
+            return node_shapes(fleet.nodes[name] for name in piece if name in fleet.nodes)
 
         def begin() -> tuple[list[str], list[api.Node]]:
             fleet.refresh()
@@ -300,7 +301,10 @@ class Answers(AlarmAnswers, ConfigAnswers, StagedAnswers, RoomAnswers, StreetAns
         return found
 
     async def watch(self, request: dict[str, Json]) -> AsyncIterator[Json]:
-        """Yield what `api.WatchItem` says, until the core ends."""
+        """Yield what `api.WatchItem` says, until the core ends. A city comes in pieces.
+
+        What changes while the pieces go out waits in the feed, and is sent after them.
+        """
         wanted = request.get("nodes")
         if wanted is not None and not (
             isinstance(wanted, list) and all(isinstance(name, str) for name in wanted)
@@ -310,22 +314,29 @@ class Answers(AlarmAnswers, ConfigAnswers, StagedAnswers, RoomAnswers, StreetAns
         feed = Feed(asyncio.get_running_loop(), chosen)
         core = self._core
 
-        def begin() -> tuple[list[api.Node], api.BrokerStatus]:
+        def look(piece: list[str]) -> list[api.Node]:
+            nodes = core.fleet.nodes
+            return node_shapes(nodes[name] for name in piece if name in nodes)
+
+        def begin() -> tuple[list[str], list[api.Node], api.BrokerStatus]:
             for name in chosen or ():
                 self._node(name)
             core.feeds.add(feed)
-            nodes = core.fleet.nodes
-            rows = [node_shape(nodes[name]) for name in sorted(nodes) if feed.wants(name)]
+            names = sorted(name for name in core.fleet.nodes if feed.wants(name))
             feed.offer(
                 [],
                 tags=[tag_shape(tag) for tag in core.tags.all()],
                 alarms=[alarm_shape(alarm) for alarm in core.alarming.book.standing.values()],
             )
-            return rows, core.broker.copy()
+            return names, look(names[:_PIECE]), core.broker.copy()
 
         try:
-            rows, broker = await self.in_core(begin)
-            yield {"kind": "snapshot", "nodes": rows}
+            names, rows, broker = await self.in_core(begin)
+            yield {"kind": "snapshot", "nodes": rows, "left": max(0, len(names) - _PIECE)}
+            for at in range(_PIECE, len(names), _PIECE):
+                rows = await self.in_core(functools.partial(look, names[at : at + _PIECE]))
+                left = max(0, len(names) - at - _PIECE)
+                yield {"kind": "snapshot", "nodes": rows, "left": left}
             yield {"kind": "broker", "broker": broker}
             while (items := await feed.next()) is not None:
                 for item in items:

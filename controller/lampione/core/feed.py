@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable, Iterable
 
 from lampione.api import Alarm, BrokerStatus, Node, Tag, WatchItem
-from lampione.core.shape import node_shape
+from lampione.core.shapes import node_shapes
 from lampione.fleet.node import NodeState
 
 
@@ -100,7 +100,7 @@ class Feeds:
         """These nodes are not what they were."""
         if not self._feeds:
             return
-        rows = [node_shape(node) for node in nodes]
+        rows = node_shapes(nodes)
         self._each(lambda feed: [row for row in rows if feed.wants(row["node"])], None)
 
     def link(self, broker: BrokerStatus) -> None:

@@ -95,7 +95,7 @@ class Desk:
             if alarm["active"]:
                 found.update(alarm.get("members") or ([alarm["node"]] if alarm.get("node") else ()))
         self.fleet.troubled = found
-        if self.fleet.faults_only:
+        if self.fleet.asks_for_faults:
             self.fleet.arrange()
             self.moved = True
 
@@ -142,15 +142,21 @@ class Desk:
         op: str,
         each: Callable[[Any], None],
         done: Callable[[Answer], None] = lambda _: None,
+        until: Callable[[Any], bool] = lambda _: False,
         **parameters: Any,
     ) -> Job:
-        """Ask for what comes in steps; `each` gets each, the last thing said too."""
+        """Ask for what comes in steps; `each` gets each, the last thing said too.
+
+        until: what is enough; the rest is not waited for.
+        """
 
         def run(job: Job) -> None:
             items = self._feed.stream(op, **parameters)
             try:
                 for item in items:
                     job.tell(item)
+                    if until(item):
+                        return
             finally:
                 items.close()  # type: ignore[attr-defined]
 

@@ -1,36 +1,19 @@
 """The fleet as the screen shows it: filtered and sorted, kept so by small steps.
 
 At 10,000 nodes a sort for every report would be all that the screen does: an update takes the
-changed rows out of the order and puts them back by bisection.
+changed rows out of the order and puts them back by bisection. The order is kept rising; the other
+way round it is read from its end.
 """
 
 from bisect import bisect_left, insort
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
-from lampione.desk.asking import Test, filters
+from lampione.desk.asking import FAULTS, Test, filters
 from lampione.desk.present import COLUMNS, Column, Row, faults
 
 _BY_KEY: Mapping[str, Column] = {c.key: c for c in COLUMNS}
 Place = tuple[Any, str]
-
-
-class _Reversed:
-    """A sort key that orders the other way round."""
-
-    __slots__ = ("key",)
-
-    def __init__(self, key: Any) -> None:
-        self.key = key
-
-    def __lt__(self, other: "_Reversed") -> bool:
-        return bool(other.key < self.key)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Reversed) and bool(self.key == other.key)
-
-    def __hash__(self) -> int:
-        return hash(self.key)
 
 
 class Fleet:
@@ -81,8 +64,17 @@ class Fleet:
         """The filter."""
         return self._words
 
+    @property
+    def asks_for_faults(self) -> bool:
+        """Say whether an alarm or a lock decides who is shown."""
+        return self.faults_only or any(w.lstrip("!") == FAULTS for w in self._words.lower().split())
+
     def at(self, n: int) -> Row:
         """Return the row at place n of the order. Raises IndexError."""
+        if self.descending:
+            n = len(self._order) - 1 - n
+            if n < 0:
+                raise IndexError(n)
         return self._rows[self._order[n][1]]
 
     def get(self, node: str) -> Row | None:
@@ -91,7 +83,8 @@ class Fleet:
 
     def shown(self) -> list[str]:
         """Return the nodes that pass the filter, in order."""
-        return [node for _, node in self._order]
+        order = reversed(self._order) if self.descending else self._order
+        return [node for _, node in order]
 
     def names(self, prefix: str, count: int) -> list[str]:
         """Return the first names that begin so."""
@@ -104,7 +97,10 @@ class Fleet:
     def index(self, node: str) -> int | None:
         """Return the place of a node in the order, None when the filter hides it."""
         place = self._places.get(node)
-        return None if place is None else bisect_left(self._order, place)
+        if place is None:
+            return None
+        n = bisect_left(self._order, place)
+        return len(self._order) - 1 - n if self.descending else n
 
     def counts(self) -> dict[str, int]:
         """Return how many nodes are in each state."""
@@ -141,8 +137,11 @@ class Fleet:
         if many:
             self.arrange()
             return set(), True
-        for row in fresh:
-            self._move(row)
+        if len(fresh) > 64 and len(fresh) * 100 > len(self._order):
+            self._merge(fresh)
+        else:
+            for row in fresh:
+                self._move(row)
         return {n for n in map(self.index, same) if n is not None}, bool(fresh)
 
     def _move(self, row: Row) -> None:
@@ -154,6 +153,18 @@ class Fleet:
         if self._passes(row):
             self._places[node] = place = self._place(row)
             insort(self._order, place)
+
+    def _merge(self, rows: list[Row]) -> None:
+        """Move many: what stays is sorted already, and the sort sees two runs."""
+        self.moves += len(rows)
+        moved = {row["node"] for row in rows}
+        self._order = [place for place in self._order if place[1] not in moved]
+        for row in rows:
+            self._places.pop(row["node"], None)
+            if self._passes(row):
+                self._places[row["node"]] = place = self._place(row)
+                self._order.append(place)
+        self._order.sort()
 
     def arrange(
         self, *, sort: str | None = None, descending: bool | None = None, words: str | None = None
@@ -181,8 +192,7 @@ class Fleet:
         self._order = sorted(self._places.values())
 
     def _place(self, row: Row) -> Place:
-        key = _BY_KEY[self.sort].order(row)
-        return (_Reversed(key) if self.descending else key), row["node"]
+        return _BY_KEY[self.sort].order(row), row["node"]
 
     def _passes(self, row: Row) -> bool:
         if self.faults_only and not self.faulty(row):

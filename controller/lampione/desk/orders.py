@@ -80,6 +80,11 @@ def words(
     )
 
 
+def _taken(state: Mapping[str, Any]) -> bool:
+    """Say whether a node has said yes: what lasts for hours must not keep the others waiting."""
+    return bool(state["state"] == "accepted")
+
+
 class Sending:
     """An order on its way to many: `states` by node, as they come.
 
@@ -113,8 +118,9 @@ class Sending:
             self._next()
 
         self._jobs[node] = self._desk.follow(
-            "send", each, done, node=node, command=self._order, expires_s=EXPIRES_S
-        )
+            "send", each, done, until=_taken,
+            node=node, command=self._order, expires_s=EXPIRES_S,
+        )  # fmt: skip
 
     @property
     def over(self) -> bool:

@@ -115,6 +115,26 @@ def test_no_more_than_some_are_under_way(monkeypatch: pytest.MonkeyPatch) -> Non
     assert sending.told() == "100 done"
 
 
+def test_what_lasts_for_hours_keeps_no_lamp_waiting() -> None:
+    ended: list[str] = []
+
+    def lit(node: str, **_: Any) -> Any:
+        try:
+            yield {"node": node, "state": "accepted", "final": False}
+            raise AssertionError("it was waited for")
+        finally:
+            ended.append(node)
+
+    desk = still_desk(Given({"send": lit}))
+    nodes = [f"a-{n}" for n in range(3 * orders.AT_ONCE)]
+    sending = Sending(desk, nodes, {"op": "emergency", "for_s": 7200})
+    sending.begin()
+    while not sending.over:
+        desk.take()
+    assert sending.told() == f"{len(nodes)} accepted"
+    assert sorted(ended) == sorted(nodes)
+
+
 def test_lamps_are_named_as_people_do() -> None:
     sites = {"a": placed("Viale Lazio"), "b": placed("Viale Lazio"), "c": placed("Viale Umbria")}
     assert lamps(["a"], sites) == "a"
