@@ -21,6 +21,7 @@ from lampione.cli import (
     notes_arguments,
     operators_arguments,
     provision_arguments,
+    show_arguments,
     statistics_arguments,
     store_arguments,
     values,
@@ -294,13 +295,7 @@ def _reading(commands: _Commands) -> None:
         "--for", dest="for_s", type=values.duration_s, metavar="T", help="end after T"
     )
 
-    show = commands.add(
-        "show",
-        "lampione.cli.fleet:show",
-        "show everything known of one node",
-        "  lampione show bligny-1\n  lampione show bligny-1 --json | jq .report.laeq\n",
-    )
-    show.add_argument("node", metavar="NODE")
+    show_arguments.add(commands)
 
     history = commands.add(
         "history",

@@ -86,7 +86,7 @@ class RoomAnswers(InCore):
                 after = await asyncio.to_thread(change)
             except (OperatorsError, OSError) as error:
                 raise Bad("refused", str(error)) from None
-        detail = {"do": do, "name": name, "role": role, "pin": "changed" if pin else None}
+        detail = {"do": do, "name": name, "role": role, "pin": operators.said(pin)}
         await self.in_core(lambda: self._core.record(who, "operator", **detail))
         return _listed(after)
 

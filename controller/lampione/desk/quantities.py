@@ -84,6 +84,7 @@ def _of_field(
 
 
 _STATE_ORDER = ("online", "never", "silent", "offline")
+_NEVER = {"never": "x"}  # among dots a dot is not seen
 _SEVERITIES = ("warning", "minor", "major", "critical")
 
 
@@ -133,7 +134,7 @@ QUANTITIES: tuple[Quantity, ...] = (
     Quantity(
         "state",
         "state",
-        tuple(Band(STATES[s][0], s, "", STATES[s][1]) for s in _STATE_ORDER),
+        tuple(Band(_NEVER.get(s, STATES[s][0]), s, "", STATES[s][1]) for s in _STATE_ORDER),
         lambda seen: _STATE_ORDER.index(seen.row["state"]),
         lambda seen: str(seen.row["state"]),
     ),

@@ -109,6 +109,11 @@ def changed(
     return _governed(found)
 
 
+def said(pin: str | None) -> str | None:
+    """Say what became of a PIN, for the audit: never the PIN."""
+    return None if pin is None else "changed" if pin else "none"
+
+
 def without(operators: dict[str, Operator] | None, name: str) -> dict[str, Operator]:
     """Return operators without one. Raises OperatorsError."""
     found = dict(operators or {})

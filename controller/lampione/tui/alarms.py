@@ -18,8 +18,8 @@ from lampione.tui.view import View
 LIMIT = 1000
 COLUMNS = (
     Col("severity", 10, lambda alarm, _: words.severity(alarm)),
-    Col("state", 7, lambda alarm, now: words.state(alarm, now)),
-    Col("since", 5, lambda alarm, now: words.since(alarm, now), right=True),
+    Col("state", 7, words.state),
+    Col("since", 5, words.since, right=True),
     Col("which", 20, lambda alarm, _: ("bold", words.which(alarm))),
     Col("what", 0, lambda alarm, _: words.what(alarm)),
     Col("who", 10, lambda alarm, _: words.who(alarm), least=100),

@@ -7,7 +7,7 @@ from textual.binding import Binding, BindingType
 
 from lampione.desk import node_sheet, series, tonight
 from lampione.desk.node_sheet import Section
-from lampione.desk.present import STATES, Row
+from lampione.desk.present import STATES, Row, with_unit
 from lampione.desk.present import clock as time_of_day
 from lampione.desk.series import MEASURES, SPANS, Series, Window
 from lampione.desk.text import clean
@@ -40,8 +40,8 @@ class NodeView(View):
         Binding("w", "span('week')", "Week"),
         Binding("p", "measure(1)", "Measure"),
         Binding("P", "measure(-1)", "Measure before", show=False),
-        Binding("plus,equals_sign", "zoom(1)", "Nearer", key_display="+"),
-        Binding("minus", "zoom(-1)", "Farther"),
+        Binding("plus,equals_sign", "zoom(1)", "Zoom", key_display="+ -"),
+        Binding("minus", "zoom(-1)", "Farther", show=False),
         Binding("left", "pan(-1)", "Earlier", show=False),
         Binding("right", "pan(1)", "Later", show=False),
         Binding("0", "now", "Until now", show=False),
@@ -69,10 +69,6 @@ class NodeView(View):
         self._questions: dict[str, object] = {}  # the last of each name
         self._asked_at: dict[str, float] = {}
         self._series: Series | None = None
-
-    def here(self) -> str | None:
-        """Return the node that is shown."""
-        return self.node
 
     def argument(self, text: str) -> None:
         """Show this node; a pane's name may follow."""
@@ -264,9 +260,9 @@ class NodeView(View):
         elif not self._series.points:
             head += ": nothing is known of this time"
         else:
-            unit = f" in {self._series.unit}" if self._series.unit else ""
             last = self._series.points[-1][1]
-            head += f"{unit}, {self._series.each}, last {last:g}"
+            told = with_unit(series.message_of(self.measure), self.measure, last)
+            head += f", {self._series.each}, last {told}"
         since, until = (time_of_day(at, "%a %d %b %H:%M") for at in self._window)
         self._plot_head.text = clean(f"{head}   {since} to {until}")
         if error is not None or (self._series is not None and not self._series.points):

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from lampione.desk import braille, drawing, quantities
+from lampione.desk import braille, drawing, node_sheet, quantities
 from lampione.desk.mapping import (
     APART_M,
     EARTH_M,
@@ -19,6 +19,7 @@ from lampione.desk.mapping import (
     spots,
 )
 from lampione.desk.quantities import BY_KEY, QUANTITIES, Seen
+from lampione_protocol.names import SENSOR_STATES
 
 from tests.controller.nodes import NOW, node
 from tests.controller.tui.still import placed
@@ -254,3 +255,8 @@ def test_the_worst_alarm_of_a_node_counts_and_one_of_many_is_everybodys() -> Non
     assert found == {"a": "critical", "c": "major", "d": "major"}
     quantity = BY_KEY["alarms"]
     assert quantity.band(quantity.judge(Seen(node("a"), NOW, found["a"]))).letter == "C"
+
+
+def test_advice_fits_a_terminal_of_80_columns() -> None:
+    assert set(node_sheet.ADVICE) == set(SENSOR_STATES) - {"ok"}
+    assert max(map(len, node_sheet.ADVICE.values())) <= 60
