@@ -49,6 +49,10 @@ unless said) and what `result` is:
     audit     node, operator, since, before, limit            list[AuditEntry], newest first
     audit     after (required), limit                         list[AuditEntry], rising from there
     verify                                                    Verified
+    alarms    which (active, standing, cleared, all),         list[Alarm], newest first
+              node, since, limit
+    alarm     alarm (required), do (required: ack, unack,     Alarm
+              assign, note, shelve), text, for_s
     tags                                                      list[Tag]
     lock      node, reason, confirm (all required)            Tag
     unlock    node (required), reason                         Tag, as it was
@@ -103,6 +107,8 @@ OPS = (
     "operator",
     "audit",
     "verify",
+    "alarms",
+    "alarm",
     "tags",
     "lock",
     "unlock",
@@ -182,6 +188,8 @@ class Placed(TypedDict):
     approximate: bool  # not surveyed
     profile: str
     planned: bool
+    feeder: NotRequired[str | None]  # what its mains come from
+    radio: NotRequired[str | None]  # how it reaches the controller
 
 
 class Summary(TypedDict):
@@ -461,9 +469,44 @@ class Link(TypedDict):
     broker: BrokerStatus
 
 
+class Alarm(TypedDict):
+    """A condition of a node or of a cause of many; see `lampione.alarms.book`.
+
+    standing: active or not acknowledged, what the list shows.
+    """
+
+    id: int
+    subject: str  # the node, or the cause in words
+    node: str | None  # None: a cause
+    rule: str
+    what: str
+    severity: str  # critical, major, minor, warning
+    active: bool
+    acknowledged: bool
+    since: float  # by the sample's time, of the last time it began
+    raised: float  # when it was learned of
+    changed: float
+    cleared: float | None  # by the sample's time
+    count: int  # how often it was so
+    value: str | None
+    limit: str | None
+    mend: str | None  # what to do about it
+    acknowledged_at: float | None
+    acknowledged_by: str | None
+    assignee: str | None
+    note: str | None
+    shelved_until: float | None
+    members: list[str]  # nodes, of a cause
+
+
 class Tags(TypedDict):
     kind: Literal["tags"]
     tags: list[Tag]  # all
 
 
-WatchItem = Snapshot | Change | Dropped | Link | Tags
+class Alarms(TypedDict):
+    kind: Literal["alarms"]
+    alarms: list[Alarm]  # whole, those that changed; first all that stand
+
+
+WatchItem = Snapshot | Change | Dropped | Link | Tags | Alarms

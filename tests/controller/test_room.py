@@ -26,7 +26,7 @@ LEVEL = {"op": "level", "level": 40, "for_s": 600}
 READS = {
     "status", "nodes", "places", "select", "show", "watch", "commands", "history", "statistics",
     "gaps", "events", "refused", "configs", "follow", "rollouts", "rollout", "enter", "operators",
-    "audit", "verify", "tags", "notes", "cancel",
+    "audit", "verify", "tags", "notes", "alarms", "cancel",
 }  # fmt: skip
 """What everybody may do who may look. An operation that is new belongs here or into NEEDS."""
 
@@ -68,6 +68,7 @@ def refusal(rig: Rig, op: str, **asked: Any) -> str:
 def staff(rig: Rig) -> None:
     """Put operators there: anna, bruno with a PIN, and night, who may look."""
     rig.client.call("operator", do="set", name="anna", role="configure")
+    rig.client.call("enter", operator="anna")
     rig.client.call("operator", do="set", name="bruno", role="operate", pin="4711")
     rig.client.call("operator", do="set", name="night", role="view")
 
@@ -99,6 +100,27 @@ def test_roles_are_kept_at_the_socket(rig: Rig) -> None:
         op for op, role in NEEDS.items() if role == "configure"
     }
     assert everything - may["night"] == everything & set(NEEDS)
+
+
+def test_a_role_that_was_taken_away_ends_at_once(rig: Rig) -> None:
+    with Client.open(rig.folder) as other:
+        assert other.call("enter")["role"] == "configure"
+        staff(rig)
+        assert "is no operator any more" in _told(other)
+        other.call("enter", operator="bruno", pin="4711")
+        other.call("note", text="hello")
+        rig.client.call("operator", do="set", name="bruno", role="view")
+        assert "bruno has view" in _told(other)
+        rig.client.call("operator", do="set", name="bruno", role="operate")
+        other.call("note", text="hello again")
+        rig.client.call("operator", do="remove", name="bruno")
+        assert "bruno is no operator any more" in _told(other)
+
+
+def _told(client: Client) -> str:
+    with pytest.raises(CoreError) as error:
+        client.call("note", text="hello")
+    return str(error.value)
 
 
 def test_a_pin_opens_and_wrong_ones_are_in_the_audit(rig: Rig) -> None:

@@ -30,7 +30,7 @@ def rig(tmp_path_factory: pytest.TempPathFactory, broker: Broker) -> Iterator[Ri
         yield running
 
 
-def do(rig: Rig, *arguments: str, code: int = 0, **environment: str) -> str:
+def do(rig: Rig, *arguments: str, code: int = 0, **environment: Any) -> str:
     done = lampione("--state", str(rig.folder), *arguments, environment=environment)
     assert done.returncode == code, done.stdout + done.stderr
     if code == 0:
@@ -41,7 +41,7 @@ def do(rig: Rig, *arguments: str, code: int = 0, **environment: str) -> str:
     return done.stdout if code == 0 else done.stderr
 
 
-def rows(rig: Rig, *arguments: str, **environment: str) -> list[Any]:
+def rows(rig: Rig, *arguments: str, **environment: Any) -> list[Any]:
     return [json.loads(line) for line in do(rig, *arguments, "--json", **environment).splitlines()]
 
 
@@ -62,6 +62,8 @@ def test_a_lamp_is_locked_and_unlocked(rig: Rig) -> None:
     assert do(rig, "locks").splitlines()[1].split()[:2] == ["a-1", "anna"]
     (row,) = rows(rig, "locks")
     assert (row["node"], row["operator"], row["reason"]) == ("a-1", "anna", "new driver")
+    assert row["lamp"] == "not known"  # it never spoke
+    assert "LOCKED OFF by anna, " in do(rig, "show", "a-1")
     refused = do(rig, "send", "a-1", "level", "40", code=1)
     assert "a-1 is locked by anna: new driver" in refused
     assert "gives a reason" in do(rig, "unlock", "a-1", LAMPIONE_OPERATOR="bruno", code=1)
@@ -144,7 +146,7 @@ def test_operators_are_made_with_and_without_a_controller(rig: Rig, tmp_path: Pa
     assert "chmod 600" in do(rig, *add, code=1)
     pin.chmod(0o600)
     assert rows(rig, *add) == [{"name": "anna", "role": "configure", "pin": True}]
-    secret = {"LAMPIONE_PIN_FILE": str(pin)}
+    secret: dict[str, Any] = {"LAMPIONE_PIN_FILE": str(pin)}
     assert "no terminal to ask for a PIN" in do(rig, "notes", "--operator", "anna", code=2)
     assert "needs the role operate" in do(rig, "notes", "add", "x", code=1)
     assert "no operator" in do(rig, "nodes", "--operator", "nobody", code=1)
@@ -165,3 +167,8 @@ def test_operators_are_made_with_and_without_a_controller(rig: Rig, tmp_path: Pa
     assert "no operator 'night'" in do(rig, "operators", "remove", "night", code=1)
     rig.start()
     assert rig.client.call("operators")[0]["pin"] is False
+    done = [e["detail"] for e in rows(rig, "audit") if e["action"] == "operator"]
+    assert done[:2] == [
+        {"do": "remove", "name": "night"}, {"do": "set", "name": "anna", "pin": "none"},
+    ]  # fmt: skip
+    assert rows(rig, "audit", "--verify")[0]["bad"] is None

@@ -7,9 +7,11 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from lampione.cli import (
+    alarms_arguments,
     attach_arguments,
     audit_arguments,
     board_arguments,
+    boards_arguments,
     broker_arguments,
     config_arguments,
     export_arguments,
@@ -21,6 +23,7 @@ from lampione.cli import (
     notes_arguments,
     operators_arguments,
     provision_arguments,
+    show_arguments,
     statistics_arguments,
     store_arguments,
     values,
@@ -144,6 +147,7 @@ def build() -> argparse.ArgumentParser:
     board_arguments.add(commands, common, _Commands)
     hil_arguments.add(commands, common, _Commands)
     flash_arguments.add(commands, common)
+    boards_arguments.add(commands)
     provision_arguments.add(commands)
     provision_arguments.add_swap(commands)
     attach_arguments.add(commands)
@@ -152,6 +156,7 @@ def build() -> argparse.ArgumentParser:
     store_arguments.add(commands, common, _Commands)
     export_arguments.add(commands)
     locks_arguments.add(commands)
+    alarms_arguments.add(commands, common, _Commands)
     audit_arguments.add(commands)
     notes_arguments.add(commands, common, _Commands)
     views_arguments.add(commands, common, _Commands)
@@ -304,13 +309,7 @@ def _reading(commands: _Commands) -> None:
         "--for", dest="for_s", type=values.duration_s, metavar="T", help="end after T"
     )
 
-    show = commands.add(
-        "show",
-        "lampione.cli.fleet:show",
-        "show everything known of one node",
-        "  lampione show bligny-1\n  lampione show bligny-1 --json | jq .report.laeq\n",
-    )
-    show.add_argument("node", metavar="NODE")
+    show_arguments.add(commands)
 
     history = commands.add(
         "history",

@@ -14,12 +14,13 @@ from lampione_protocol.errors import ProtocolError
 
 from lampione import api, statistics, values
 from lampione.api import Json
+from lampione.core.alarm_answers import AlarmAnswers
 from lampione.core.config_answers import ConfigAnswers
 from lampione.core.core import Core
 from lampione.core.feed import Feed
 from lampione.core.requests import Bad, names, number, text
 from lampione.core.room_answers import RoomAnswers
-from lampione.core.shape import event_shape, node_shape, tag_shape
+from lampione.core.shape import alarm_shape, event_shape, node_shape, tag_shape
 from lampione.core.staged_answers import StagedAnswers
 from lampione.core.street_answers import StreetAnswers
 from lampione.core.upkeep import DOES, Upkeep
@@ -42,7 +43,7 @@ _UNBOUNDED = 1e12
 _PIECE = 500  # nodes shown in one go: some 20 ms
 
 
-class Answers(ConfigAnswers, StagedAnswers, RoomAnswers, StreetAnswers):
+class Answers(AlarmAnswers, ConfigAnswers, StagedAnswers, RoomAnswers, StreetAnswers):
     """The operations, for the server's event loop."""
 
     def __init__(self, core: Core, reader: Callable[[], TelemetryReader], upkeep: Upkeep):
@@ -315,7 +316,11 @@ class Answers(ConfigAnswers, StagedAnswers, RoomAnswers, StreetAnswers):
             core.feeds.add(feed)
             nodes = core.fleet.nodes
             rows = [node_shape(nodes[name]) for name in sorted(nodes) if feed.wants(name)]
-            feed.offer([], tags=[tag_shape(tag) for tag in core.tags.all()])
+            feed.offer(
+                [],
+                tags=[tag_shape(tag) for tag in core.tags.all()],
+                alarms=[alarm_shape(alarm) for alarm in core.alarming.book.standing.values()],
+            )
             return rows, core.broker.copy()
 
         try:

@@ -23,11 +23,11 @@ _CALM = ("program", "design", "sensor", "group")
 
 ADVICE = {
     "warming": "wait: it has just started",
-    "stale": "it talks, but says nothing usable: look at its wiring, and at what corrects it",
-    "stuck": "always the same answer: clean it or power it off and on, else change it",
-    "implausible": "an answer that cannot be: clean it, look at fan and laser, else change it",
-    "silent": "it answered once: look at its cable and its power, else change it",
-    "absent": "it never answered: is it there, on the pins that the profile says?",
+    "stale": "nothing usable comes: look at wiring, and what corrects it",
+    "stuck": "always the same: clean it, power it off and on; change it",
+    "implausible": "an impossible answer: clean it, look at its fan; change it",
+    "silent": "it answered once: look at its cable and power; change it",
+    "absent": "it never answered: is it there, on the profile's pins?",
 }
 _TONES = {"ok": "good", "warming": "note", "absent": "bad", "silent": "bad"}
 _GLYPHS = {"ok": "●", "warming": "◔"}
@@ -112,7 +112,7 @@ def _since(events: Iterable[Mapping[str, Any]]) -> dict[int, tuple[str, float]]:
 
 
 def _moment(at: float) -> str:
-    return present.clock(at, "%d %b %H:%M")
+    return present.clock(at, "%d %b %H:%M:%S")
 
 
 def light(
@@ -128,7 +128,7 @@ def light(
     lamp: Section = [("head", "lamp, now" if not old else "lamp, when last heard (OLD)")]
     if tag is not None:
         lamp.append(
-            ("bad", f"⚿ LOCKED OFF by {clean(tag['operator'])} {_ago(tag['at'], now)}: "
+            ("bad", f"▣ LOCKED OFF by {clean(tag['operator'])} {_ago(tag['at'], now)}: "
                     f"{clean(tag['reason'])}")
         )  # fmt: skip
     tone = "dim" if old else "warn" if reason not in (None, *_CALM) else ""

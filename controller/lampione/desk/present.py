@@ -191,7 +191,7 @@ COLUMNS = (
     Column("air", "air now", 7, False, _air, lambda r: _number(air_band(r))),
     Column(
         "vehicles", "veh", 4, True, lambda r, _: value("report", "vehicles_toward", vehicles(r)),
-        lambda r: _number(vehicles(r)), 90,
+        lambda r: _number(vehicles(r)), 84,
     ),
     Column("power", "W", 5, True, _report("lamp_power"), _by("lamp_power")),
     Column("temperature", "°C", 5, True, _report("temperature"), _by("temperature"), 123),

@@ -139,7 +139,7 @@ def _of_history(answer: Mapping[str, Any], measure: str) -> Series:
     times = [float(row[0]) for row in answer["rows"]]
     apart = sorted(b - a for a, b in pairwise(times))
     usual = apart[len(apart) // 2] if apart else 60.0
-    message = answer["message"]
+    message = answer["message"].lower()
     return Series(points, _GAP * max(usual, 1.0), answer["units"][n], f"every {message}")
 
 

@@ -53,8 +53,8 @@ class MapWidget(Widget, inherit_bindings=False):
         Binding("right,l", "pan(1, 0)", "East", show=False),
         Binding("up,k", "pan(0, -1)", "North", show=False),
         Binding("down,j", "pan(0, 1)", "South", show=False),
-        Binding("plus,equals_sign", "zoom(1)", "Nearer", key_display="+"),
-        Binding("minus", "zoom(-1)", "Farther"),
+        Binding("plus,equals_sign", "zoom(1)", "Nearer, farther", key_display="+ -"),
+        Binding("minus", "zoom(-1)", "Farther", show=False),
         Binding("0", "fit", "All"),
         Binding("n", "next(1)", "Next"),
         Binding("N", "next(-1)", "Previous", show=False),
@@ -347,7 +347,7 @@ class MapView(View):
             parts.append(f"{band.letter} {told}")
         parts.append(f"report {age(None if received is None else now - received)} old")
         if row["node"] in self.desk.tags:
-            parts.append("⚿ LOCKED")
+            parts.append("▣ LOCKED")
         if place is not None and place["approximate"]:
             parts.append("(not surveyed)")
         return clean("  ".join(part for part in parts if part))
@@ -367,6 +367,5 @@ class MapView(View):
 
     def action_order(self) -> None:
         """Ask for a command to give the cursor's node."""
-        give = getattr(self.lampione, "order", None)
-        if self.map.cursor is not None and give is not None:
-            give([self.map.cursor])
+        if self.map.cursor is not None:
+            self.lampione.order([self.map.cursor])

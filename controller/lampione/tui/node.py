@@ -7,7 +7,7 @@ from textual.binding import Binding, BindingType
 
 from lampione.desk import node_sheet, series, tonight
 from lampione.desk.node_sheet import Section
-from lampione.desk.present import STATES, Row
+from lampione.desk.present import STATES, Row, with_unit
 from lampione.desk.present import clock as time_of_day
 from lampione.desk.series import MEASURES, SPANS, Series, Window
 from lampione.desk.text import clean
@@ -40,8 +40,8 @@ class NodeView(View):
         Binding("w", "span('week')", "Week"),
         Binding("p", "measure(1)", "Measure"),
         Binding("P", "measure(-1)", "Measure before", show=False),
-        Binding("plus,equals_sign", "zoom(1)", "Nearer", key_display="+"),
-        Binding("minus", "zoom(-1)", "Farther"),
+        Binding("plus,equals_sign", "zoom(1)", "Zoom", key_display="+ -"),
+        Binding("minus", "zoom(-1)", "Farther", show=False),
         Binding("left", "pan(-1)", "Earlier", show=False),
         Binding("right", "pan(1)", "Later", show=False),
         Binding("0", "now", "Until now", show=False),
@@ -69,10 +69,6 @@ class NodeView(View):
         self._questions: dict[str, object] = {}  # the last of each name
         self._asked_at: dict[str, float] = {}
         self._series: Series | None = None
-
-    def here(self) -> str | None:
-        """Return the node that is shown."""
-        return self.node
 
     def argument(self, text: str) -> None:
         """Show this node; a pane's name may follow."""
@@ -138,7 +134,7 @@ class NodeView(View):
         )
         tag = self.desk.tags.get(row["node"])
         if tag is not None:
-            text += f"  ⚿ LOCKED by {tag.get('operator', '?')}"
+            text += f"  ▣ LOCKED by {tag.get('operator', '?')}"
         return clean(text)
 
     def _sections(self, row: Row, now: float) -> list[Section]:
@@ -264,9 +260,9 @@ class NodeView(View):
         elif not self._series.points:
             head += ": nothing is known of this time"
         else:
-            unit = f" in {self._series.unit}" if self._series.unit else ""
             last = self._series.points[-1][1]
-            head += f"{unit}, {self._series.each}, last {last:g}"
+            told = with_unit(series.message_of(self.measure), self.measure, last)
+            head += f", {self._series.each}, last {told}"
         since, until = (time_of_day(at, "%a %d %b %H:%M") for at in self._window)
         self._plot_head.text = clean(f"{head}   {since} to {until}")
         if error is not None or (self._series is not None and not self._series.points):
@@ -318,7 +314,10 @@ class NodeView(View):
 
     def action_pane(self, by: int) -> None:
         """Show the next pane."""
-        self.pane = PANES[(PANES.index(self.pane) + by) % len(PANES)]
+        self._go_to(PANES[(PANES.index(self.pane) + by) % len(PANES)])
+
+    def _go_to(self, pane: str) -> None:
+        self.pane = pane
         self._sheet.scroll_to(y=0, animate=False)
         self.refresh_bindings()
         self.show_all()
@@ -342,6 +341,10 @@ class NodeView(View):
 
     def action_order(self) -> None:
         """Ask for a command to give it."""
-        give = getattr(self.lampione, "order", None)
-        if self.node is not None and give is not None:
-            give([self.node])
+        if self.node is not None:
+            self.lampione.order([self.node], self._ordered)
+
+    def _ordered(self, _: object) -> None:
+        """Show what becomes of an order."""
+        self._asked_at.pop("commands", None)
+        self._go_to("commands")

@@ -136,9 +136,14 @@ class Line:
         )
 
 
-def _busy(port: str, others: list[tuple[int, str]]) -> PortBusyError:
+def busy(others: list[tuple[int, str]]) -> str:
+    """Say who has a port, of `ports.holders`, and what to do."""
     by = " and ".join(f"{name} (process {pid})" for pid, name in others)
-    return PortBusyError(f"{port}: in use by {by or 'another program'}: close it and try again")
+    return f"in use by {by or 'another program'}: close it and try again"
+
+
+def _busy(port: str, others: list[tuple[int, str]]) -> PortBusyError:
+    return PortBusyError(f"{port}: {busy(others)}")
 
 
 def _cannot_open(port: str, error: Exception) -> Exception:
@@ -147,7 +152,7 @@ def _cannot_open(port: str, error: Exception) -> Exception:
     if number in (errno.EAGAIN, errno.EBUSY):
         return _busy(port, ports.holders(port))
     if number in (errno.EACCES, errno.EPERM):
-        return PortPermissionError(f"{port}: {_permission(port)}")
+        return PortPermissionError(f"{port}: {permission(port)}")
     if number in (errno.ENOENT, errno.ENXIO, errno.ENODEV, errno.EIO):
         return NoBoardError(f"{port}: no board there: {ports.there_is(ports.find())}")
     if "://" in port and isinstance(error, OSError):
@@ -158,7 +163,8 @@ def _cannot_open(port: str, error: Exception) -> Exception:
     return NoBoardError(f"{port}: not a serial port ({reason})")
 
 
-def _permission(port: str) -> str:
+def permission(port: str) -> str:
+    """Say that a port may not be opened, and what to do."""
     import grp
     import os
 

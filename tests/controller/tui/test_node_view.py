@@ -7,6 +7,7 @@ import pytest
 from lampione.core.client import CoreError
 from lampione.tui.app import LampioneApp
 from lampione.tui.bars import Parts, Title
+from lampione.tui.dialogs import ConfirmScreen
 from lampione.tui.map import MapView
 from lampione.tui.node import PANES, NodeView
 from lampione.tui.node_sheet import Sheet
@@ -44,7 +45,8 @@ def _history(**parameters: Any) -> Any:
     fields = parameters["fields"]
     values = [[NOW - 3600 + 60 * n, 55 + n % 20] for n in range(60) if not 20 <= n < 30 and n != 45]
     return {
-        "message": parameters["message"], "fields": ["at", *fields], "units": ["s", "dB", ""],
+        "message": parameters["message"].capitalize(),
+        "fields": ["at", *fields], "units": ["s", "dB", ""],
         "rows": [[*row, None][: len(fields) + 1] for row in values], "more": False,
     }  # fmt: skip
 
@@ -123,11 +125,10 @@ def drawn(app: LampioneApp) -> str:
 async def pane(app: LampioneApp, pilot: Pilot[None], name: str) -> None:
     view = app.screen
     assert isinstance(view, NodeView)
-    while view.pane != name:
-        await pilot.press("tab")
+    ahead = (PANES.index(name) - PANES.index(view.pane)) % len(PANES)
+    await pilot.press(*["tab"] * ahead)
     await until(pilot, lambda: f"[{name}]" in lines(app, "#panes")[0])
-    app.take()
-    await pilot.pause()
+    app.take()  # the answers
 
 
 def _drive(steps: Any, size: tuple[int, int] = (80, 24), **options: Any) -> None:
@@ -250,11 +251,25 @@ def test_commands_come_with_their_results() -> None:
     _drive(steps)
 
 
+def test_an_order_is_followed_among_the_commands() -> None:
+    async def steps(app: LampioneApp, given: Given, pilot: Pilot[None]) -> None:
+        await pilot.press("o", "i")
+        await until(pilot, lambda: isinstance(app.screen, ConfirmScreen))
+        await pilot.press("y")
+        await until(pilot, lambda: isinstance(app.screen, NodeView))
+        await until(pilot, lambda: "[commands]" in lines(app, "#panes")[0])
+        await until(pilot, lambda: ("send", "bligny-1") in
+                    [(op, asked.get("node")) for op, asked in given.asked])  # fmt: skip
+
+    done = {"node": "bligny-1", "state": "done", "final": True, "reason": None}
+    _drive(steps, answers=answers() | {"send": [done]})
+
+
 def test_plots_are_of_an_hour_a_day_a_week_with_gaps() -> None:
     async def steps(app: LampioneApp, given: Given, pilot: Pilot[None]) -> None:
         await pane(app, pilot, "plots")
         await until(pilot, lambda: any(0x2800 < ord(letter) < 0x2900 for letter in drawn(app)))
-        assert head(app).startswith("laeq in dB, every report, last 74")
+        assert head(app).startswith("laeq, every report, last 74.0 dB")
         op, asked = given.asked[-1]
         assert (op, asked["since"], asked["until"]) == ("history", NOW - 3600, NOW)
         # Between the 20th and the 30th minute nothing is drawn.
@@ -301,8 +316,6 @@ def test_a_plot_that_cannot_be_shown_says_why_and_so_does_one_without_data() -> 
 
 def test_what_the_controller_does_not_answer_is_said() -> None:
     async def steps(app: LampioneApp, given: Given, pilot: Pilot[None]) -> None:
-        for name in PANES:
-            await pane(app, pilot, name)
         await pane(app, pilot, "events")
         await until(pilot, lambda: "not known: there is no operation 'events'" in text(app))
         await pane(app, pilot, "commands")
@@ -321,9 +334,9 @@ def test_no_node_an_unknown_node_and_one_without_a_place() -> None:
             ("nobody", "there is no node 'nobody'"),
             ("bligny-1 garden", "of a node there is values, plots"),
         ):
-            await pilot.press("colon", *f"node {wanted}", "enter")
+            app._jump(f"node {wanted}")
             await until(pilot, lambda: answer in said(app))  # noqa: B023
-        await pilot.press("colon", *"node bligny-1 link", "enter")
+        app._jump("node bligny-1 link")
         await until(pilot, lambda: "[link]" in lines(app, "#panes")[0])
         await pilot.press("m")
         await until(pilot, lambda: "bligny-1 has no position" in said(app))
