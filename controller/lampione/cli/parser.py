@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from lampione.cli import (
+    alarms_arguments,
     attach_arguments,
     audit_arguments,
     board_arguments,
@@ -155,6 +156,7 @@ def build() -> argparse.ArgumentParser:
     store_arguments.add(commands, common, _Commands)
     export_arguments.add(commands)
     locks_arguments.add(commands)
+    alarms_arguments.add(commands, common, _Commands)
     audit_arguments.add(commands)
     notes_arguments.add(commands, common, _Commands)
     views_arguments.add(commands, common, _Commands)

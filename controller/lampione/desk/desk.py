@@ -93,7 +93,7 @@ class Desk:
         found = set(self.tags)
         for alarm in self.alarms.values():
             if alarm["active"]:
-                found.update(alarm.get("nodes") or ([alarm["node"]] if alarm.get("node") else ()))
+                found.update(alarm.get("members") or ([alarm["node"]] if alarm.get("node") else ()))
         self.fleet.troubled = found
         if self.fleet.faults_only:
             self.fleet.arrange()

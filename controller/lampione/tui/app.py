@@ -171,8 +171,11 @@ class LampioneApp(OneKeyAtATime, inherit_bindings=False):
         if desk.status:
             counters = desk.status["counters"]
             parts.append(("", f"{counters['rate']:.1f}/s"))
-            for what in ("missing", "lost", "refused"):
-                parts.append(("warn" if counters[what] else "", f"{what} {counters[what]}"))
+            parts += [
+                ("warn", f"{what} {counters[what]}")
+                for what in ("missing", "lost", "refused")
+                if counters[what]
+            ]
         if desk.who is not None and desk.who["operator"]:
             parts.append(("", f"{desk.who['operator']} ({desk.role})"))
         return parts

@@ -44,6 +44,7 @@ VIEWS = (
         ("boards",),
         "boards on USB become nodes",
     ),
+    Place("alarms", "3", "lampione.tui.alarms:AlarmsView", ("alarms",), "what is broken"),
     Place("node", "4", "lampione.tui.node:NodeView", ("show", "NODE"), "one node"),
     Place(
         "audit", "8", "lampione.tui.audit:AuditView", ("audit",), "who did what, and its outcome"
