@@ -40,6 +40,8 @@ unless said) and what `result` is:
     rollout   rollout (required), since (a revision),         Staged, with its nodes, or those
               do (pause, resume,                              that changed since
               abort, retry, revert)
+    deliver   node, frames (required: sealed, in hex)         Delivered
+    rekey     node (required): its key in the file is new     null
     store     do (required: fold, retain, vacuum), policy     counts by what they are of
     enter     operator, pin, terminal                         Entered; who acts from here on
     operators                                                 list[Operator]
@@ -97,6 +99,8 @@ OPS = (
     "plan",
     "rollouts",
     "rollout",
+    "deliver",
+    "rekey",
     "store",
     "enter",
     "operators",
@@ -253,6 +257,16 @@ class Order(TypedDict):
     ]  # how long: level, emergency, maintenance (required; 0 ends it), identify
     first_seq: NotRequired[int]  # fetch
     last_seq: NotRequired[int]
+
+
+class Delivered(TypedDict):
+    """What came of frames that somebody read from a node's flash."""
+
+    node: str
+    frames: int
+    stored: int  # those that were not here yet
+    duplicates: int
+    refused: int  # not sealed by this node
 
 
 class CommandState(TypedDict):

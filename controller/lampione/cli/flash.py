@@ -3,7 +3,6 @@
 import argparse
 import signal
 import threading
-from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor, wait
 from typing import TYPE_CHECKING, Any
 
@@ -94,30 +93,16 @@ def _chosen(options: argparse.Namespace) -> tuple[dict[str, "Port"], dict[str, s
     return found, missing
 
 
-class _Trees:
-    """The firmware, compiled once for each architecture."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._made: dict[str, Mapping[str, bytes]] = {}
-
-    def __call__(self, march: str) -> Mapping[str, bytes]:
-        from lampione_hil.firmware import compile_tree
-
-        with self._lock:
-            if march not in self._made:
-                self._made[march] = compile_tree(march=march)
-            return self._made[march]
-
-
 class _Work:
     """One run over several boards."""
 
     def __init__(self, options: argparse.Namespace, out: Printer, image: "Image | None") -> None:
+        from lampione_hil.firmware import Trees
+
         self._options = options
         self._out = out
         self._image = image
-        self._trees = _Trees()
+        self._trees = Trees()
         self._stop = threading.Event()
         self._failed: list[str] = []
         self._layouts: dict[str, Layout] = {}  # of those that got MicroPython
@@ -180,7 +165,7 @@ class _Work:
         except Exception as error:  # noqa: BLE001 - the others go on
             self._say(progress, name, f"unexpected {type(error).__name__}: {error}")
         else:
-            self._say(progress, name, self._words(done), done)
+            self._say(progress, name, done.words(dry_run=self._options.dry_run), done)
 
     def _install(self, image: "Image", progress: Progress, name: str, port: "Port") -> bool:
         """Install MicroPython; False: the board runs this very one, laid out as it should be."""
@@ -255,31 +240,12 @@ class _Work:
                 said["partitions"] = [vars(one) for one in self._layouts[name].entries]
             self._out.json(said)
 
-    def _words(self, done: "Flashed") -> str:
-        what = (
-            f"{done.sent} files to send, {done.bytes / 1000:.1f} kB; {done.copied} to copy on the "
-            f"board; {done.kept} are there"
-        )
-        if self._options.dry_run:
-            return f"{what}; nothing was written, {_runs(done)}"
-        if not done.written:
-            return f"nothing to change, {_runs(done)}"
-        return f"{_runs(done)} from {done.slot}; {done.bytes / 1000:.1f} kB, {done.seconds:.1f} s"
-
     def _summary(self, done: int) -> str:
         text = f"{done} of {done + len(self._failed)} boards done"
         if not self._failed:
             return text
         again = " ".join(f"--port {name}" if "/" in name else name for name in self._failed)
         return f"{text}. Put the others right, then type: lampione flash {again}"
-
-
-def _runs(done: "Flashed") -> str:
-    """Say what runs."""
-    if done.hello is None:
-        return "the node has not said hello"
-    who = done.hello.name or "a node without settings"
-    return f"{who} runs firmware {done.firmware}"
 
 
 def _facts(done: "Flashed | None") -> dict[str, Any]:

@@ -3,22 +3,34 @@
 import argparse
 import contextlib
 import math
+import sys
 import threading
 import time
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, cast
 
 from lampione.cli import entry
 from lampione.cli.errors import OK, CliError
 from lampione.cli.output import Printer, printer
 from lampione.core.client import Client, NoCore
+from lampione.core.lookup import Lookup
 from lampione.desk import present
+from lampione.desk.text import age
 from lampione.live.places import names
 
 
 @contextlib.contextmanager
 def core(options: argparse.Namespace) -> Iterator[Client]:
-    """Connect to the controller of the options' state folder, and say who works here."""
+    """Connect to the controller of the options' state folder, and say who works here.
+
+    With --offline: what its store last knew, which a line on the standard error says.
+    """
+    if options.offline:
+        with Lookup(options.state) as found:
+            old = "nothing was ever heard" if found.age_s is None else f"{age(found.age_s)} old"
+            print(f"lampione: no controller: last known state, {old}", file=sys.stderr)
+            yield cast("Client", found)  # it answers what can be looked at as one does
+        return
     with Client.open(options.state) as client:
         entry.enter(client, options)
         yield client

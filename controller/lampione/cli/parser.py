@@ -7,8 +7,11 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from lampione.cli import (
+    alarms_arguments,
+    attach_arguments,
     audit_arguments,
     board_arguments,
+    boards_arguments,
     broker_arguments,
     config_arguments,
     export_arguments,
@@ -25,6 +28,8 @@ from lampione.cli import (
     store_arguments,
     values,
     views_arguments,
+    web_arguments,
+    where_arguments,
 )
 from lampione.cli.errors import EXIT_CODES, USAGE
 
@@ -68,6 +73,11 @@ def _common() -> argparse.ArgumentParser:
     )
     common.add_argument(
         "--ssh", metavar="HOST", help="the controller is there; ssh brings its socket here"
+    )
+    common.add_argument(
+        "--offline",
+        action="store_true",
+        help="no controller runs: show what its store last knew, and do nothing",
     )
     common.add_argument("--json", action="store_true", help="print JSON, one object a line")
     common.add_argument(
@@ -137,10 +147,16 @@ def build() -> argparse.ArgumentParser:
     board_arguments.add(commands, common, _Commands)
     hil_arguments.add(commands, common, _Commands)
     flash_arguments.add(commands, common)
+    boards_arguments.add(commands)
     provision_arguments.add(commands)
+    provision_arguments.add_swap(commands)
+    attach_arguments.add(commands)
+    where_arguments.add(commands)
+    web_arguments.add(commands)
     store_arguments.add(commands, common, _Commands)
     export_arguments.add(commands)
     locks_arguments.add(commands)
+    alarms_arguments.add(commands, common, _Commands)
     audit_arguments.add(commands)
     notes_arguments.add(commands, common, _Commands)
     views_arguments.add(commands, common, _Commands)
@@ -475,6 +491,7 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     options.json = getattr(options, "json", False)
     options.own_state = hasattr(options, "state")
     options.ssh = getattr(options, "ssh", None)
+    options.offline = getattr(options, "offline", False)
     options.operator = getattr(options, "operator", None) or os.environ.get("LAMPIONE_OPERATOR")
     options.state = getattr(options, "state", None) or state_folder()
     return options

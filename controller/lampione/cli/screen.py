@@ -11,13 +11,17 @@ from lampione.cli import entry
 from lampione.cli.errors import OK, USAGE, CliError
 from lampione.core.client import Client
 from lampione.desk.desk import Desk
-from lampione.desk.feed import CoreFeed
+from lampione.desk.feed import CoreFeed, Feed
 
 
 def screen(options: argparse.Namespace) -> int:
     """`lampione` without a command."""
     if options.json or not sys.stdout.isatty():
         raise CliError("there is no terminal for the screen; see `lampione --help`", USAGE)
+    if options.offline:
+        from lampione.desk.last_known import LastKnown
+
+        return show(options.state, feed=LastKnown(options.state), streets=options.streets)
     with Client.open(options.state) as client:  # what is wrong is said before the screen opens
         pin = entry.enter(client, options)
     who = (options.operator, pin)
@@ -32,15 +36,16 @@ def show(
     read_only: bool = False,
     who: tuple[str | None, str | None] = (None, None),
     streets: Path | None = None,
+    feed: Feed | None = None,
 ) -> int:
     """Show the screen of the controller in `state` until the user ends it, or for so long.
 
     What `check` raises, twice a second, ends the screen and is raised here. `who`: the operator
-    and the PIN; without, whoever the system says.
+    and the PIN; without, whoever the system says. `feed`: instead of the controller's.
     """
     from lampione.tui.app import LampioneApp
 
-    desk = Desk(CoreFeed(state, *who), state=state, streets=streets)
+    desk = Desk(feed or CoreFeed(state, *who), state=state, streets=streets)
     app = LampioneApp(desk, read_only=read_only, ends_after_s=for_s, check=check)
 
     def end(_signal: int, _frame: FrameType | None) -> None:

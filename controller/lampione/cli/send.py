@@ -1,6 +1,7 @@
 """`send NODE ...`: a command to a node, followed to its end."""
 
 import argparse
+import time
 from typing import Any
 
 from lampione.cli.errors import FAILED, OK, USAGE, CliError
@@ -59,6 +60,9 @@ def send(options: argparse.Namespace) -> int:
                 out.json(state)
             else:
                 out.line(_line(state))
+                if state["state"] == "queued" and not client.call("status")["broker"]["connected"]:
+                    until = time.strftime("%H:%M:%S", time.localtime(state["expires"]))
+                    out.line(f"no broker is connected: it waits for one until {until}")
             # A ramp can outlast patience: the node has said yes, and `show` tells the rest.
             if state["final"] or (state["state"] == "accepted" and not _ends_soon(state)):
                 break

@@ -22,6 +22,7 @@ from lampione.core.requests import Bad, names, number, text
 from lampione.core.room_answers import RoomAnswers
 from lampione.core.shape import alarm_shape, event_shape, node_shape, tag_shape
 from lampione.core.staged_answers import StagedAnswers
+from lampione.core.street_answers import StreetAnswers
 from lampione.core.upkeep import DOES, Upkeep
 from lampione.core.zone import fleet_zone
 from lampione.fleet.commands import OPEN_MAX, CommandRefused, TooManyCommands
@@ -42,7 +43,7 @@ _UNBOUNDED = 1e12
 _PIECE = 500  # nodes shown in one go: some 20 ms
 
 
-class Answers(AlarmAnswers, ConfigAnswers, StagedAnswers, RoomAnswers):
+class Answers(AlarmAnswers, ConfigAnswers, StagedAnswers, RoomAnswers, StreetAnswers):
     """The operations, for the server's event loop."""
 
     def __init__(self, core: Core, reader: Callable[[], TelemetryReader], upkeep: Upkeep):

@@ -167,6 +167,13 @@ class Core:
         detail = {name: value for name, value in detail.items() if value is not None}
         self._deeds.append(Deed(time.time(), *who[:3], action, node, detail))
 
+    def commit(self) -> None:
+        """In the core's thread: keep what this round did, and who did it. Raises StoreError."""
+        self.alarming.flush()
+        if self._deeds:
+            self.store.add_deeds(self._deeds)
+        self.store.commit()
+
     def _command_ended(self, state: CommandState) -> None:
         order = state["order"]
         self.record(
@@ -260,10 +267,7 @@ class Core:
                 self.tags.tick()
                 self.alarming.tick(now, self.broker, self.started)
             self.downlink.tick(now)
-            self.alarming.flush()
-            if self._deeds:
-                self.store.add_deeds(self._deeds)
-            self.store.commit()
+            self.commit()
         except StoreError as error:
             for answer, _, _ in answers:
                 answer.set_exception(error)

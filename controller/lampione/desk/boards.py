@@ -1,10 +1,12 @@
 """The boards on cables: which, where, whose they are, and whether they can be worked on."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
+from lampione_hil.firmware import Trees
+from lampione_hil.flashing import flash
 from lampione_hil.real import line, ports
 
 from lampione.provision import record
@@ -56,3 +58,11 @@ def _look(port: ports.Port, owners: Mapping[str, str]) -> Connected:
         port.serial_number, port.name, port.port, port.product, port.virtual,
         owners.get(port.serial_number), state, why,
     )  # fmt: skip
+
+
+_TREES = Trees()
+
+
+def bring_up_to_date(port: str, told: Callable[[str, float], None]) -> str:
+    """Flash a board, leaving who it is; say what was done. Raises BenchError, CompileError."""
+    return flash(port, told=told, source=_TREES).words()

@@ -7,7 +7,7 @@ from typing import Any
 
 from lampione.desk.feed import Feed, Item
 from lampione.desk.fleet import Fleet
-from lampione.desk.work import Answer, Job, Start, Work, Works, in_thread
+from lampione.desk.work import Answer, Job, Start, Undertaking, Work, Works, in_thread
 
 TOPICS = frozenset(("nodes", "sites", "status", "link", "alarms", "tags", "who"))
 NOT_YET = "connecting"
@@ -28,6 +28,7 @@ class Desk:
         places, moved: what `take` changed in the fleet's order, for the grid.
         state: the controller's folder.
         streets: the GeoJSON file under the map.
+        undertakings: what must not end with the screen unasked.
 
     Args:
         now: Unix seconds.
@@ -57,14 +58,21 @@ class Desk:
         self.who: dict[str, Any] | None = None
         self.places: set[int] = set()
         self.moved = False
+        self.undertakings: list[Undertaking] = []
 
     def start(self) -> None:
         """Begin to listen."""
         self._feed.start()
 
     def stop(self) -> None:
-        """End."""
+        """End; what is under way is asked to."""
+        for one in self.undertakings:
+            one.stop()
         self._feed.stop()
+
+    def going(self) -> list[str]:
+        """Return what is under way, in words."""
+        return [words for one in self.undertakings if (words := one.going())]
 
     @property
     def role(self) -> str:
@@ -85,7 +93,7 @@ class Desk:
         found = set(self.tags)
         for alarm in self.alarms.values():
             if alarm["active"]:
-                found.update(alarm.get("nodes") or ([alarm["node"]] if alarm.get("node") else ()))
+                found.update(alarm.get("members") or ([alarm["node"]] if alarm.get("node") else ()))
         self.fleet.troubled = found
         if self.fleet.faults_only:
             self.fleet.arrange()

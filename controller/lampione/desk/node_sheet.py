@@ -112,7 +112,7 @@ def _since(events: Iterable[Mapping[str, Any]]) -> dict[int, tuple[str, float]]:
 
 
 def _moment(at: float) -> str:
-    return present.clock(at, "%d %b %H:%M")
+    return present.clock(at, "%d %b %H:%M:%S")
 
 
 def light(

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 from lampione import keys
 from lampione.desk import configs
 from lampione.desk.configs import Call, Compared, StageOptions, Wanted
+from lampione.desk.staged import MANY
 from lampione.fleet.stages import sizes
 
 NO_FILE = (
@@ -70,6 +71,11 @@ def check_waves(waves: Sequence[str]) -> None:
 def chosen(plan: Sequence[Line]) -> list[Compared]:
     """Return those that are given something."""
     return [line.compared for line in plan if line.left_out is None]
+
+
+def typed(plan: Sequence[Line]) -> str | None:
+    """Return the word that has to be typed before many nodes restart."""
+    return "restart" if sum(one.reboot for one in chosen(plan)) >= MANY else None
 
 
 def in_words(plan: Sequence[Line], options: StageOptions) -> list[str]:

@@ -37,6 +37,7 @@ PHASES = {
 }
 """A node's phase: glyph and tone."""
 
+MANY = 20  # nodes: what touches so many is not done by a slip
 HAS_IT = ("done", "same")
 FAILED = ("failed", "lost")
 DOES = {
@@ -149,6 +150,12 @@ def in_order(nodes: Mapping[str, Any], words: Sequence[str] = ()) -> Sequence[An
         if all(w in f"{node['node']} {node['phase']} {node_text(node)}".lower() for w in words)
     ]
     return sorted(found, key=lambda n: (rank.get(n["phase"], 3), n["wave"], n["node"]))
+
+
+def typed(staged: Staged, do: str) -> str | None:
+    """Return the word that has to be typed for something that touches many lamps."""
+    many = do == "revert" and total(staged, "done", "lost") >= MANY
+    return do if many else None
 
 
 def consequences(staged: Staged, do: str) -> list[str]:

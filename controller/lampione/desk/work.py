@@ -3,7 +3,7 @@
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 
 class Answer(NamedTuple):
@@ -56,6 +56,18 @@ class Job:
 
 
 Work = Callable[[Job], Any]
+
+
+class Undertaking(Protocol):
+    """Work that must not end with the screen unasked."""
+
+    def going(self) -> str | None:
+        """Say what goes on, and what becomes of it when the screen ends; None: nothing."""
+        ...
+
+    def stop(self) -> None:
+        """Ask it to end in good order."""
+        ...
 
 
 class Works:

@@ -60,6 +60,10 @@ class Intake:
         self.heard.clear()
         self.refusals.clear()
 
+    def forget_key(self, node: NodeState) -> None:
+        """Its key is another one: what the last one sealed is refused."""
+        self._ciphers.forget(node.name)
+
     def take(self, batch: Iterable[Received]) -> int:
         """Take a batch in; return how many frames were new. Raises StoreError."""
         wall, now = time.time(), time.monotonic()

@@ -1,8 +1,7 @@
 """Boards on cables, by `lampione_hil`: real ones, and the virtual ones that are offered."""
 
 import contextlib
-import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import Any
 
@@ -28,8 +27,7 @@ class RealHands:
 
     def __init__(self, check: Callable[[], None]) -> None:
         self._check = check
-        self._trees: dict[str, Mapping[str, bytes]] = {}
-        self._lock = threading.Lock()
+        self._trees = firmware.Trees()
 
     def find(self) -> list[Place]:
         """See Hands."""
@@ -42,7 +40,7 @@ class RealHands:
     def flash(self, place: Place, told: Progress) -> dict[str, Any]:
         """See Hands."""
         flashed = flashing.flash(
-            place.port, told=told, start=False, source=self._compiled, check=self._check
+            place.port, told=told, start=False, source=self._trees, check=self._check
         )
         return {
             "tree": flashed.ident,
@@ -68,13 +66,6 @@ class RealHands:
                 f"prints with `mpremote connect {place.port} repl`"
             )
         return hello
-
-    def _compiled(self, march: str) -> Mapping[str, bytes]:
-        """Compile once for all boards."""
-        with self._lock:
-            if march not in self._trees:
-                self._trees[march] = firmware.compile_tree(march=march)
-            return self._trees[march]
 
 
 def choose(wanted: str | None) -> Place:

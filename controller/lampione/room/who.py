@@ -20,6 +20,7 @@ NEEDS: dict[str, Role] = {
     "configure": CONFIGURE,
     "revert": CONFIGURE,
     "adopt": CONFIGURE,
+    "rekey": CONFIGURE,
     "plan": CONFIGURE,
     "store": CONFIGURE,
     "operator": CONFIGURE,

@@ -13,7 +13,7 @@ from lampione.desk.desk import Desk
 from lampione.desk.orders import Sending
 from lampione.desk.present import STATES
 from lampione.tui.bars import Part
-from lampione.tui.dialogs import JumpScreen, KeysScreen
+from lampione.tui.dialogs import Confirm, ConfirmScreen, JumpScreen, KeysScreen
 from lampione.tui.keys import OneKeyAtATime
 from lampione.tui.orders import Ordering
 from lampione.tui.palette import Offers
@@ -70,6 +70,7 @@ class LampioneApp(OneKeyAtATime, inherit_bindings=False):
         self._first = first
         self._views: dict[str, View] = {}
         self.failure: Exception | None = None
+        self._ending = False
         self.animation_level = "none"
         if self.no_color:  # none at all, as no-color.org has it, where Textual would make greys
             self._filters = [NoColor()]
@@ -104,6 +105,11 @@ class LampioneApp(OneKeyAtATime, inherit_bindings=False):
         return next((s for s in reversed(self.screen_stack) if isinstance(s, View)), None)
 
     @property
+    def opened_read_only(self) -> bool:
+        """Say whether this terminal was opened to look only, whoever works at it."""
+        return self._read_only
+
+    @property
     def why_read_only(self) -> str | None:
         """Say why nothing can be changed from here; None: it can."""
         if self._read_only:
@@ -118,6 +124,8 @@ class LampioneApp(OneKeyAtATime, inherit_bindings=False):
         if view is None or not view.is_mounted:
             return  # what has come waits
         changed = self.desk.take()
+        if self._ending and not self.desk.going():
+            self.exit()
         if changed:
             self.show_head()
             view.renew(changed)
@@ -163,8 +171,11 @@ class LampioneApp(OneKeyAtATime, inherit_bindings=False):
         if desk.status:
             counters = desk.status["counters"]
             parts.append(("", f"{counters['rate']:.1f}/s"))
-            for what in ("missing", "lost", "refused"):
-                parts.append(("warn" if counters[what] else "", f"{what} {counters[what]}"))
+            parts += [
+                ("warn", f"{what} {counters[what]}")
+                for what in ("missing", "lost", "refused")
+                if counters[what]
+            ]
         if desk.who is not None and desk.who["operator"]:
             parts.append(("", f"{desk.who['operator']} ({desk.role})"))
         return parts
@@ -205,6 +216,24 @@ class LampioneApp(OneKeyAtATime, inherit_bindings=False):
         """Show the view that was seen before."""
         if sum(isinstance(screen, View) for screen in self.screen_stack) > 1:
             self.pop_screen()
+
+    async def action_quit(self) -> None:
+        """End, once what is under way has ended in good order; who asks again waits for nothing."""
+        going = self.desk.going()
+        if not going or self._ending:
+            self.exit()
+            return
+
+        def answered(yes: bool | None) -> None:
+            if yes:
+                self._ending = True
+                for one in self.desk.undertakings:
+                    one.stop()
+                if self.view is not None:
+                    self.view.say("ending: what is under way comes to an end first; q: at once")
+
+        if not isinstance(self.screen, ConfirmScreen):
+            self.push_screen(ConfirmScreen(Confirm("stop it and quit?", going)), answered)
 
     def action_go(self, name: str) -> None:
         """Show a view."""

@@ -367,6 +367,5 @@ class MapView(View):
 
     def action_order(self) -> None:
         """Ask for a command to give the cursor's node."""
-        give = getattr(self.lampione, "order", None)
-        if self.map.cursor is not None and give is not None:
-            give([self.map.cursor])
+        if self.map.cursor is not None:
+            self.lampione.order([self.map.cursor])

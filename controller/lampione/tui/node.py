@@ -314,7 +314,10 @@ class NodeView(View):
 
     def action_pane(self, by: int) -> None:
         """Show the next pane."""
-        self.pane = PANES[(PANES.index(self.pane) + by) % len(PANES)]
+        self._go_to(PANES[(PANES.index(self.pane) + by) % len(PANES)])
+
+    def _go_to(self, pane: str) -> None:
+        self.pane = pane
         self._sheet.scroll_to(y=0, animate=False)
         self.refresh_bindings()
         self.show_all()
@@ -338,6 +341,10 @@ class NodeView(View):
 
     def action_order(self) -> None:
         """Ask for a command to give it."""
-        give = getattr(self.lampione, "order", None)
-        if self.node is not None and give is not None:
-            give([self.node])
+        if self.node is not None:
+            self.lampione.order([self.node], self._ordered)
+
+    def _ordered(self, _: object) -> None:
+        """Show what becomes of an order."""
+        self._asked_at.pop("commands", None)
+        self._go_to("commands")

@@ -340,4 +340,5 @@ class PlanView(View):
             self._beginning = True
             desk.run(lambda _: configs.begin(desk.call, blobs, options), done)
 
-        self.confirm(Confirm("begin this rollout?", plan.in_words(self._plan, options)), then)
+        words, typed = plan.in_words(self._plan, options), plan.typed(self._plan)
+        self.confirm(Confirm("begin this rollout?", words, typed), then)

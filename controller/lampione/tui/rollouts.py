@@ -287,7 +287,8 @@ class RolloutsView(View):
         if do == "pause":
             then()
         else:
-            self.confirm(Confirm(f"{do} rollout {number}?", lines), then)
+            typed = staged.typed(whole, do)
+            self.confirm(Confirm(f"{do} rollout {number}?", lines, typed), then)
 
     def _acted(self, answer: Answer) -> None:
         if answer.error is None:

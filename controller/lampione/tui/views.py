@@ -37,9 +37,24 @@ VIEWS = (
         ("config", "rollouts"),
         "configs on their way to nodes, in stages",
     ),
+    Place(
+        "commission",
+        "5",
+        "lampione.tui.commission:CommissionView",
+        ("boards",),
+        "boards on USB become nodes",
+    ),
+    Place("alarms", "3", "lampione.tui.alarms:AlarmsView", ("alarms",), "what is broken"),
     Place("node", "4", "lampione.tui.node:NodeView", ("show", "NODE"), "one node"),
     Place(
         "audit", "8", "lampione.tui.audit:AuditView", ("audit",), "who did what, and its outcome"
+    ),
+    Place(
+        "attach",
+        "",
+        "lampione.tui.attach:AttachView",
+        ("attach",),
+        "the node on a USB cable, whatever its radio does",
     ),
     Place("locks", "", "lampione.tui.locks:LocksView", ("locks",), "lamps that are locked off"),
     Place(

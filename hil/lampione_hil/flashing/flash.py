@@ -52,6 +52,25 @@ class Flashed:
         """The version that runs, as the board says it."""
         return self.hello.firmware if self.hello else "unknown"
 
+    def words(self, *, dry_run: bool = False) -> str:
+        """Say what was done; of a dry run, what would be."""
+        what = (
+            f"{self.sent} files to send, {self.bytes / 1000:.1f} kB; {self.copied} to copy on the "
+            f"board; {self.kept} are there"
+        )
+        if dry_run:
+            return f"{what}; nothing was written, {self._runs}"
+        if not self.written:
+            return f"nothing to change, {self._runs}"
+        how = f"{self.bytes / 1000:.1f} kB, {self.seconds:.1f} s"
+        return f"{self._runs} from {self.slot}; {how}"
+
+    @property
+    def _runs(self) -> str:
+        if self.hello is None:
+            return "the node has not said hello"
+        return f"{self.hello.name or 'a node without settings'} runs firmware {self.firmware}"
+
 
 class Stopped(BenchError):
     """Whoever asked for it wants it to end. What `check` raises; the text says how it was left."""

@@ -11,6 +11,7 @@ from concurrent.futures import Executor, Future
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 from lampione import keys
 from lampione.broker_url import BrokerUrl
@@ -46,7 +47,7 @@ class Inline(Executor):
         done: Future[Any] = Future()
         try:
             done.set_result(fn(*args, **kwargs))
-        except Exception as error:  # noqa: BLE001 - as an executor does
+        except Exception as error:  # noqa: BLE001 - the asker's
             done.set_exception(error)
         return done
 
@@ -213,13 +214,9 @@ class Night:
 
     def run(self) -> None:
         """Drive the core through the night."""
-        watch: Any = intake
-        patched, watch.time = watch.time, self.clock
-        try:
+        with patch.object(intake, "time", self.clock):
             self._run()
-        finally:
-            watch.time = patched
-            self.core.stop()
+        self.core.stop()
 
     def _run(self) -> None:
         came = self.arrivals()

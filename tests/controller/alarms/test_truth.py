@@ -35,11 +35,11 @@ def script(night: Night) -> Truth:
     for name in night.names:
         if name.startswith("n-0-"):
             night.scripts[name].dark.append(dark)
-    truth["feeder f0", "silent"] = [dark]
+    truth["feeder f0", "silent"] = [(dark[0], dark[1])]
     # One alone.
     name, mine = take()
     mine.dark.append(span(15, 30))
-    truth[name, "silent"] = list(mine.dark)
+    truth[name, "silent"] = [*mine.dark]
     # Too short to be silent.
     _, mine = take()
     begin = draw.randrange(5, last - 20)
@@ -75,7 +75,7 @@ def script(night: Night) -> Truth:
     # The air is bad for two whole hours, as it was heard and late.
     name, mine = take()
     mine.air.append((60, 180))
-    truth[name, "air"] = [(at(60), None)]
+    truth[name, "air"] = [(at(60), at(180) if last > 255 else None)]
     name, mine = take()
     mine.air.append((0, 120))
     mine.cut.append((90, 150))
@@ -84,7 +84,7 @@ def script(night: Night) -> Truth:
     # The night is noisy for two hours.
     name, mine = take()
     mine.noise.append((60, 180))
-    truth[name, "noise"] = [(at(60), None)]
+    truth[name, "noise"] = [(at(60), at(180) if last > 255 else None)]
     # A sensor is silent: of healths, every five minutes.
     name, mine = take()
     mine.sensor.append((50, 75))

@@ -246,10 +246,10 @@ def test_what_letter_a_value_has(key: str, report: dict[str, Any], letter: str, 
 
 def test_the_worst_alarm_of_a_node_counts_and_one_of_many_is_everybodys() -> None:
     alarms = [
-        {"active": True, "severity": "minor", "node": "a"},
-        {"active": True, "severity": "critical", "node": "a"},
-        {"active": False, "severity": "critical", "node": "b"},
-        {"active": True, "severity": "major", "node": None, "nodes": ["c", "d"]},
+        {"active": True, "severity": "minor", "node": "a", "members": []},
+        {"active": True, "severity": "critical", "node": "a", "members": []},
+        {"active": False, "severity": "critical", "node": "b", "members": []},
+        {"active": True, "severity": "major", "node": None, "members": ["c", "d"]},
     ]
     found = quantities.severities(alarms)
     assert found == {"a": "critical", "c": "major", "d": "major"}

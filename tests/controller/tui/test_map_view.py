@@ -111,7 +111,7 @@ def test_v_chooses_what_the_letters_say() -> None:
         assert "c 55.0" not in text(app)  # too old to be shown as of now
 
     alarm = {"id": 1, "active": True, "acknowledged": False, "severity": "major",
-             "node": "bligny-1"}  # fmt: skip
+             "node": "bligny-1", "members": []}  # fmt: skip
     drive(steps, (160, 48), nodes=street(), sites=SITES, first=MAP, alarms=[alarm])
 
 

@@ -7,6 +7,7 @@ import pytest
 from lampione.core.client import CoreError
 from lampione.tui.app import LampioneApp
 from lampione.tui.bars import Parts, Title
+from lampione.tui.dialogs import ConfirmScreen
 from lampione.tui.map import MapView
 from lampione.tui.node import PANES, NodeView
 from lampione.tui.node_sheet import Sheet
@@ -248,6 +249,20 @@ def test_commands_come_with_their_results() -> None:
         await until(pilot, lambda: "refused  locked" in text(app))
 
     _drive(steps)
+
+
+def test_an_order_is_followed_among_the_commands() -> None:
+    async def steps(app: LampioneApp, given: Given, pilot: Pilot[None]) -> None:
+        await pilot.press("o", "i")
+        await until(pilot, lambda: isinstance(app.screen, ConfirmScreen))
+        await pilot.press("y")
+        await until(pilot, lambda: isinstance(app.screen, NodeView))
+        await until(pilot, lambda: "[commands]" in lines(app, "#panes")[0])
+        await until(pilot, lambda: ("send", "bligny-1") in
+                    [(op, asked.get("node")) for op, asked in given.asked])  # fmt: skip
+
+    done = {"node": "bligny-1", "state": "done", "final": True, "reason": None}
+    _drive(steps, answers=answers() | {"send": [done]})
 
 
 def test_plots_are_of_an_hour_a_day_a_week_with_gaps() -> None:

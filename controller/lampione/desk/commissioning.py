@@ -1,0 +1,406 @@
+"""Boards becoming nodes, as a screen follows it: the list, the boards, a run, what it measured."""
+
+import contextlib
+import json
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from lampione import private, seeds
+from lampione.config.model import Wifi
+from lampione.core.folder import make_private
+from lampione.desk import boards, configs
+from lampione.desk.boards import Connected
+from lampione.desk.desk import Desk
+from lampione.desk.text import clean
+from lampione.desk.work import Answer, Job
+from lampione.provision import rows as lists
+from lampione.provision import session
+from lampione.provision import wifi as wifis
+from lampione.provision.errors import ProvisionError
+from lampione.provision.queue import Entry, Queue, held
+from lampione.provision.run import Outcome, Run
+
+LAST = "commission.list"  # in the controller's folder: the list that was worked on last
+WAIT_S = 24 * 3600.0  # boards are plugged in one after the other, all day
+_NUMBER = re.compile(r"\d[\d.]*")
+Toned = tuple[str, str]
+"""(tone, text)"""
+_VERDICTS = {"good": ("good", "✓"), "note": ("warn", "·"), "bad": ("bad", "✗")}
+
+
+@dataclass
+class Item:
+    """A row of the list.
+
+    trail: what was done to it in this run, the last being what is done now; part: of that.
+    said: what became of it. checks: of its newest record.
+    """
+
+    entry: Entry
+    next: bool = False
+    trail: list[str] = field(default_factory=list)
+    part: float | None = None
+    going: bool = False
+    said: str = ""
+    checks: Sequence[Mapping[str, Any]] = ()
+
+    @property
+    def node(self) -> str:
+        """Return whose row it is."""
+        return self.entry.node
+
+    @property
+    def state(self) -> Toned:
+        """Where it is: a glyph and a word."""
+        if self.going:
+            return "note", "► at work"
+        if self.entry.state == "done":
+            return "good", "✓ done"
+        if self.entry.state == "failed":
+            return "bad", "✗ failed"
+        if self.entry.state == "begun":
+            return "warn", "‖ interrupted"
+        return ("bold", "→ next") if self.next else ("dim", "· waiting")
+
+    @property
+    def now(self) -> str:
+        """What is done to it, or what became of it, in a line."""
+        if self.going:
+            return self.trail[-1] if self.trail else "begins"
+        if self.entry.state == "failed":
+            return f"{self.entry.words}: {self.entry.why}"
+        if self.entry.state == "begun":
+            return self.entry.words
+        return Path(self.entry.record).name if self.entry.record else ""
+
+    def details(self) -> list[Toned]:
+        """Everything about it, a line each: what is wrong first."""
+        found: list[Toned] = []
+        entry = self.entry
+        if self.going:
+            found += [("good", f"✓ {step}") for step in self.trail[:-1]]
+            part = "" if self.part is None else f"  {round(self.part * 100)} %"
+            found.append(("note", f"► {self.now}{part}"))
+            return found
+        if entry.state in ("failed", "begun"):
+            found.append((self.state[0], entry.words))
+            if entry.why:
+                found += [("bad", f"why         {entry.why}"), ("", f"what to do  {entry.do}")]
+            else:
+                found.append(("", "what to do  begin again: it goes on with the same board"))
+        if entry.record:
+            found.append(("dim", f"record      {entry.record}"))
+        for check in sorted(self.checks, key=lambda check: check["verdict"] != "bad"):
+            tone, glyph = _VERDICTS[check["verdict"]]
+            found.append((tone, f"{glyph} {words_of(check)}"))
+        return found or [("dim", "nothing was done with it yet")]
+
+
+def words_of(check: Mapping[str, Any]) -> str:
+    """Write a check of a record: name, value, limits, what to do."""
+    value = "nothing" if check["value"] is None else f"{check['value']} {check['unit']}".strip()
+    low, high = check["low"], check["high"]
+    limits = ""
+    if low is not None and high is not None:
+        limits = f"{low:g} to {high:g}"
+    elif low is not None:
+        limits = f"at least {low:g}"
+    elif high is not None:
+        limits = f"at most {high:g}"
+    return f"{check['name']:<14} {value:<12} {limits:<16} {check['do']}".rstrip()
+
+
+class Commissioning:
+    """See the module. Everything is called in the front end's thread.
+
+    Attributes:
+        path: of the list; None: there is none yet.
+        items: its rows. summary: how much is done, who is next.
+        boards: that are plugged in; None: nobody looked yet.
+        lacking: the node whose network has to be said before a run begins.
+        running: a run goes on. flashing: by the board's serial number, what is done to it.
+        said: (tone, text) of what was said last about the run.
+
+    Args:
+        changed: called when something is to be shown anew.
+        fleet: the fleet's file.
+    """
+
+    def __init__(self, desk: Desk, changed: Callable[[], None], fleet: Path | None = None) -> None:
+        self._desk = desk
+        self._changed = changed
+        self._fleet = fleet
+        self._state = desk.state or Path()
+        self.order = session.Order(
+            self._state, labels=self._state / "labels", wait_s=WAIT_S, jobs=session.JOBS
+        )
+        self.path: Path | None = None
+        self.items: list[Item] = []
+        self.summary = ""
+        self.boards: list[Connected] | None = None
+        self.lacking: str | None = None
+        self.running = False
+        self.flashing: dict[str, str] = {}
+        self.said: Toned = ("", "")
+        self._asked = 0
+        self._looking = False
+        self._wifi: Wifi | None = None
+        desk.undertakings.append(self)
+
+    def going(self) -> str | None:
+        """See work.Undertaking."""
+        at = [item.node for item in self.items if item.going]
+        if self.running:
+            names = f": {', '.join(at)}" if at else ""
+            return (
+                f"{len(at)} boards are being commissioned{names}. They come to the end of a step; "
+                "the list goes on with them the next time."
+            )
+        if self.flashing:
+            return (
+                f"{len(self.flashing)} boards are being flashed: they run what they ran before, or "
+                "the new firmware, whole."
+            )
+        return None
+
+    def stop(self) -> None:
+        """Ask the run to end between two steps; who asks twice waits for nothing."""
+        self._asked += self.running
+
+    def look(self) -> None:
+        """Look what is plugged in, unless somebody looks already."""
+        if self._looking:
+            return
+        self._looking = True
+
+        def seen(answer: Answer) -> None:
+            self._looking = False
+            if answer.error is not None:
+                self.said = ("bad", answer.error)
+            elif answer.result != self.boards:
+                self.boards = answer.result
+            else:
+                return
+            self._changed()
+
+        self._desk.run(lambda _: boards.connected(self.order.records_folder), seen)
+
+    def open(self, text: str | None = None, said: Toned = ("", "")) -> None:
+        """Take up a list; without a name the one that was worked on last, if any.
+
+        said: what then stands there.
+        """
+
+        def load(_: Job) -> tuple[Path, list[Item], str, str | None] | None:
+            path = self._last() if text is None else Path(text).expanduser().absolute()
+            if path is None:
+                return None
+            queue, seed = self._load(path)
+            lacking = session.lacking(self.order, seed, queue.left())
+            if text is not None:
+                make_private(self._state)
+                private.put(self._state / LAST, f"{path}\n".encode(), 0o600)
+            return path, _items(queue), queue.words(), lacking[0] if lacking else None
+
+        def loaded(answer: Answer) -> None:
+            if answer.error is not None:
+                self.said = ("bad", answer.error)
+            elif answer.result is not None:
+                before = {item.node: item for item in self.items}
+                self.path, self.items, self.summary, self.lacking = answer.result
+                for item in self.items:
+                    if item.node in before:
+                        item.trail = before[item.node].trail
+                self.said = said
+            self._changed()
+
+        if not self.running:
+            self._desk.run(load, loaded)
+
+    def check_file(self, text: str) -> None:
+        """Raise ValueError for a name that no list can have."""
+        if Path(text.strip()).suffix.lower() not in (".toml", ".csv"):
+            raise ValueError("its name must end in .toml or .csv")
+
+    def wifi_file(self, text: str) -> None:
+        """Take the network from a file of mode 0600. Raises ValueError."""
+        path = Path(text.strip()).expanduser()
+        try:
+            self._wifi = wifis.read(path)
+        except ProvisionError as error:
+            raise ValueError(str(error)) from None
+        self.lacking = None
+
+    def wifi(self, ssid: str, password: str) -> None:
+        """Take the network that somebody typed. Raises ValueError, which never quotes it."""
+        try:
+            self._wifi = wifis.checked({"ssid": ssid.strip(), "password": password}, "that")
+        except ProvisionError as error:
+            raise ValueError(str(error)) from None
+        self.lacking = None
+
+    def cable(self) -> None:
+        """Nodes have a network without Wi-Fi."""
+        self.order = replace(self.order, no_wifi=True)
+        self.lacking = None
+
+    def begin(self) -> None:
+        """Work through what is left, until it is done or asked to stop."""
+        if self.path is None or self.running:
+            return
+        path, order, network = self.path, self.order, self._wifi
+        self.running, self._asked = True, 0
+        self.said = ("note", "it begins")
+
+        def ask(node: str) -> Wifi:
+            if network is None:
+                raise ProvisionError(f"{node} has no network", "say which: w")
+            return network
+
+        def work(job: Job) -> Outcome:
+            with held(path):
+                queue, seed = self._load(path)
+                with session.prepared(order, seed, queue, ask) as bench:
+                    view = _Told(job, queue)
+                    return Run(
+                        bench, queue, order.records_folder, view,
+                        jobs=order.jobs, wait_s=order.wait_s, asked=lambda: self._asked,
+                    ).run()  # fmt: skip
+
+        self._desk.run(work, self._over, self._take)
+        self._changed()
+
+    def flash(self, board: Connected) -> None:
+        """Bring a board's firmware up to date; it stays who it is."""
+        if board.board in self.flashing or self.running:
+            return
+        self.flashing[board.board] = "begins"
+
+        def work(job: Job) -> str:
+            def told(step: str, part: float) -> None:
+                job.tell(f"{step} {round(part * 100)} %" if part else step)
+
+            return boards.bring_up_to_date(board.port, told)
+
+        def each(text: str) -> None:
+            self.flashing[board.board] = text
+            self._changed()
+
+        def done(answer: Answer) -> None:
+            self.flashing.pop(board.board, None)
+            bad = answer.error is not None
+            self.said = (
+                "bad" if bad else "good",
+                f"{board.shown}: {answer.error or answer.result}",
+            )
+            self._changed()
+
+        self._desk.run(work, done, each)
+        self._changed()
+
+    def item(self, node: str) -> Item | None:
+        """Return a row."""
+        return next((item for item in self.items if item.node == node), None)
+
+    def _take(self, told: tuple[Any, ...]) -> None:
+        kind, node, what, more = told
+        item = self.item(node)
+        if kind == "say":
+            self.said = ("note", clean(what))
+        elif item is not None and kind == "tell":
+            if not item.going:
+                item.going, item.trail, item.said = True, [], ""
+            step = clean(what)
+            if not item.trail or _NUMBER.sub("", item.trail[-1]) != _NUMBER.sub("", step):
+                item.trail.append(step)
+            item.trail[-1], item.part = step, more
+        elif item is not None:
+            item.going = False
+            item.said = clean(what)
+            item.entry, item.checks, self.summary, after = more
+            for other in self.items:
+                other.next = other.node == after
+        self._changed()
+
+    def _over(self, answer: Answer) -> None:
+        self.running = False
+        for item in self.items:
+            item.going = False
+        if answer.error is not None:
+            self.said = ("bad", answer.error)
+        else:
+            self.said = _words(answer.result)
+        self.open(str(self.path), self.said)
+        self._changed()
+
+    def _last(self) -> Path | None:
+        with contextlib.suppress(OSError):
+            return Path((self._state / LAST).read_text("utf-8").strip())
+        return None
+
+    def _load(self, path: Path) -> tuple[Queue, seeds.Seed]:
+        seed = seeds.load(configs.fleet_file(self._state, self._fleet))
+        return Queue(lists.load(path, seed), path), seed
+
+
+class _Told:
+    """See run.View: hands what a run's threads say to the front end."""
+
+    def __init__(self, job: Job, queue: Queue) -> None:
+        self._job = job
+        self._queue = queue
+
+    def tell(self, name: str, step: str, part: float | None = None) -> None:
+        """See run.View."""
+        self._job.tell(("tell", name, step, part))
+
+    def end(self, name: str, text: str, good: bool) -> None:
+        """See run.View."""
+        del good  # the entry has it
+        entry = next(e for e in self._queue.entries() if e.node == name)
+        left = self._queue.left()
+        after = left[0].node if left else None
+        more = (entry, _checks(entry), self._queue.words(), after)
+        self._job.tell(("end", name, text, more))
+
+    def say(self, text: str) -> None:
+        """See run.View."""
+        self._job.tell(("say", "", text, None))
+
+
+def _items(queue: Queue) -> list[Item]:
+    left = queue.left()
+    return [
+        Item(entry, bool(left) and entry.node == left[0].node, checks=_checks(entry))
+        for entry in queue.entries()
+    ]
+
+
+def _checks(entry: Entry) -> Sequence[Mapping[str, Any]]:
+    """Return the checks of an entry's record; none where it has gone or is no record."""
+    if entry.record is not None:
+        with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+            found = json.loads(Path(entry.record).read_bytes())["checks"]
+            return list(_sound(found))
+    return ()
+
+
+def _sound(checks: Sequence[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
+    for check in checks:
+        words_of(check)  # raises where it is none
+        if check["verdict"] in _VERDICTS:
+            yield check
+
+
+def _words(outcome: Outcome) -> Toned:
+    done = f"{len(outcome.done)} done in this run"
+    if outcome.interrupted:
+        return "warn", f"stopped, {done}: b goes on where it was"
+    if outcome.failed:
+        return "bad", f"{len(outcome.failed)} failed, {done}: put them right, then b tries again"
+    return (
+        ("good", done) if outcome.good else ("warn", f"{done}; {len(outcome.missing)} had no board")
+    )
