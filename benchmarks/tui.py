@@ -86,6 +86,7 @@ async def _ours(count: int) -> Times:
         app.take()
         for timer in list(app._timers):
             timer.stop()  # what is measured is asked for, and nothing beside it
+        await pilot.pause()
 
         def change(seed: int) -> Callable[[], None]:
             fresh = _scattered(rows, seed)
@@ -134,7 +135,8 @@ async def _theirs(count: int) -> Times:
     app = _Peer()
     found: Times = {}
     cells = [[column.cell({**row, "site": ""}, NOW) for column in _SHOWN] for row in rows]
-    async with app.run_test(size=SIZE):
+    async with app.run_test(size=SIZE) as pilot:
+        await pilot.pause()
         table: DataTable[str] = app.query_one(DataTable)
         keys = table.add_columns(*(column.head for column in _SHOWN))
         laeq = keys[[column.key for column in _SHOWN].index("laeq")]

@@ -186,9 +186,11 @@ class Fleet:
         if descending is not None:
             self.descending = descending
         self.sorts += 1
-        self._places = {
-            node: self._place(row) for node, row in self._rows.items() if self._passes(row)
-        }
+        rows: Iterable[Row] = self._rows.values()
+        if self._tests or self.faults_only:
+            rows = filter(self._passes, rows)
+        order = _BY_KEY[self.sort].order
+        self._places = {(node := row["node"]): (order(row), node) for row in rows}
         self._order = sorted(self._places.values())
 
     def _place(self, row: Row) -> Place:
