@@ -117,7 +117,9 @@ class Fleet:
         many = len(latest) > 64 and len(latest) > len(self._order) // 4
         same: set[str] = set()
         fresh: list[Row] = []
-        counts, sites = self._counts, self._sites
+        counts, sites, places = self._counts, self._sites, self._places
+        order = _BY_KEY[self.sort].order
+        all_pass = not (self._tests or self.faults_only)
         for node, plain in latest.items():
             row: Row = {**plain, "site": sites.get(node, "")}
             old = self._rows.get(node)
@@ -129,8 +131,8 @@ class Fleet:
             self._rows[node] = row
             if many:
                 continue
-            place = self._place(row) if self._passes(row) else None
-            if place != self._places.get(node):
+            place = (order(row), node) if all_pass or self._passes(row) else None
+            if place != places.get(node):
                 fresh.append(row)
             elif place is not None:
                 same.add(node)
