@@ -114,7 +114,7 @@ class CommissionView(View):
         self.rows.show(work.items)
         text = Text()
         if work.path is not None:
-            text.append(f"{clean(work.path.name)}: {work.summary}", style(self.app, "bold"))
+            text.append(f"{clean(work.path.name)}: {work.words}", style(self.app, "bold"))
         else:
             text.append("boards become nodes: give a list of them", style(self.app, "dim"))
         tone, said = work.said
