@@ -380,7 +380,8 @@ def test_it_looks_like_this(bench: Path, monkeypatch: pytest.MonkeyPatch) -> Non
         return Outcome(failed=["lazio-1"])
 
     monkeypatch.setattr(Played, "script", script)
-    monkeypatch.setattr(record, "file", lambda folder, filed: _filed(bench, filed))
+    monkeypatch.setattr(record, "file", lambda _, filed: _filed(filed))
+    monkeypatch.chdir(bench)
 
     async def steps(app: LampioneApp, given: Given, pilot: Pilot[None]) -> None:
         (bench / "fifty.state.json").unlink(missing_ok=True)
@@ -393,7 +394,7 @@ def test_it_looks_like_this(bench: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     pictures("commission", steps)
 
 
-def _filed(folder: Path, filed: Record) -> Path:
-    path = folder / f"{filed.node}.json"
+def _filed(filed: Record) -> Path:
+    path = Path(f"{filed.node}.json")
     path.write_text(json.dumps(filed.as_data()))
     return path
