@@ -1,7 +1,8 @@
 """The fleet on the screen at city size, beside Textual's own table with the same cells.
 
 Both in a terminal of 160x48 without a display, until the screen has been drawn anew. Seconds are
-the processor's: Textual draws at most every 16 ms, and the wait for that is not work. The peer is `DataTable`, ten columns, filled by `add_rows`, changed by `update_cell`.
+the processor's: Textual draws at most every 16 ms, and the wait for that is not work. The peer is
+`DataTable`, ten columns, filled by `add_rows`, changed by `update_cell`.
 """
 
 import asyncio

@@ -37,8 +37,11 @@ unless said) and what `result` is:
               or names), waves, soak_s, stop_percent,
               at_once, wait_s, trial_s
     rollouts  limit                                           list[Staged], newest first
-    rollout   rollout (required), since, do (pause, resume,   Staged, with its nodes
+    rollout   rollout (required), since (a revision),         Staged, with its nodes, or those
+              do (pause, resume,                              that changed since
               abort, retry, revert)
+    deliver   node, frames (required: sealed, in hex)         Delivered
+    rekey     node (required): its key in the file is new     null
     store     do (required: fold, retain, vacuum), policy     counts by what they are of
     enter     operator, pin, terminal                         Entered; who acts from here on
     operators                                                 list[Operator]
@@ -46,6 +49,10 @@ unless said) and what `result` is:
     audit     node, operator, since, before, limit            list[AuditEntry], newest first
     audit     after (required), limit                         list[AuditEntry], rising from there
     verify                                                    Verified
+    alarms    which (active, standing, cleared, all),         list[Alarm], newest first
+              node, since, limit
+    alarm     alarm (required), do (required: ack, unack,     Alarm
+              assign, note, shelve), text, for_s
     tags                                                      list[Tag]
     lock      node, reason, confirm (all required)            Tag
     unlock    node (required), reason                         Tag, as it was
@@ -92,12 +99,16 @@ OPS = (
     "plan",
     "rollouts",
     "rollout",
+    "deliver",
+    "rekey",
     "store",
     "enter",
     "operators",
     "operator",
     "audit",
     "verify",
+    "alarms",
+    "alarm",
     "tags",
     "lock",
     "unlock",
@@ -177,6 +188,8 @@ class Placed(TypedDict):
     approximate: bool  # not surveyed
     profile: str
     planned: bool
+    feeder: NotRequired[str | None]  # what its mains come from
+    radio: NotRequired[str | None]  # how it reaches the controller
 
 
 class Summary(TypedDict):
@@ -244,6 +257,16 @@ class Order(TypedDict):
     ]  # how long: level, emergency, maintenance (required; 0 ends it), identify
     first_seq: NotRequired[int]  # fetch
     last_seq: NotRequired[int]
+
+
+class Delivered(TypedDict):
+    """What came of frames that somebody read from a node's flash."""
+
+    node: str
+    frames: int
+    stored: int  # those that were not here yet
+    duplicates: int
+    refused: int  # not sealed by this node
 
 
 class CommandState(TypedDict):
@@ -357,6 +380,7 @@ class Staged(TypedDict):
     author: str
     created: float
     changed: float
+    revision: int  # rises with every change
     state: str  # of `fleet.stages.State`
     final: bool
     why: str | None  # it stopped
@@ -368,7 +392,7 @@ class Staged(TypedDict):
     at_once: int
     wait_s: float
     options: Values  # the kind's: trial_s
-    nodes: NotRequired[list[StagedNode]]  # op rollout: changed since, or under way
+    nodes: NotRequired[list[StagedNode]]  # op rollout: changed since, and all under way
 
 
 class Entered(TypedDict):
@@ -426,8 +450,9 @@ class Note(TypedDict):
 
 
 class Snapshot(TypedDict):
-    kind: Literal["snapshot"]  # first
+    kind: Literal["snapshot"]  # first; of a city in pieces
     nodes: list[Node]
+    left: int  # nodes of which pieces follow
 
 
 class Change(TypedDict):
@@ -445,9 +470,44 @@ class Link(TypedDict):
     broker: BrokerStatus
 
 
+class Alarm(TypedDict):
+    """A condition of a node or of a cause of many; see `lampione.alarms.book`.
+
+    standing: active or not acknowledged, what the list shows.
+    """
+
+    id: int
+    subject: str  # the node, or the cause in words
+    node: str | None  # None: a cause
+    rule: str
+    what: str
+    severity: str  # critical, major, minor, warning
+    active: bool
+    acknowledged: bool
+    since: float  # by the sample's time, of the last time it began
+    raised: float  # when it was learned of
+    changed: float
+    cleared: float | None  # by the sample's time
+    count: int  # how often it was so
+    value: str | None
+    limit: str | None
+    mend: str | None  # what to do about it
+    acknowledged_at: float | None
+    acknowledged_by: str | None
+    assignee: str | None
+    note: str | None
+    shelved_until: float | None
+    members: list[str]  # nodes, of a cause
+
+
 class Tags(TypedDict):
     kind: Literal["tags"]
     tags: list[Tag]  # all
 
 
-WatchItem = Snapshot | Change | Dropped | Link | Tags
+class Alarms(TypedDict):
+    kind: Literal["alarms"]
+    alarms: list[Alarm]  # whole, those that changed; first all that stand
+
+
+WatchItem = Snapshot | Change | Dropped | Link | Tags | Alarms

@@ -114,6 +114,19 @@ def new(path: Path, nodes: Iterable[str], groups: Iterable[str] = ()) -> list[st
     return names
 
 
+def renew(path: Path, node: str) -> None:
+    """Make another key for a node; what its last one sealed opens no more. Raises KeyFileError."""
+    try:
+        with _locked(path.parent):
+            keys = load(path)
+            if node not in keys:
+                raise KeyFileError(f"{path} has no key of {node}")
+            keys[node] = os.urandom(KEY_BYTES)
+            _write(path, keys)
+    except OSError as error:
+        raise KeyFileError(f"{path}: {error.strerror}") from None
+
+
 @contextlib.contextmanager
 def _locked(folder: Path) -> Iterator[None]:
     """Hold the folder against another `keys new`; nothing is left behind by a crash."""

@@ -26,6 +26,11 @@ class Ciphers:
             self._kept.move_to_end((node, label))
         return found
 
+    def forget(self, node: str) -> None:
+        """Drop what its last key opened."""
+        for known in [known for known in self._kept if known[0] == node]:
+            del self._kept[known]
+
     def keep(self, node: str, label: bytes, cipher: AESCCM) -> None:
         """Keep a cipher that has proved itself."""
         self._kept[(node, label)] = cipher

@@ -52,6 +52,7 @@ class Node(Table):
     calibration: what differs from unit to unit, {part: {setting: number}}, over the profile's.
     program, radio: instead of the profile's.
     latitude, longitude: its own place, surveyed, instead of its site's; for maps.
+    feeder: what its mains come from; when most of a feeder is silent, that is one alarm.
     """
 
     id: Name
@@ -63,6 +64,7 @@ class Node(Table):
     calibration: dict[str, dict[str, int]] = Field(default_factory=dict)
     program: Name | None = None
     radio: Name | None = None
+    feeder: Name | None = None
 
     @model_validator(mode="after")
     def _placed(self) -> Self:

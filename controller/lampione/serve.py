@@ -87,7 +87,9 @@ def serve(
         engine = engine or open_engine(folder.database)
         # Nothing of what a core loads is garbage: of a city it would be looked through for seconds.
         gc.disable()
-        core = Core(folder, engine.writer(), broker, *shards, shard_of=shard_of)
+        core = Core(
+            folder, engine.writer(), broker, *shards, shard_of=shard_of, reader=engine.reader
+        )
         gc.freeze()
         gc.enable()
         try:

@@ -6,6 +6,10 @@ Little is imported here, so that little can keep the lamp from burning.
 import asyncio
 import sys
 
+from micropython import const
+
+_MAINTENANCE = const(7)  # lampione_light.level's
+
 
 def _start() -> tuple:
     """Return (settings, faults, lamp), and forget the modules that are needed once: 6 kB."""
@@ -41,5 +45,6 @@ def main() -> None:
         asyncio.new_event_loop()  # what ran is not to go on at the REPL
         print("lampione: stopped; the lamp is at its design level")
     finally:
-        if lamp:  # a node that does not run has no orders
+        # A node that does not run has no orders; but somebody may work on the lamp.
+        if lamp and lamp.reason != _MAINTENANCE:
             lamp.set_fault(True)

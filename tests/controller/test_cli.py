@@ -21,6 +21,7 @@ from lampione.durations import LONGEST_S
 COMMANDS = (
     "demo", "serve", "broker", "keys", "config", "nodes", "watch", "show", "history", "statistics",
     "gaps", "refused", "send", "program", "board", "flash", "hil", "provision", "export", "http",
+    "audit", "operators", "lock", "unlock", "locks", "notes",
 )  # fmt: skip
 
 

@@ -118,6 +118,19 @@ def test_the_watch_shows_changes_to_all_who_look(rig: Rig) -> None:
     assert rig.status()["nodes"] == 2
 
 
+def test_a_city_is_shown_in_pieces(tmp_path: Path, broker: Broker) -> None:
+    names = [f"n-{n:04}" for n in range(1100)]
+    with Rig(tmp_path / "s", broker, names) as city:
+        stream = city.client.stream("watch")
+        pieces = [next(stream) for _ in range(3)]
+        assert [row["node"] for piece in pieces for row in piece["nodes"]] == names
+        assert [(piece["kind"], piece["left"]) for piece in pieces] == [
+            ("snapshot", 600), ("snapshot", 100), ("snapshot", 0),
+        ]  # fmt: skip
+        assert next(stream)["kind"] == "broker"
+        stream.close()  # type: ignore[attr-defined]
+
+
 def test_a_reader_that_sleeps_is_told_and_gets_the_latest(rig: Rig) -> None:
     node = rig.nodes[0]
     with socket.socket(socket.AF_UNIX) as wire:

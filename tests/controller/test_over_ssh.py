@@ -95,6 +95,10 @@ def test_commands_reach_a_controller_elsewhere(
         assert {row["node"]: row["site"] for row in rows}.items() >= {
             (node, place["name"]) for node, place in SITES.items()
         }
+        none = lampione(environment, "--state", str(state), "config", "rollouts")
+        assert (none.returncode, none.stdout) == (0, ""), none.stderr
+        refused = lampione(environment, "config", "push", "--all")
+        assert "ssh there lampione config push" in refused.stderr
         refused = lampione(environment, "serve")
         assert refused.returncode == 2
         assert "ssh there lampione serve" in refused.stderr

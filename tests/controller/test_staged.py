@@ -154,8 +154,11 @@ def test_a_failing_canary_stops_it_and_it_can_be_tried_again_after_a_cut(world: 
     world.cut()
     shape = world.staged.one(number, 0)
     assert (shape["state"], shape["why"]) == ("stopped", "1 of 1 nodes of wave 1 failed")
-    assert world.staged.one(number, world.now + 1e9)["nodes"] == []
+    revision = shape["revision"]
+    assert world.staged.one(number, revision)["nodes"] == []
+    assert len(world.staged.one(number, revision - 1)["nodes"]) == len(NAMES)  # of another start
     world.staged.act(number, "retry")
+    assert [n["node"] for n in world.staged.one(number, revision)["nodes"]] == ["n-0"]
     world.tick()
     world.fake.end("n-0")
     world.tick()

@@ -99,6 +99,15 @@ def test_a_failing_canary_stops_it_and_people_go_on_in_spite_of_it() -> None:
     assert stages.state == "done"
 
 
+def test_a_retry_forgives_nothing() -> None:
+    stages = started(3, at_once=1)
+    go(stages, 0, n_0=False)
+    stages.resume()
+    stages.retry(1)
+    assert go(stages, 1, n_1=True, n_2=True, n_0=False) == ["n-1", "n-2", "n-0"]
+    assert stages.state == "stopped"
+
+
 def test_nodes_that_were_skipped_are_no_evidence() -> None:
     stages = started(3, 1)
     step = stages.next_step()
@@ -217,10 +226,12 @@ class Machine(RuleBasedStateMachine):
 
         self.both(do)
 
-    @rule(number=st.integers(0, 7), took=st.booleans(), same=st.booleans())
-    def outcome(self, number: int, took: bool, same: bool) -> None:
-        name = f"n-{number}"
-        if name in self.stages.members:
+    @rule(number=st.integers(0, 7), took=st.booleans(), same=st.booleans(), late=st.booleans())
+    def outcome(self, number: int, took: bool, same: bool, late: bool) -> None:
+        members = self.stages.members
+        names = [n for n in members if late or members[n].phase in MOVING]
+        if names:
+            name = names[number % len(names)]
             self.both(
                 lambda s: s.ended(
                     s.members[name], self.now, took=took, reason="so", same=took and same
@@ -297,3 +308,11 @@ def restored(stages: Stages) -> Stages:
 
 Machine.TestCase.settings = settings(max_examples=60, stateful_step_count=30, deadline=None)
 TestMachine = Machine.TestCase
+
+
+class AtLength(Machine):
+    """The same for long."""
+
+
+AtLength.TestCase.settings = settings(max_examples=1500, stateful_step_count=60, deadline=None)
+TestAtLength = pytest.mark.soak(AtLength.TestCase)

@@ -168,7 +168,7 @@ def _stages(command: argparse.ArgumentParser) -> None:
         "--stop-at",
         dest="stop_percent",
         type=values.percent,
-        metavar="P%%",
+        metavar="P",
         help="stop when more of a wave than this failed (default: 0%%, one is enough)",
     )
     stages.add_argument(

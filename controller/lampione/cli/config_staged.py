@@ -69,8 +69,7 @@ def follow(out: Printer, client: Client, begun: Any, wait_s: float) -> int:
             if found["final"] or found["state"] in _STAYS or time.monotonic() > ends:
                 break
             time.sleep(LOOK_S)
-            since = max((node["since"] for node in nodes.values()), default=0.0)
-            found = client.call("rollout", rollout=number, since=since)
+            found = client.call("rollout", rollout=number, since=found["revision"])
     except KeyboardInterrupt:
         _print_advice(out, number)
         return INTERRUPTED

@@ -1,25 +1,36 @@
-"""`nodes`, `watch`, `show`, `history`, `gaps`, `refused`: what the fleet is doing and has done."""
+"""`nodes`, `watch`, `history`, `gaps`, `refused`: what the fleet is doing and has done."""
 
 import argparse
 import contextlib
 import math
+import sys
 import threading
 import time
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, cast
 
 from lampione.cli import entry
 from lampione.cli.errors import OK, CliError
 from lampione.cli.output import Printer, printer
 from lampione.core.client import Client, NoCore
+from lampione.core.lookup import Lookup
 from lampione.desk import present
-from lampione.desk.describe import describe
+from lampione.desk.text import age
 from lampione.live.places import names
 
 
 @contextlib.contextmanager
 def core(options: argparse.Namespace) -> Iterator[Client]:
-    """Connect to the controller of the options' state folder, and say who works here."""
+    """Connect to the controller of the options' state folder, and say who works here.
+
+    With --offline: what its store last knew, which a line on the standard error says.
+    """
+    if options.offline:
+        with Lookup(options.state) as found:
+            old = "nothing was ever heard" if found.age_s is None else f"{age(found.age_s)} old"
+            print(f"lampione: no controller: last known state, {old}", file=sys.stderr)
+            yield cast("Client", found)  # it answers what can be looked at as one does
+        return
     with Client.open(options.state) as client:
         entry.enter(client, options)
         yield client
@@ -76,30 +87,6 @@ def _columns(heads: list[present.Column], cells: list[str]) -> str:
     return "  ".join(
         t.rjust(c.width) if c.right else t.ljust(c.width) for c, t in zip(heads, cells, strict=True)
     ).rstrip()
-
-
-def show(options: argparse.Namespace) -> int:
-    """`lampione show NODE`."""
-    out = printer(options)
-    with core(options) as client:
-        detail = client.call("show", node=options.node)
-        detail["site"] = names(client.call("places")).get(options.node)
-    if out.as_json:
-        out.json(detail)
-        return OK
-    glyph, colour = present.STATES[detail["state"]]
-    out.line(
-        f"{out.paint(detail['node'], 'bold')}  {detail['site'] or ''}  "
-        f"{out.paint(glyph + ' ' + detail['state'], colour)}"
-    )
-    now = time.time()
-    for heading, facts in describe(detail, now):
-        out.line()
-        out.line(out.paint(heading, "bold"))
-        for name, text in facts:
-            shown = f"  {name:<20}{text}"
-            out.line(out.paint(shown, "dim") if text == present.UNKNOWN else shown)
-    return OK
 
 
 def history(options: argparse.Namespace) -> int:

@@ -9,6 +9,7 @@ from lampione.cli.errors import OK, USAGE, CliError
 from lampione.cli.fleet import core
 from lampione.cli.output import printer
 from lampione.desk import present
+from lampione.desk.darkness import darkness
 from lampione.desk.text import age, clean
 
 
@@ -25,8 +26,8 @@ def lock(options: argparse.Namespace) -> int:
         out.json(tag)
     else:
         out.line(
-            f"{options.node} is locked: dark until `lampione unlock {options.node}`. "
-            "Whether it has heard of it: `lampione locks`"
+            f"{options.node} is locked until `lampione unlock {options.node}`; "
+            "whether it is dark yet: `lampione locks`"
         )
     return OK
 
@@ -63,7 +64,10 @@ def unlock(options: argparse.Namespace) -> int:
 def locks(options: argparse.Namespace) -> int:
     """`lampione locks`."""
     with core(options) as client:
+        now = time.time()
         tags: list[dict[str, Any]] = client.call("tags")
+        for tag in tags:
+            tag["lamp"] = darkness(client.call("show", node=tag["node"]), now)[1]
     out = printer(options)
     if out.as_json:
         for tag in tags:
@@ -72,12 +76,11 @@ def locks(options: argparse.Namespace) -> int:
     if not tags:
         out.line("no lamp is locked")
         return OK
-    now = time.time()
     out.table(
-        ["node", "locked by", "since", "for", "why"],
+        ["node", "locked by", "since", "for", "lamp", "why"],
         (
             [tag["node"], tag["operator"], present.clock(tag["at"], "%Y-%m-%d %H:%M:%S"),
-             age(now - tag["at"]), tag["reason"]]
+             age(now - tag["at"]), tag["lamp"], tag["reason"]]
             for tag in tags
         ),
         right=frozenset({"for"}),

@@ -4,10 +4,13 @@ import argparse
 import time
 from typing import Any
 
-from lampione.cli.errors import OK
+from lampione.cli.errors import OK, USAGE, CliError
 from lampione.cli.fleet import core, print_nodes
 from lampione.cli.output import Printer, printer
+from lampione.cli.views import of
 from lampione.desk import present
+from lampione.desk.asking import AskingError
+from lampione.desk.fleet import Fleet
 from lampione.desk.text import age
 from lampione.live.places import names
 
@@ -28,15 +31,33 @@ def nodes(options: argparse.Namespace) -> int:
     with core(options) as client:
         rows = client.call("nodes")
         sites = names(client.call("places"))
-    rows = [{**row, "site": sites.get(row["node"])} for row in rows]
+        locked = [tag["node"] for tag in client.call("tags")]
+    rows = _chosen(options, rows, sites, locked)
     if out.as_json:
         for row in rows:
             out.json(present.flat(row))
     elif rows:
         print_nodes(out, rows, time.time())
+    elif options.filter or options.faults or options.view:
+        out.line("no node is like that")
     else:
         out.line("no node is known yet: make keys with `lampione keys new`")
     return OK
+
+
+def _chosen(
+    options: argparse.Namespace, rows: list[Any], sites: dict[str, str], locked: list[str]
+) -> list[Any]:
+    """Return the rows of a view, in its order, with their sites."""
+    view = of(options)
+    fleet = Fleet(sites)
+    fleet.faults_only, fleet.troubled = view.faults_only, locked
+    fleet.update(rows)
+    try:
+        fleet.arrange(words=view.words, sort=view.sort, descending=view.descending)
+    except AskingError as error:
+        raise CliError(f"--filter: {error}", USAGE) from None
+    return [fleet.at(number) for number in range(len(fleet))]
 
 
 def _select(options: argparse.Namespace, asked: dict[str, Any]) -> int:

@@ -3,12 +3,14 @@
 import argparse
 from typing import Any
 
-from lampione.cli import values
+from lampione.cli import values, views_arguments
 from lampione.live import words
 
 TOP_MAX = 10_000
 _EXAMPLES = """\
   lampione nodes
+  lampione nodes --faults
+  lampione nodes --filter 'viale !online'
   lampione nodes --json | jq -r 'select(.online|not).node'
   lampione nodes --where 'pm2_5>25' --sort pm2_5 --top 50
   lampione nodes --where 'laeq>65 and lamp_level=0' --json
@@ -57,3 +59,4 @@ def add(commands: Any) -> None:
         action="store_true",
         help="instead of the nodes: how many, and mean, least and greatest of the fields",
     )
+    views_arguments.add_to_nodes(nodes)

@@ -1,6 +1,9 @@
 """`operators`: who may look, operate and configure; with and without a controller that runs."""
 
 import argparse
+import contextlib
+import getpass
+import time
 from typing import Any
 
 from lampione.cli import entry
@@ -10,6 +13,9 @@ from lampione.cli.output import Printer, printer
 from lampione.core.client import NoCore
 from lampione.core.folder import StateFolder
 from lampione.room import operators as room
+from lampione.room.audit import Deed
+from lampione.room.who import CONFIGURE
+from lampione.store.engine import open_engine
 
 Rows = list[dict[str, Any]]
 
@@ -74,9 +80,25 @@ def _change(options: argparse.Namespace, do: str, role: Any, pin: str | None) ->
             else:
                 after = room.changed(before, options.name, role, pin)
             room.save(path, after)
+            _record(folder, options, do, role, pin)
     except room.OperatorsError as error:
         raise CliError(str(error), FAILED) from None
     return _in_file(options)
+
+
+def _record(
+    folder: StateFolder, options: argparse.Namespace, do: str, role: Any, pin: str | None
+) -> None:
+    """Write it into the audit, where no controller does; a store elsewhere is not known here."""
+    if not folder.database.exists():
+        return
+    detail = {"do": do, "name": options.name, "role": role, "pin": room.said(pin)}
+    known = {name: value for name, value in detail.items() if value is not None}
+    who = options.operator or getpass.getuser()
+    deed = Deed(time.time(), who, CONFIGURE, entry.terminal(), "operator", None, known)
+    with contextlib.closing(open_engine(folder.database).writer()) as store:
+        store.add_deeds([deed])
+        store.commit()
 
 
 def _in_file(options: argparse.Namespace) -> Rows:

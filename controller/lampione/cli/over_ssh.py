@@ -22,6 +22,7 @@ from lampione.core.client import NoCore
 COMMANDS = frozenset((
     None, "nodes", "watch", "show", "history", "statistics", "gaps", "refused", "send",
     "alarms", "audit", "lock", "unlock", "locks", "notes", "map",
+    "config status", "config rollouts", "config revert",
 ))  # fmt: skip
 """Those that ask the controller alone, and no file of its folder."""
 

@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from lampione.cli import (
+    alarms_arguments,
+    attach_arguments,
     audit_arguments,
     board_arguments,
     boards_arguments,
@@ -21,9 +23,13 @@ from lampione.cli import (
     notes_arguments,
     operators_arguments,
     provision_arguments,
+    show_arguments,
     statistics_arguments,
     store_arguments,
     values,
+    views_arguments,
+    web_arguments,
+    where_arguments,
 )
 from lampione.cli.errors import EXIT_CODES, USAGE
 
@@ -67,6 +73,11 @@ def _common() -> argparse.ArgumentParser:
     )
     common.add_argument(
         "--ssh", metavar="HOST", help="the controller is there; ssh brings its socket here"
+    )
+    common.add_argument(
+        "--offline",
+        action="store_true",
+        help="no controller runs: show what its store last knew, and do nothing",
     )
     common.add_argument("--json", action="store_true", help="print JSON, one object a line")
     common.add_argument(
@@ -138,11 +149,17 @@ def build() -> argparse.ArgumentParser:
     flash_arguments.add(commands, common)
     boards_arguments.add(commands)
     provision_arguments.add(commands)
+    provision_arguments.add_swap(commands)
+    attach_arguments.add(commands)
+    where_arguments.add(commands)
+    web_arguments.add(commands)
     store_arguments.add(commands, common, _Commands)
     export_arguments.add(commands)
     locks_arguments.add(commands)
+    alarms_arguments.add(commands, common, _Commands)
     audit_arguments.add(commands)
     notes_arguments.add(commands, common, _Commands)
+    views_arguments.add(commands, common, _Commands)
     operators_arguments.add(commands, common, _Commands)
     return parser
 
@@ -292,13 +309,7 @@ def _reading(commands: _Commands) -> None:
         "--for", dest="for_s", type=values.duration_s, metavar="T", help="end after T"
     )
 
-    show = commands.add(
-        "show",
-        "lampione.cli.fleet:show",
-        "show everything known of one node",
-        "  lampione show bligny-1\n  lampione show bligny-1 --json | jq .report.laeq\n",
-    )
-    show.add_argument("node", metavar="NODE")
+    show_arguments.add(commands)
 
     history = commands.add(
         "history",
@@ -353,14 +364,19 @@ def _sending(commands: _Commands, common: argparse.ArgumentParser) -> None:
     send = commands.add(
         "send",
         "lampione.cli.send:send",
-        "send one command to a node and wait for what became of it",
+        "send a command to a node, or to many, and wait for what became of it",
         "  lampione send bligny-1 level 40 --ramp 5s --for 10m\n"
         "  lampione send bligny-1 resume\n"
         "  lampione send bligny-1 identify --for 30s\n"
         "  lampione send bligny-1 maintenance --for 30m    dark, and nobody can light it\n"
-        "  lampione send bligny-1 maintenance --end\n",
+        "  lampione send bligny-1 maintenance --end\n"
+        "  lampione send bligny-1,lazio-1 level 30 --for 30m --yes\n"
+        "  lampione send 'site=\"Viale Lazio\"' resume\n\n"
+        "NODE is a name, several with commas between them, or a question as of `nodes --where`.\n"
+        "To many it asks first, unless --yes is said.\n",
     )
     send.add_argument("node", metavar="NODE")
+    send.add_argument("--yes", action="store_true", help="many nodes: do not ask")
     orders = _Commands(send, "order", common)
     orders._sub.required = True
     handler = "lampione.cli.send:send"
@@ -475,6 +491,7 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     options.json = getattr(options, "json", False)
     options.own_state = hasattr(options, "state")
     options.ssh = getattr(options, "ssh", None)
+    options.offline = getattr(options, "offline", False)
     options.operator = getattr(options, "operator", None) or os.environ.get("LAMPIONE_OPERATOR")
     options.state = getattr(options, "state", None) or state_folder()
     return options

@@ -39,16 +39,16 @@ def provision(options: argparse.Namespace) -> int:
         raise CliError("with --list the boards stand in the list", USAGE)
     if node is not None and path is None:
         seed = seeds.load(fleet_file(options))
-        return _work(out, options, seed, Queue([_single(options, seed)]))
+        return work(out, options, seed, Queue([single(options, seed)]))
     if node is not None or path is None:
         raise CliError("say which node, or --list FILE for many", USAGE)
     with held(path):
         seed = seeds.load(fleet_file(options))
-        return _work(out, options, seed, Queue(lists.load(path, seed), path))
+        return work(out, options, seed, Queue(lists.load(path, seed), path))
 
 
-def _single(options: argparse.Namespace, seed: seeds.Seed) -> Row:
-    """Return the row of a node on the command line."""
+def single(options: argparse.Namespace, seed: seeds.Seed) -> Row:
+    """Return the row of a node on the command line. Raises CliError, NoBoardError."""
     known = calibration.load(options.state).get(options.node, {})
     row = Row(options.node, options.board, wifi=options.wifi, calibration=known)
     for mistake in lists.check(row, seed):
@@ -59,7 +59,15 @@ def _single(options: argparse.Namespace, seed: seeds.Seed) -> Row:
     return row
 
 
-def _work(out: Printer, options: argparse.Namespace, seed: seeds.Seed, queue: Queue) -> int:
+def work(
+    out: Printer,
+    options: argparse.Namespace,
+    seed: seeds.Seed,
+    queue: Queue,
+    *,
+    new_key: bool = False,
+) -> int:
+    """Work a queue off; return the exit code."""
     if not queue.left():
         _summary(out, queue, Outcome(), many=True)
         return OK
@@ -73,6 +81,7 @@ def _work(out: Printer, options: argparse.Namespace, seed: seeds.Seed, queue: Qu
         no_wifi=options.no_wifi,
         sign_off=not options.no_sign_off,
         replace=options.replace,
+        new_key=new_key,
         interval_s=options.interval,
         jobs=options.jobs,
         wait_s=options.wait_s,

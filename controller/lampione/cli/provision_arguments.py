@@ -19,6 +19,14 @@ A Wi-Fi file has two lines, ssid = "..." and password = "...", and mode 0600. do
 has lists, the sign-off's limits, and what to do when a board fails.
 """
 
+_SWAPS = """\
+  lampione swap bligny-1 --retire               the old board is on the cable and still answers
+  lampione swap bligny-1 --wifi city.wifi       the new one is: it becomes bligny-1
+
+The new board gets a new key, so that the old one, wherever it still burns, is believed no more.
+Both are written into the commissioning record and the audit. docs/street.md has the whole way.
+"""
+
 
 def add(commands: Any) -> None:
     """Add the command to `commands`, see `parser`."""
@@ -64,6 +72,47 @@ def add(commands: Any) -> None:
         action="store_true",
         help="make boards that are another node into this one; what they held is lost",
     )
+    _how(command)
+
+
+def add_swap(commands: Any) -> None:
+    """Add `lampione swap`."""
+    command = commands.add(
+        "swap",
+        "lampione.cli.swap:swap",
+        "put a new board in a node's place: its site, history and config stay",
+        _SWAPS,
+        list_file=None,
+        host=None,
+        jobs=1,
+        replace=True,
+    )
+    command.add_argument("node", metavar="NODE")
+    command.add_argument(
+        "--board", metavar="SERIAL", help="the new board (default: the only one plugged in)"
+    )
+    command.add_argument(
+        "--wait",
+        dest="wait_s",
+        type=values.duration_s,
+        default=0.0,
+        metavar="T",
+        help="wait so long for the new board to be plugged in (default: 0s)",
+    )
+    command.add_argument(
+        "--keep-key",
+        action="store_true",
+        help="the new board gets the node's key; only where the old one is surely dead",
+    )
+    command.add_argument(
+        "--retire",
+        action="store_true",
+        help="the OLD board is on the cable: take what it holds, then have it forget who it was",
+    )
+    _how(command)
+
+
+def _how(command: argparse.ArgumentParser) -> None:
     network = command.add_argument_group("how nodes reach the controller")
     network.add_argument(
         "--wifi", type=Path, metavar="FILE", help="the network's name and password (else asked for)"

@@ -111,5 +111,8 @@ def _run(arguments: Sequence[str]) -> int:
     from lampione.cli.over_ssh import socket_of
 
     there = options.state if options.own_state else None
-    with socket_of(options.ssh, there, options.command) as options.state:
+    command = options.command
+    if command == "config":
+        command += f" {options.action}"
+    with socket_of(options.ssh, there, command) as options.state:
         return _handler(options.handler)(options)

@@ -1,11 +1,13 @@
-"""`send NODE ...`: one command to a node, followed to its end."""
+"""`send NODE ...`: a command to a node, followed to its end."""
 
 import argparse
+import time
 from typing import Any
 
 from lampione.cli.errors import FAILED, OK, USAGE, CliError
 from lampione.cli.fleet import core
 from lampione.cli.output import printer
+from lampione.cli.send_many import send_many, targets
 from lampione.values import limits
 
 WAIT_MAX_S = 30 * 86400.0
@@ -44,6 +46,9 @@ def send(options: argparse.Namespace) -> int:
     order = order_of(options)
     last: dict[str, Any] | None = None
     with core(options) as client:
+        nodes = targets(client, options.node)
+        if nodes != [options.node]:
+            return send_many(client, out, options, nodes, order)
         for state in client.stream(
             "send", node=options.node, command=order, expires_s=options.wait_s
         ):
@@ -55,6 +60,9 @@ def send(options: argparse.Namespace) -> int:
                 out.json(state)
             else:
                 out.line(_line(state))
+                if state["state"] == "queued" and not client.call("status")["broker"]["connected"]:
+                    until = time.strftime("%H:%M:%S", time.localtime(state["expires"]))
+                    out.line(f"no broker is connected: it waits for one until {until}")
             # A ramp can outlast patience: the node has said yes, and `show` tells the rest.
             if state["final"] or (state["state"] == "accepted" and not _ends_soon(state)):
                 break

@@ -20,6 +20,7 @@ CLASSES = (
     "rollups-hour",
     "rollups-day",
     "commands",
+    "alarms",
 )
 
 

@@ -14,13 +14,16 @@ from lampione_protocol.errors import ProtocolError
 
 from lampione import api, statistics, values
 from lampione.api import Json
+from lampione.core.alarm_answers import AlarmAnswers
 from lampione.core.config_answers import ConfigAnswers
 from lampione.core.core import Core
 from lampione.core.feed import Feed
 from lampione.core.requests import Bad, names, number, text
 from lampione.core.room_answers import RoomAnswers
-from lampione.core.shape import event_shape, node_shape, tag_shape
+from lampione.core.shape import alarm_shape, event_shape, node_shape, tag_shape
+from lampione.core.shapes import node_shapes
 from lampione.core.staged_answers import StagedAnswers
+from lampione.core.street_answers import StreetAnswers
 from lampione.core.upkeep import DOES, Upkeep
 from lampione.core.zone import fleet_zone
 from lampione.fleet.commands import OPEN_MAX, CommandRefused, TooManyCommands
@@ -41,7 +44,7 @@ _UNBOUNDED = 1e12
 _PIECE = 500  # nodes shown in one go: some 20 ms
 
 
-class Answers(ConfigAnswers, StagedAnswers, RoomAnswers):
+class Answers(AlarmAnswers, ConfigAnswers, StagedAnswers, RoomAnswers, StreetAnswers):
     """The operations, for the server's event loop."""
 
     def __init__(self, core: Core, reader: Callable[[], TelemetryReader], upkeep: Upkeep):
@@ -106,7 +109,7 @@ class Answers(ConfigAnswers, StagedAnswers, RoomAnswers):
         fleet = self._core.fleet
 
         def look(piece: list[str]) -> list[api.Node]:
-            return [node_shape(fleet.nodes[name]) for name in piece if name in fleet.nodes]
+            return node_shapes(fleet.nodes[name] for name in piece if name in fleet.nodes)
 
         def begin() -> tuple[list[str], list[api.Node]]:
             fleet.refresh()
@@ -298,7 +301,10 @@ class Answers(ConfigAnswers, StagedAnswers, RoomAnswers):
         return found
 
     async def watch(self, request: dict[str, Json]) -> AsyncIterator[Json]:
-        """Yield what `api.WatchItem` says, until the core ends."""
+        """Yield what `api.WatchItem` says, until the core ends. A city comes in pieces.
+
+        What changes while the pieces go out waits in the feed, and is sent after them.
+        """
         wanted = request.get("nodes")
         if wanted is not None and not (
             isinstance(wanted, list) and all(isinstance(name, str) for name in wanted)
@@ -308,18 +314,29 @@ class Answers(ConfigAnswers, StagedAnswers, RoomAnswers):
         feed = Feed(asyncio.get_running_loop(), chosen)
         core = self._core
 
-        def begin() -> tuple[list[api.Node], api.BrokerStatus]:
+        def look(piece: list[str]) -> list[api.Node]:
+            nodes = core.fleet.nodes
+            return node_shapes(nodes[name] for name in piece if name in nodes)
+
+        def begin() -> tuple[list[str], list[api.Node], api.BrokerStatus]:
             for name in chosen or ():
                 self._node(name)
             core.feeds.add(feed)
-            nodes = core.fleet.nodes
-            rows = [node_shape(nodes[name]) for name in sorted(nodes) if feed.wants(name)]
-            feed.offer([], tags=[tag_shape(tag) for tag in core.tags.all()])
-            return rows, core.broker.copy()
+            names = sorted(name for name in core.fleet.nodes if feed.wants(name))
+            feed.offer(
+                [],
+                tags=[tag_shape(tag) for tag in core.tags.all()],
+                alarms=[alarm_shape(alarm) for alarm in core.alarming.book.standing.values()],
+            )
+            return names, look(names[:_PIECE]), core.broker.copy()
 
         try:
-            rows, broker = await self.in_core(begin)
-            yield {"kind": "snapshot", "nodes": rows}
+            names, rows, broker = await self.in_core(begin)
+            yield {"kind": "snapshot", "nodes": rows, "left": max(0, len(names) - _PIECE)}
+            for at in range(_PIECE, len(names), _PIECE):
+                rows = await self.in_core(functools.partial(look, names[at : at + _PIECE]))
+                left = max(0, len(names) - at - _PIECE)
+                yield {"kind": "snapshot", "nodes": rows, "left": left}
             yield {"kind": "broker", "broker": broker}
             while (items := await feed.next()) is not None:
                 for item in items:

@@ -16,16 +16,19 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
-from concurrent.futures import Future
+from concurrent.futures import Executor, Future
 from typing import Any
 
+from lampione.alarms.book import Alarm
+from lampione.alarms.load import rules_of
 from lampione.api import BrokerStatus, CommandState, ConfigState
 from lampione.api import Staged as StagedShape
 from lampione.broker_url import BrokerUrl
+from lampione.core.alarming import Alarming
 from lampione.core.feed import Feeds
 from lampione.core.folder import StateFolder
 from lampione.core.link import BATCH_MAX, BATCH_S, Link
-from lampione.core.shape import tag_shape
+from lampione.core.shape import alarm_shape, tag_shape
 from lampione.fleet.commands import Commands
 from lampione.fleet.config_stage import ConfigKind
 from lampione.fleet.configs import Configs
@@ -37,8 +40,9 @@ from lampione.ingest.intake import Intake
 from lampione.ingest.session import Received
 from lampione.room.audit import Deed
 from lampione.room.who import CONFIGURE, ITSELF, Who
-from lampione.store import StoreError, TelemetryStore
+from lampione.store import StoreError, TelemetryReader, TelemetryStore
 from lampione.store.leases import Fenced
+from lampione.store.sqlite import SqliteEngine
 
 TICK_S = 0.25
 FEED_S = 0.1
@@ -59,11 +63,15 @@ class Core:
         url: BrokerUrl,
         *shards: str,
         shard_of: Callable[[str], str] | None = None,
+        reader: Callable[[], TelemetryReader] | None = None,
+        beside: Executor | None = None,
     ):
         """
         Args:
             shards: to begin with.
             shard_of: of a node; without it all are of the one shard.
+            reader: opens the store once more; default: the folder's database.
+            beside: where alarms read it; default: a thread.
         """
         self.folder = folder
         self.url = url
@@ -75,6 +83,10 @@ class Core:
         self.staged = Staged(self.fleet, store, [ConfigKind(self.configs)])
         self.tags = Tags(self.fleet, store, self.commands)
         self.configs.locked = self.staged.locked = self.tags.locked
+        self.alarming = Alarming(
+            self.fleet, store, folder.path, rules_of(folder.path),
+            reader or SqliteEngine(folder.database).reader, beside=beside,
+        )  # fmt: skip
         self._deeds: list[Deed] = []  # of this round
         self.commands.ended = self._command_ended
         self.configs.ended = self._config_ended
@@ -116,6 +128,7 @@ class Core:
         self.wake()
         if self._thread.ident is not None:
             self._thread.join()
+        self.alarming.close()
         self.store.close()
 
     @property
@@ -154,6 +167,13 @@ class Core:
         detail = {name: value for name, value in detail.items() if value is not None}
         self._deeds.append(Deed(time.time(), *who[:3], action, node, detail))
 
+    def commit(self) -> None:
+        """In the core's thread: keep what this round did, and who did it. Raises StoreError."""
+        self.alarming.flush()
+        if self._deeds:
+            self.store.add_deeds(self._deeds)
+        self.store.commit()
+
     def _command_ended(self, state: CommandState) -> None:
         order = state["order"]
         self.record(
@@ -162,6 +182,7 @@ class Core:
         )  # fmt: skip
 
     def _config_ended(self, state: ConfigState) -> None:
+        self.alarming.config_ended(state)
         self.record(
             _ITSELF, "config ended", state["node"], version=state["wanted"],
             phase=state["phase"], reason=state["reason"],
@@ -236,6 +257,7 @@ class Core:
             batches = [(link, link.collect(now, last=last)) for link in self._links.values()]
             batch = [message for _, part in batches for message in part]
             new = self.intake.take(batch) if batch else 0
+            self._hear()
             self._answer(answers)
             if now >= self._tick_at:
                 self._tick_at = now + TICK_S
@@ -243,10 +265,9 @@ class Core:
                 self.configs.tick(now)
                 self.staged.tick()
                 self.tags.tick()
+                self.alarming.tick(now, self.broker, self.started)
             self.downlink.tick(now)
-            if self._deeds:
-                self.store.add_deeds(self._deeds)
-            self.store.commit()
+            self.commit()
         except StoreError as error:
             for answer, _, _ in answers:
                 answer.set_exception(error)
@@ -260,6 +281,7 @@ class Core:
             else:
                 answer.set_exception(error_)
         self._deeds.clear()
+        self.alarming.tell(self._tell_alarms)
         self.commands.tell()
         self.configs.tell()
         if self.tags.changed:
@@ -279,6 +301,20 @@ class Core:
         if not last and now <= self._held_until and self._load_at is None:
             for link in self._links.values():
                 link.connect(now)
+
+    def _hear(self) -> None:
+        """Have alarms judge what came in."""
+        intake = self.intake
+        if intake.heard:
+            heard, intake.heard = intake.heard, []
+            self.alarming.take(heard)
+        if intake.refusals:
+            self.alarming.refused(intake.refusals)
+            intake.refusals.clear()
+
+    def _tell_alarms(self, alarms: list[Alarm]) -> None:
+        if self.feeds.any:
+            self.feeds.alarms([alarm_shape(alarm) for alarm in alarms])
 
     def _answer(self, answers: list[_Answer]) -> None:
         """Answer what front ends asked, into `answers`."""
@@ -309,6 +345,7 @@ class Core:
     def _start_over(self, error: StoreError, now: float) -> None:
         """Nothing of this round happened."""
         _log.error("the store failed, starting over: %s", error)
+        self.alarming.failed(str(error))
         self.store.rollback()
         self._deeds.clear()
         for link in self._links.values():
@@ -336,6 +373,7 @@ class Core:
             self.configs.load()
             self.staged.load()
             self.tags.load()
+            self.alarming.load()
         except StoreError as error:
             _log.error("the store cannot be read: %s", error)
             self.store.rollback()

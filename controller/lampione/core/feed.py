@@ -3,8 +3,8 @@
 import asyncio
 from collections.abc import Callable, Iterable
 
-from lampione.api import BrokerStatus, Node, Tag, WatchItem
-from lampione.core.shape import node_shape
+from lampione.api import Alarm, BrokerStatus, Node, Tag, WatchItem
+from lampione.core.shapes import node_shapes
 from lampione.fleet.node import NodeState
 
 
@@ -17,6 +17,7 @@ class Feed:
         self._waiting: dict[str, Node] = {}
         self._links: list[BrokerStatus] = []
         self._tags: list[Tag] | None = None
+        self._alarms: dict[int, Alarm] = {}
         self._dropped = 0
         self._event = asyncio.Event()
         self._ended = False
@@ -30,14 +31,20 @@ class Feed:
         rows: list[Node],
         link: BrokerStatus | None = None,
         tags: list[Tag] | None = None,
+        alarms: list[Alarm] | None = None,
         *,
         end: bool = False,
     ) -> None:
         """In the core's thread: hand over."""
-        self._loop.call_soon_threadsafe(self._put, rows, link, tags, end)
+        self._loop.call_soon_threadsafe(self._put, rows, link, tags, alarms, end)
 
     def _put(
-        self, rows: list[Node], link: BrokerStatus | None, tags: list[Tag] | None, end: bool
+        self,
+        rows: list[Node],
+        link: BrokerStatus | None,
+        tags: list[Tag] | None,
+        alarms: list[Alarm] | None,
+        end: bool,
     ) -> None:
         for row in rows:
             self._dropped += row["node"] in self._waiting
@@ -46,6 +53,7 @@ class Feed:
             self._links = [link]
         if tags is not None:
             self._tags = tags
+        self._alarms.update((alarm["id"], alarm) for alarm in alarms or ())
         self._ended |= end
         self._event.set()
 
@@ -57,11 +65,14 @@ class Feed:
         items: list[WatchItem] = [{"kind": "broker", "broker": link} for link in self._links]
         if self._tags is not None:
             items.append({"kind": "tags", "tags": self._tags})
+        if self._alarms:
+            items.append({"kind": "alarms", "alarms": list(self._alarms.values())})
         if self._dropped:
             items.append({"kind": "dropped", "count": self._dropped})
         if self._waiting:
             items.append({"kind": "change", "nodes": list(self._waiting.values())})
         self._links, self._tags, self._dropped, self._waiting = [], None, 0, {}
+        self._alarms = {}
         return None if self._ended and not items else items
 
 
@@ -89,7 +100,7 @@ class Feeds:
         """These nodes are not what they were."""
         if not self._feeds:
             return
-        rows = [node_shape(node) for node in nodes]
+        rows = node_shapes(nodes)
         self._each(lambda feed: [row for row in rows if feed.wants(row["node"])], None)
 
     def link(self, broker: BrokerStatus) -> None:
@@ -100,17 +111,22 @@ class Feeds:
         """These lamps are locked, and no others."""
         self._each(lambda _: [], None, tags)
 
+    def alarms(self, alarms: list[Alarm]) -> None:
+        """These alarms are not what they were."""
+        self._each(lambda _: [], None, alarms=alarms)
+
     def _each(
         self,
         rows: Callable[[Feed], list[Node]],
         link: BrokerStatus | None,
         tags: list[Tag] | None = None,
+        alarms: list[Alarm] | None = None,
     ) -> None:
         for feed in list(self._feeds):
             chosen = rows(feed)
-            if chosen or link is not None or tags is not None:
+            if chosen or link is not None or tags is not None or alarms:
                 try:
-                    feed.offer(chosen, link, tags)
+                    feed.offer(chosen, link, tags, alarms)
                 except RuntimeError:  # its event loop has ended
                     self._feeds.remove(feed)
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+import weakref
 from collections.abc import Callable
 from typing import Any
 
@@ -15,7 +16,7 @@ from lampione.room import operators
 from lampione.room.audit import Chain, Entry
 from lampione.room.operators import Doorkeeper, OperatorsError
 from lampione.room.tags import LockedError, Tag
-from lampione.room.who import SEAT, Who, present
+from lampione.room.who import SEAT, Seat, Who, present
 from lampione.store import StoredNote, TelemetryReader
 
 NOTE_MAX = 2000
@@ -32,9 +33,21 @@ class RoomAnswers(InCore):
         super().__init__(core)
         self.doorkeeper = Doorkeeper(core.folder.path / operators.FILE)
         self._file = asyncio.Lock()
+        self._door = asyncio.Lock()  # one PIN at a time, so that wrong ones are counted
+        self._seats: weakref.WeakSet[Seat] = weakref.WeakSet()
 
     async def _read(self, question: Callable[[TelemetryReader], Any]) -> Any:
         raise NotImplementedError
+
+    async def seat(self, user: str, terminal: str) -> Seat:
+        """Return a new connection's seat."""
+        try:
+            who = await asyncio.to_thread(self.doorkeeper.arrived, user, terminal)
+        except OperatorsError as error:
+            who = Who(user, "view", terminal, str(error))
+        seat = Seat(who)
+        self._seats.add(seat)
+        return seat
 
     async def enter(self, request: dict[str, Json]) -> api.Entered:
         """See `api`. Without an operator: whoever the system says."""
@@ -46,7 +59,8 @@ class RoomAnswers(InCore):
         else:
             keeper = self.doorkeeper
             try:
-                seat.who = await asyncio.to_thread(keeper.enter, name, pin, terminal)
+                async with self._door:
+                    seat.who = await asyncio.to_thread(keeper.enter, name, pin, terminal)
             except OperatorsError as error:
                 who = seat.who
                 await self.in_core(
@@ -86,7 +100,9 @@ class RoomAnswers(InCore):
                 after = await asyncio.to_thread(change)
             except (OperatorsError, OSError) as error:
                 raise Bad("refused", str(error)) from None
-        detail = {"do": do, "name": name, "role": role, "pin": "changed" if pin else None}
+        for seat in self._seats:  # what was taken away ends at once
+            seat.who = operators.still(after, seat.who) if after else seat.who
+        detail = {"do": do, "name": name, "role": role, "pin": operators.said(pin)}
         await self.in_core(lambda: self._core.record(who, "operator", **detail))
         return _listed(after)
 
@@ -195,14 +211,6 @@ class RoomAnswers(InCore):
 
         found: api.Note = await self.in_core(add)
         return found
-
-
-def arrived(keeper: Doorkeeper, user: str, terminal: str) -> Who:
-    """Return who a connection is of, before anybody says it."""
-    try:
-        return keeper.arrived(user, terminal)
-    except OperatorsError as error:
-        return Who(user, "view", terminal, str(error))
 
 
 def _listed(found: dict[str, operators.Operator] | None) -> list[api.Operator]:

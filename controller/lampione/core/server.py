@@ -15,7 +15,6 @@ from lampione import api
 from lampione.api import LINE_MAX, Json
 from lampione.core.answers import Answers
 from lampione.core.requests import Bad
-from lampione.core.room_answers import arrived
 from lampione.room.who import SEAT, NotAllowedError, Seat, check
 from lampione.store import StoreError
 
@@ -69,8 +68,7 @@ class Server:
 
     async def _seat(self, writer: asyncio.StreamWriter) -> Seat:
         user, terminal = _peer(writer.get_extra_info("socket"))
-        keeper = self._answers.doorkeeper
-        return Seat(await asyncio.to_thread(arrived, keeper, user, terminal))
+        return await self._answers.seat(user, terminal)
 
 
 def _peer(connection: socket.socket) -> tuple[str, str]:

@@ -6,6 +6,8 @@ from typing import Literal
 from lampione_protocol import schema
 
 from lampione import values
+from lampione.alarms.book import Alarm
+from lampione.api import Alarm as AlarmShape
 from lampione.api import Event, Node, Values
 from lampione.api import Tag as TagShape
 from lampione.fleet.node import NodeState
@@ -88,3 +90,31 @@ def event_shape(row: tuple[str, float, int | None, bytes]) -> Event:
 def tag_shape(tag: Tag) -> TagShape:
     """Return a lock as the socket carries it."""
     return {"node": tag.node, "operator": tag.author, "reason": tag.reason, "at": tag.at}
+
+
+def alarm_shape(alarm: Alarm) -> AlarmShape:
+    """Return an alarm as the socket carries it."""
+    return {
+        "id": alarm.id,
+        "subject": alarm.subject,
+        "node": alarm.node,
+        "rule": alarm.rule,
+        "what": alarm.what,
+        "severity": alarm.severity,
+        "active": alarm.active,
+        "acknowledged": alarm.acked is not None,
+        "since": alarm.since,
+        "raised": alarm.raised,
+        "changed": alarm.changed,
+        "cleared": alarm.cleared,
+        "count": alarm.count,
+        "value": alarm.value,
+        "limit": alarm.limit,
+        "mend": alarm.mend,
+        "acknowledged_at": alarm.acked,
+        "acknowledged_by": alarm.acked_by,
+        "assignee": alarm.assignee,
+        "note": alarm.note,
+        "shelved_until": alarm.shelved,
+        "members": list(alarm.members),
+    }

@@ -51,7 +51,7 @@ class StagedAnswers(InCore):
                 raise Bad("refused", str(refused)) from None
             except ValueError as error:
                 raise Bad("request", str(error)) from None
-            return staged.one(rollout, 0)
+            return staged.head(rollout) if more else staged.one(rollout, 0)
 
         return await self._about(draft, begin)
 
@@ -71,7 +71,7 @@ class StagedAnswers(InCore):
     async def rollout(self, request: dict[str, Json]) -> api.Staged:
         """See `api`."""
         rollout = int(number(request, "rollout", 0, 1, ALL))
-        since = number(request, "since", 0, 0, 1e12)
+        since = int(number(request, "since", 0, 0, 1e15))
         do = text(request, "do", None)
         if not rollout:
             raise Bad("request", "rollout needs rollout, its number")

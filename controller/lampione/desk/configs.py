@@ -107,8 +107,11 @@ def runs(state: State) -> str:
 def count(changes: Sequence[Change]) -> str:
     """Say how many changes there are, and whether the node restarts for them."""
     restarts = any(change.reboot for change in changes)
-    word = "1 change" if len(changes) == 1 else f"{len(changes)} changes"
-    return word + (", it restarts" if restarts else ", without a restart")
+    return _number(changes) + (", it restarts" if restarts else ", without a restart")
+
+
+def _number(changes: Sequence[Change]) -> str:
+    return "1 change" if len(changes) == 1 else f"{len(changes)} changes"
 
 
 def change_text(change: Change, *, known: bool) -> str:
@@ -150,6 +153,13 @@ class Compared(NamedTuple):
         if not self.known:
             return "not known here: all of it"
         return count(self.changes) if self.changes else "none"
+
+    @property
+    def brief(self) -> str:
+        """Say what changes, where there is little room."""
+        if not self.known:
+            return "not known here: all"
+        return _number(self.changes) + (", it restarts" if self.reboot else "")
 
     def as_json(self) -> dict[str, Any]:
         """Return it as commands print it."""

@@ -83,8 +83,21 @@ class Desk:
         """Take what has come, and hand over answers; return the topics that changed."""
         self.places, self.moved = set(), False
         changed = {topic for item in self._feed.drain() if (topic := self._note(item))}
+        if changed & {"alarms", "tags"}:
+            self._trouble()
         self._works.deliver()
         return frozenset(changed)
+
+    def _trouble(self) -> None:
+        """Have the fleet know which nodes have an alarm or a lock."""
+        found = set(self.tags)
+        for alarm in self.alarms.values():
+            if alarm["active"]:
+                found.update(alarm.get("members") or ([alarm["node"]] if alarm.get("node") else ()))
+        self.fleet.troubled = found
+        if self.fleet.asks_for_faults:
+            self.fleet.arrange()
+            self.moved = True
 
     def _note(self, item: Item) -> str | None:
         kind, what = item
@@ -129,15 +142,21 @@ class Desk:
         op: str,
         each: Callable[[Any], None],
         done: Callable[[Answer], None] = lambda _: None,
+        until: Callable[[Any], bool] = lambda _: False,
         **parameters: Any,
     ) -> Job:
-        """Ask for what comes in steps; `each` gets each, the last thing said too."""
+        """Ask for what comes in steps; `each` gets each, the last thing said too.
+
+        until: what is enough; the rest is not waited for.
+        """
 
         def run(job: Job) -> None:
             items = self._feed.stream(op, **parameters)
             try:
                 for item in items:
                     job.tell(item)
+                    if until(item):
+                        return
             finally:
                 items.close()  # type: ignore[attr-defined]
 

@@ -90,7 +90,6 @@ def _write(lines: list[list[Cell]], taken: set[tuple[int, int]], spot: Spot, tex
         if start < 0 or start + len(text) > len(lines[spot.row]) or not taken.isdisjoint(around):
             continue
         for (column, row), letter in zip(cells, shown, strict=True):
-            if letter != " ":
-                lines[row][column] = (letter, "name")
+            lines[row][column] = (letter, "name")
         taken.update(cells)
         return

@@ -1,35 +1,19 @@
 """The fleet as the screen shows it: filtered and sorted, kept so by small steps.
 
 At 10,000 nodes a sort for every report would be all that the screen does: an update takes the
-changed rows out of the order and puts them back by bisection.
+changed rows out of the order and puts them back by bisection. The order is kept rising; the other
+way round it is read from its end.
 """
 
 from bisect import bisect_left, insort
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
-from lampione.desk.present import COLUMNS, Column, Row
+from lampione.desk.asking import FAULTS, Test, filters
+from lampione.desk.present import COLUMNS, Column, Row, faults
 
 _BY_KEY: Mapping[str, Column] = {c.key: c for c in COLUMNS}
 Place = tuple[Any, str]
-
-
-class _Reversed:
-    """A sort key that orders the other way round."""
-
-    __slots__ = ("key",)
-
-    def __init__(self, key: Any) -> None:
-        self.key = key
-
-    def __lt__(self, other: "_Reversed") -> bool:
-        return bool(other.key < self.key)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Reversed) and bool(self.key == other.key)
-
-    def __hash__(self) -> int:
-        return hash(self.key)
 
 
 class Fleet:
@@ -39,6 +23,8 @@ class Fleet:
         sorts: how often everything was sorted anew.
         moves: how many rows were taken out and put back.
         marks: nodes chosen for work on many.
+        faults_only: only nodes with which something is the matter are shown.
+        troubled: nodes that have an alarm or a lock.
     """
 
     def __init__(self, sites: Mapping[str, str] | None = None) -> None:
@@ -47,12 +33,16 @@ class Fleet:
         self._before: dict[str, Row] = {}
         self._places: dict[str, Place] = {}
         self._order: list[Place] = []
-        self._words: tuple[str, ...] = ()
+        self._words = ""
+        self._tests: list[Test] = []
+        self._counts: dict[str, int] = {}
         self.sort = "node"
         self.descending = False
         self.sorts = 0
         self.moves = 0
         self.marks: set[str] = set()
+        self.faults_only = False
+        self.troubled: Collection[str] = ()
 
     def __len__(self) -> int:
         return len(self._order)
@@ -72,10 +62,19 @@ class Fleet:
     @property
     def words(self) -> str:
         """The filter."""
-        return " ".join(self._words)
+        return self._words
+
+    @property
+    def asks_for_faults(self) -> bool:
+        """Say whether an alarm or a lock decides who is shown."""
+        return self.faults_only or any(w.lstrip("!") == FAULTS for w in self._words.lower().split())
 
     def at(self, n: int) -> Row:
         """Return the row at place n of the order. Raises IndexError."""
+        if self.descending:
+            n = len(self._order) - 1 - n
+            if n < 0:
+                raise IndexError(n)
         return self._rows[self._order[n][1]]
 
     def get(self, node: str) -> Row | None:
@@ -84,7 +83,8 @@ class Fleet:
 
     def shown(self) -> list[str]:
         """Return the nodes that pass the filter, in order."""
-        return [node for _, node in self._order]
+        order = reversed(self._order) if self.descending else self._order
+        return [node for _, node in order]
 
     def names(self, prefix: str, count: int) -> list[str]:
         """Return the first names that begin so."""
@@ -97,41 +97,52 @@ class Fleet:
     def index(self, node: str) -> int | None:
         """Return the place of a node in the order, None when the filter hides it."""
         place = self._places.get(node)
-        return None if place is None else bisect_left(self._order, place)
+        if place is None:
+            return None
+        n = bisect_left(self._order, place)
+        return len(self._order) - 1 - n if self.descending else n
 
     def counts(self) -> dict[str, int]:
         """Return how many nodes are in each state."""
-        found: dict[str, int] = {}
-        for row in self._rows.values():
-            found[row["state"]] = found.get(row["state"], 0) + 1
-        return found
+        return {state: count for state, count in self._counts.items() if count}
+
+    def faulty(self, row: Row) -> bool:
+        """Say whether something is the matter with a node."""
+        return bool(row["node"] in self.troubled or faults(row))
 
     def update(self, rows: Iterable[Row]) -> tuple[set[int], bool]:
         """Take rows in; return the places that changed in look, and whether any moved."""
-        same: set[str] = set()
-        moved = False
-        fresh: list[Row] = []
         latest = {row["node"]: row for row in rows}
-        for node, plain in latest.items():
-            row: Row = {**plain, "site": self._sites.get(node, "")}
-            old = self._rows.get(node)
-            if old is not None and old["report_at"] != row["report_at"]:
-                self._before[node] = old
-            self._rows[node] = row
-            place = self._place(row) if self._passes(row) else None
-            if place == self._places.get(node):
-                if place is not None:
-                    same.add(node)
-                continue
-            moved = True
-            fresh.append(row)
         # Many at once, as in the first snapshot: one sort is less work than so many insertions.
-        if len(fresh) > 64 and len(fresh) > len(self._order) // 4:
+        many = len(latest) > 64 and len(latest) > len(self._order) // 4
+        same: set[str] = set()
+        fresh: list[Row] = []
+        counts, sites = self._counts, self._sites
+        for node, plain in latest.items():
+            row: Row = {**plain, "site": sites.get(node, "")}
+            old = self._rows.get(node)
+            if old is not None:
+                counts[old["state"]] -= 1
+                if old["report_at"] != row["report_at"]:
+                    self._before[node] = old
+            counts[row["state"]] = counts.get(row["state"], 0) + 1
+            self._rows[node] = row
+            if many:
+                continue
+            place = self._place(row) if self._passes(row) else None
+            if place != self._places.get(node):
+                fresh.append(row)
+            elif place is not None:
+                same.add(node)
+        if many:
             self.arrange()
+            return set(), True
+        if len(fresh) > 64 and len(fresh) * 100 > len(self._order):
+            self._merge(fresh)
         else:
             for row in fresh:
                 self._move(row)
-        return {n for n in map(self.index, same) if n is not None}, moved
+        return {n for n in map(self.index, same) if n is not None}, bool(fresh)
 
     def _move(self, row: Row) -> None:
         node = row["node"]
@@ -143,6 +154,18 @@ class Fleet:
             self._places[node] = place = self._place(row)
             insort(self._order, place)
 
+    def _merge(self, rows: list[Row]) -> None:
+        """Move many: what stays is sorted already, and the sort sees two runs."""
+        self.moves += len(rows)
+        moved = {row["node"] for row in rows}
+        self._order = [place for place in self._order if place[1] not in moved]
+        for row in rows:
+            self._places.pop(row["node"], None)
+            if self._passes(row):
+                self._places[row["node"]] = place = self._place(row)
+                self._order.append(place)
+        self._order.sort()
+
     def arrange(
         self, *, sort: str | None = None, descending: bool | None = None, words: str | None = None
     ) -> None:
@@ -151,14 +174,17 @@ class Fleet:
         Args:
             sort: a column's key.
             descending: the other way round.
-            words: show the nodes whose id, site, state or lamp's reason hold all of them.
+            words: show the nodes that pass them, see `asking`.
+
+        Raises AskingError; then everything is as it was.
         """
+        if words is not None:
+            self._tests = filters(words, self.faulty)
+            self._words = " ".join(words.split())
         if sort is not None:
             self.sort = sort
         if descending is not None:
             self.descending = descending
-        if words is not None:
-            self._words = tuple(words.lower().split())
         self.sorts += 1
         self._places = {
             node: self._place(row) for node, row in self._rows.items() if self._passes(row)
@@ -166,12 +192,9 @@ class Fleet:
         self._order = sorted(self._places.values())
 
     def _place(self, row: Row) -> Place:
-        key = _BY_KEY[self.sort].order(row)
-        return (_Reversed(key) if self.descending else key), row["node"]
+        return _BY_KEY[self.sort].order(row), row["node"]
 
     def _passes(self, row: Row) -> bool:
-        if not self._words:
-            return True
-        reason = row["report"].get("lamp_reason") or ""
-        text = f"{row['node']} {row['site']} {row['state']} {reason}".lower()
-        return all(word in text for word in self._words)
+        if self.faults_only and not self.faulty(row):
+            return False
+        return all(passes(row) for passes in self._tests)

@@ -4,8 +4,10 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from lampione import keys
 from lampione.desk import configs
 from lampione.desk.configs import Call, Compared, StageOptions, Wanted
+from lampione.desk.staged import MANY
 from lampione.fleet.stages import sizes
 
 NO_FILE = (
@@ -55,7 +57,7 @@ def compare(
 
     Raises NoFile, NotChosen, SeedError, KeyFileError, and what `call` raises.
     """
-    if state is None:
+    if state is None or not (state / keys.FILE).exists():  # its socket alone, as over SSH
         raise NoFile(NO_FILE)
     fleet = Wanted(state)
     return configs.compare(call, fleet, fleet.select(nodes), tell)
@@ -69,6 +71,11 @@ def check_waves(waves: Sequence[str]) -> None:
 def chosen(plan: Sequence[Line]) -> list[Compared]:
     """Return those that are given something."""
     return [line.compared for line in plan if line.left_out is None]
+
+
+def typed(plan: Sequence[Line]) -> str | None:
+    """Return the word that has to be typed before many nodes restart."""
+    return "restart" if sum(one.reboot for one in chosen(plan)) >= MANY else None
 
 
 def in_words(plan: Sequence[Line], options: StageOptions) -> list[str]:

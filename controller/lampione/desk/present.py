@@ -4,6 +4,7 @@ Works on the core's dictionaries (`lampione.api.Node`); nothing here talks to an
 """
 
 import time
+from bisect import bisect_left
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
@@ -11,6 +12,8 @@ from lampione_protocol.names import ALL_MESSAGES
 from lampione_protocol.schema import EPOCH_2020
 
 from lampione.desk.text import age
+from lampione.rollup import air
+from lampione.rollup.measures import SENSOR_OF
 
 UNKNOWN = "–"
 Row = Mapping[str, Any]
@@ -23,6 +26,8 @@ STATES = {
     "never": ("·", "dim"),
 }
 _STATE_ORDER = {"offline": 0, "silent": 1, "never": 2, "online": 3}
+_BANDS = ("good", "fair", "moder.", "poor", "v.poor", "e.poor")
+SENSOR_FAULTS = frozenset(("stale", "stuck", "implausible", "silent"))
 TIMES = frozenset({"start", "time", "expires"})
 _CLOCK_UNSET = EPOCH_2020 + 365 * 86400  # nodes count from 2020 until their clock is set
 
@@ -76,6 +81,51 @@ def with_unit(message: str, field: str, found: Any) -> str:
     return text if text == UNKNOWN or not unit or field in TIMES else f"{text} {unit}"
 
 
+def reported(row: Row, field: str) -> Any:
+    """Return a value of the report; None where its sensor said that it does not count."""
+    report = row["report"]
+    sensor = SENSOR_OF.get(field)
+    valid = report.get("valid")
+    if sensor is not None and valid is not None and sensor not in valid:
+        return None
+    return report.get(field)
+
+
+def faults(row: Row) -> list[str]:
+    """Return what is the matter with a node, in words; without alarms and locks."""
+    found = [row["state"]] if row["state"] in ("offline", "silent") else []
+    found += row["report"].get("faults") or []
+    for field, state in row["health"].items():
+        if field.startswith("state_") and state in SENSOR_FAULTS:
+            found.append(f"{field[6:]} {state}")
+    return found
+
+
+def air_band(row: Row) -> int | None:
+    """Return the European index's band, 1 good to 6, of this minute's worst pollutant.
+
+    The index itself is of means of an hour: `lampione statistics --what air`.
+    """
+    bands = []
+    for pollutant, edges in air.EDGES.items():
+        found = reported(row, pollutant)
+        if found is not None:
+            bands.append(bisect_left(edges, found * air.UGM3_A_PPB.get(pollutant, 1.0)) + 1)
+    return max(bands, default=None)
+
+
+def _air(row: Row, _: float) -> str:
+    band = air_band(row)
+    return UNKNOWN if band is None else f"{band} {_BANDS[band - 1]}"
+
+
+def vehicles(row: Row) -> int | None:
+    """Return how many vehicles the report counts, both ways."""
+    ways = [reported(row, f"vehicles_{way}") for way in ("toward", "away")]
+    known = [way for way in ways if way is not None]
+    return sum(known) if known else None
+
+
 def is_stale(row: Row, now: float) -> bool:
     """Say whether the last report is old: two of its durations and 5 s late, or none came."""
     received = row["report_at"]
@@ -93,7 +143,11 @@ def _level(row: Row) -> str:
 
 
 def _report(field: str) -> Callable[[Row, float], str]:
-    return lambda row, _: value("report", field, row["report"].get(field))
+    return lambda row, _: value("report", field, reported(row, field))
+
+
+def _by(field: str) -> Callable[[Row], Any]:
+    return lambda row: _number(reported(row, field))
 
 
 def _gaps(row: Row) -> str:
@@ -123,7 +177,7 @@ class Column(NamedTuple):
 
 COLUMNS = (
     Column("node", "node", 16, False, lambda r, _: r["node"], lambda r: r["node"]),
-    Column("site", "site", 24, False, lambda r, _: r["site"] or UNKNOWN, lambda r: r["site"], 100),
+    Column("site", "site", 24, False, lambda r, _: r["site"] or UNKNOWN, lambda r: r["site"], 116),
     Column(
         "state",
         "state",
@@ -132,51 +186,18 @@ COLUMNS = (
         lambda r, _: f"{STATES[r['state']][0]} {r['state']}",
         lambda r: _STATE_ORDER[r["state"]],
     ),
+    Column("level", "lamp", 14, False, lambda r, _: _level(r), _by("lamp_level")),
+    Column("laeq", "LAeq dB", 7, True, _report("laeq"), _by("laeq")),
+    Column("air", "air now", 7, False, _air, lambda r: _number(air_band(r))),
     Column(
-        "level",
-        "lamp",
-        14,
-        False,
-        lambda r, _: _level(r),
-        lambda r: _number(r["report"].get("lamp_level")),
+        "vehicles", "veh", 4, True, lambda r, _: value("report", "vehicles_toward", vehicles(r)),
+        lambda r: _number(vehicles(r)), 84,
     ),
-    Column(
-        "laeq",
-        "LAeq dB",
-        7,
-        True,
-        _report("laeq"),
-        lambda r: _number(r["report"].get("laeq")),
-    ),
-    Column(
-        "temperature",
-        "°C",
-        5,
-        True,
-        _report("temperature"),
-        lambda r: _number(r["report"].get("temperature")),
-    ),
-    Column(
-        "humidity",
-        "% RH",
-        5,
-        True,
-        _report("humidity"),
-        lambda r: _number(r["report"].get("humidity")),
-        124,
-    ),
-    Column(
-        "la90", "LA90", 5, True, _report("la90"), lambda r: _number(r["report"].get("la90")), 124
-    ),
-    Column(
-        "lafmax",
-        "LAFmax",
-        6,
-        True,
-        _report("lafmax"),
-        lambda r: _number(r["report"].get("lafmax")),
-        124,
-    ),
+    Column("power", "W", 5, True, _report("lamp_power"), _by("lamp_power")),
+    Column("temperature", "°C", 5, True, _report("temperature"), _by("temperature"), 123),
+    Column("humidity", "% RH", 5, True, _report("humidity"), _by("humidity"), 130),
+    Column("la90", "LA90", 5, True, _report("la90"), _by("la90"), 137),
+    Column("lafmax", "LAFmax", 6, True, _report("lafmax"), _by("lafmax"), 145),
     Column(
         "age",
         "age",
@@ -185,8 +206,10 @@ COLUMNS = (
         lambda r, now: age(None if r["report_at"] is None else now - r["report_at"]),
         lambda r: r["report_at"] or 0,
     ),
-    Column("gaps", "gaps", 4, True, lambda r, _: _gaps(r), lambda r: -r["missing"] - r["lost"]),
-)
+    Column(
+        "gaps", "gaps", 4, True, lambda r, _: _gaps(r), lambda r: -r["missing"] - r["lost"], 90
+    ),
+)  # fmt: skip
 
 
 def flat(row: Row) -> dict[str, Any]:

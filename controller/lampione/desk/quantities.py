@@ -3,9 +3,8 @@
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
-from lampione.desk.present import STATES, Row, is_stale, with_unit
+from lampione.desk.present import STATES, Row, air_band, is_stale, reported, with_unit
 from lampione.rollup.air import BANDS, EDGES, UGM3_A_PPB
-from lampione.rollup.measures import SENSOR_OF
 
 
 class Band(NamedTuple):
@@ -58,14 +57,7 @@ class Quantity(NamedTuple):
 
 def current(seen: Seen, field: str) -> Any:
     """Return a report's value when it is of now and its sensor vouches for it, else None."""
-    if is_stale(seen.row, seen.now):
-        return None
-    report = seen.row["report"]
-    sensor = SENSOR_OF.get(field)
-    valid = report.get("valid")
-    if sensor is not None and valid is not None and sensor not in valid:
-        return None
-    return report.get(field)
+    return None if is_stale(seen.row, seen.now) else reported(seen.row, field)
 
 
 def _steps(value: float | None, edges: Iterable[float]) -> int | None:
@@ -84,6 +76,7 @@ def _of_field(
 
 
 _STATE_ORDER = ("online", "never", "silent", "offline")
+_NEVER = {"never": "x"}  # among dots a dot is not seen
 _SEVERITIES = ("warning", "minor", "major", "critical")
 
 
@@ -93,13 +86,9 @@ def _ugm3(seen: Seen, pollutant: str) -> float | None:
 
 
 def _air(seen: Seen) -> int | None:
-    """Return the worst pollutant's band; an edge belongs to the band below."""
-    found = [
-        sum(value > edge for edge in edges)
-        for pollutant, edges in EDGES.items()
-        if (value := _ugm3(seen, pollutant)) is not None
-    ]
-    return max(found, default=None)
+    """Return the worst pollutant's band."""
+    band = None if is_stale(seen.row, seen.now) else air_band(seen.row)
+    return None if band is None else band - 1
 
 
 def _air_told(seen: Seen) -> str:
@@ -133,7 +122,7 @@ QUANTITIES: tuple[Quantity, ...] = (
     Quantity(
         "state",
         "state",
-        tuple(Band(STATES[s][0], s, "", STATES[s][1]) for s in _STATE_ORDER),
+        tuple(Band(_NEVER.get(s, STATES[s][0]), s, "", STATES[s][1]) for s in _STATE_ORDER),
         lambda seen: _STATE_ORDER.index(seen.row["state"]),
         lambda seen: str(seen.row["state"]),
     ),
@@ -161,7 +150,7 @@ QUANTITIES: tuple[Quantity, ...] = (
     ),
     Quantity(
         "air",
-        "air now, in the bands of the European index (the index proper is of an hour)",
+        "air now, bands of the European index",
         tuple(
             Band(letter, word, "", tone)
             for letter, word, tone in zip(
@@ -212,14 +201,14 @@ BY_KEY: Mapping[str, Quantity] = {quantity.key: quantity for quantity in QUANTIT
 
 
 def severities(alarms: Iterable[Mapping[str, Any]]) -> dict[str, str]:
-    """Return the worst severity of active alarms by node; one of several nodes is of each."""
+    """Return the worst severity of active alarms by node; a cause's is of each of its members."""
     found: dict[str, str] = {}
     for alarm in alarms:
         if not alarm["active"]:
             continue
         rank = _rank(alarm["severity"])
-        for node in {alarm.get("node"), *(alarm.get("nodes") or ())} - {None}:
-            if node not in found or _rank(found[node]) < rank:
+        for node in (alarm["node"], *alarm["members"]):
+            if node is not None and (node not in found or _rank(found[node]) < rank):
                 found[node] = alarm["severity"]
     return found
 

@@ -37,6 +37,7 @@ PHASES = {
 }
 """A node's phase: glyph and tone."""
 
+MANY = 20  # nodes: what touches so many is not done by a slip
 HAS_IT = ("done", "same")
 FAILED = ("failed", "lost")
 DOES = {
@@ -99,6 +100,8 @@ def now_text(staged: Staged, now: float) -> str:
     state = str(staged["state"])
     if staged["final"] or state == "draft":
         return state
+    if state in ("aborting", "reverting"):
+        return f"{state}: {total(staged, 'stopping', 'reverting')} under way"
     text = f"{state}, wave {staged['wave']} of {len(staged['waves'])}"
     if staged["until"] is not None:
         left = staged["until"] - now
@@ -134,10 +137,25 @@ def merge(known: dict[str, Any], staged: Staged) -> None:
         known[node["node"]] = node
 
 
-def in_order(nodes: Mapping[str, Any]) -> Sequence[Any]:
-    """Return nodes as they are best read: what failed, what moves, the others by wave."""
+def in_order(nodes: Mapping[str, Any], words: Sequence[str] = ()) -> Sequence[Any]:
+    """Return nodes as they are best read: what failed, what moves, the others by wave.
+
+    Args:
+        words: those alone whose name, phase or reason hold all of them.
+    """
     rank = {"failed": 0, "lost": 0, "going": 1, "stopping": 1, "reverting": 1, "skipped": 2}
-    return sorted(nodes.values(), key=lambda n: (rank.get(n["phase"], 3), n["wave"], n["node"]))
+    found = [
+        node
+        for node in nodes.values()
+        if all(w in f"{node['node']} {node['phase']} {node_text(node)}".lower() for w in words)
+    ]
+    return sorted(found, key=lambda n: (rank.get(n["phase"], 3), n["wave"], n["node"]))
+
+
+def typed(staged: Staged, do: str) -> str | None:
+    """Return the word that has to be typed for something that touches many lamps."""
+    many = do == "revert" and total(staged, "done", "lost") >= MANY
+    return do if many else None
 
 
 def consequences(staged: Staged, do: str) -> list[str]:

@@ -106,6 +106,14 @@ class Commands:
             return None
         return self._store.add_command(ids[name], _new(name, order, expires_s))
 
+    def waits(self, node: NodeState, order: Order) -> bool:
+        """Say whether an order like this waits for a node, or for its answer."""
+        return any(
+            one.state["order"] == order
+            and (one.state["state"] == "queued" or one.epoch == node.epoch)
+            for one in self._open.get(node.name, ())
+        )
+
     def under_way(self, name: str) -> bool:
         """Say whether a command waits for the node's first answer."""
         return any(one.state["state"] == "sent" for one in self._open.get(name, ()))
@@ -163,11 +171,14 @@ class Commands:
         last = node.hello.get("last_counter") or 0
         for one in self._open.get(node.name, ()):
             state = one.state
-            if state["state"] != "sent" or (state["counter"] or 0) <= last:
+            if state["state"] != "sent":
                 continue
             if one.epoch == node.epoch:
-                self._publish(node, one)
-            else:
+                if (state["counter"] or 0) > last:
+                    self._publish(node, one)
+            # A flash that is new has a later counter of our challenge, and never saw this order;
+            # maintenance may be said twice, and a lamp under work has to hear of it.
+            elif (state["counter"] or 0) > last or state["order"]["op"] == "maintenance":
                 state["state"], state["counter"] = "queued", None
                 one.epoch = one.frame = None
         self.pump(node)

@@ -60,6 +60,10 @@ class Downlink:
         self._gaps.clear()
         self._own.clear()
 
+    def forget_key(self, node: NodeState) -> None:
+        """Its key is another one."""
+        self._ciphers.forget(node.name)
+
     def publish(self, node: NodeState, frame: bytes, qos: int = 1) -> None:
         """Queue a sealed frame."""
         self._queue.append(

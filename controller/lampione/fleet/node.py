@@ -195,6 +195,16 @@ class Fleet:
             node = self.nodes.get(name)
         return node
 
+    def rekey(self, node: NodeState) -> bool:
+        """Take a node's key from the file, where it is another one now; say whether it is there."""
+        try:
+            key = keys.load(self._key_file).get(node.name)
+        except keys.KeyFileError:
+            return False
+        if key is not None:
+            self._keys[node.name] = node.key = key
+        return key is not None
+
     def touch(self, nodes: Iterable[NodeState]) -> None:
         """What is known of these is not what it was."""
         self._touched.update((node.id, node) for node in nodes)

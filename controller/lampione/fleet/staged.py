@@ -8,7 +8,7 @@ serves all of its nodes.
 import json
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol, cast
 
 from lampione import api
@@ -29,6 +29,7 @@ from lampione.fleet.stages import (
 from lampione.store import StoredMember, StoredStages, TelemetryStore
 
 ALL = 1 << 31
+CLOSED_MAX = 4
 KEPT = 100  # rollouts that are over
 STEPS = 50  # a tick: the core has other work too
 NO_KEY = "it has no key any more"
@@ -94,6 +95,9 @@ class _Open:
     stages: Stages
     options: dict[str, Any]
     elsewhere: bool = False  # nodes of it are served by another controller
+    begun: int = 0  # revision of what was read from the store
+    revision: int = 0  # of the last change
+    revisions: dict[str, int] = field(default_factory=dict)  # of nodes that changed since
 
 
 class Staged:
@@ -118,6 +122,7 @@ class Staged:
         self._kinds = {kind.name: kind for kind in kinds}
         self._open: dict[int, _Open] = {}
         self._ids: dict[str, int] = {}  # of nodes
+        self._closed: dict[int, _Open] = {}  # some that are over
         self._over: dict[int, api.Staged] = {}  # what was shown of those that are over
         self._look_at_all = True
         self.locked: Callable[[str], str | None] = lambda _: None
@@ -128,6 +133,7 @@ class Staged:
         """Take those that are not over from the store."""
         self._open.clear()
         self._over.clear()
+        self._closed.clear()
         for head in self._store.stages(ALL):
             if head.state not in OVER:
                 self._open[head.id] = self._read(head)
@@ -158,17 +164,27 @@ class Staged:
             for row in self._store.members(head.id)
         )
         elsewhere = any(self._fleet.is_elsewhere(name) for name in stages.members)
-        return _Open(head, stages, json.loads(head.options), elsewhere)
+        # Rising over restarts, so that whoever asks what changed since misses nothing.
+        begun = int(self._now() * 1000)
+        return _Open(head, stages, json.loads(head.options), elsewhere, begun, begun)
 
     def _get(self, number: int) -> _Open:
         """Return a rollout, one that is over too. Raises KeyError."""
-        found = self._open.get(number)
+        found = self._open.get(number) or self._closed.get(number)
         if found is None:
             head = next((h for h in self._store.stages(ALL) if h.id == number), None)
             if head is None:
                 raise KeyError(number)
             found = self._read(head)
+            if found.stages.state in OVER:
+                self._close(number, found)
         return found
+
+    def _close(self, number: int, open_: _Open) -> None:
+        """Remember one that is over for a while: people look at it."""
+        self._closed[number] = open_
+        while len(self._closed) > CLOSED_MAX:
+            del self._closed[next(iter(self._closed))]
 
     def draft(self, kind: str, author: str, rules: Rules, options: Mapping[str, Any]) -> int:
         """Begin to gather a rollout; return its number."""
@@ -178,7 +194,7 @@ class Staged:
             json.dumps(rules._asdict()), json.dumps(options),
         )  # fmt: skip
         head = head._replace(id=self._store.add_stages(head, KEPT))
-        self._open[head.id] = _Open(head, Stages(rules), dict(options))
+        self._open[head.id] = self._read(head)
         return head.id
 
     def add(self, number: int, payloads: Mapping[str, bytes]) -> None:
@@ -241,6 +257,7 @@ class Staged:
             raise StagesRefused(f"a rollout cannot be told to {do}")
         if stages.state not in OVER:
             self._open[number] = open_
+            self._closed.pop(number, None)
         self._over.pop(number, None)
         self._save(open_)
 
@@ -248,7 +265,7 @@ class Staged:
         """Take outcomes, and do what is next."""
         now = self._now()
         everything, self._look_at_all = self._look_at_all, False
-        moved = {name: set(kind.moved) for name, kind in self._kinds.items()}
+        moved = {name: sorted(kind.moved) for name, kind in self._kinds.items()}
         for kind in self._kinds.values():
             kind.moved.clear()
         for open_ in list(self._open.values()):
@@ -334,6 +351,8 @@ class Staged:
     def _save(self, open_: _Open) -> None:
         stages, number, now = open_.stages, open_.head.id, self._now()
         rows, done = [], []
+        open_.revision += 1
+        open_.revisions.update(dict.fromkeys(stages.changed, open_.revision))
         for name in stages.changed:
             member = stages.members[name]
             id_ = self._ids[name]
@@ -359,6 +378,7 @@ class Staged:
         self._store.save_stages(open_.head)
         if stages.state in OVER:
             self._open.pop(number, None)
+            self._close(number, open_)
         if ended:
             self.ended(self._shape(open_))
 
@@ -376,8 +396,12 @@ class Staged:
         self._over = {s["rollout"]: self._over[s["rollout"]] for s in found if s["final"]}
         return found
 
-    def one(self, number: int, since: float) -> api.Staged:
-        """Return a rollout with those nodes that changed since, or may any moment.
+    def head(self, number: int) -> api.Staged:
+        """Return a rollout without its nodes. Raises KeyError."""
+        return self._shape(self._get(number))
+
+    def one(self, number: int, since: int) -> api.Staged:
+        """Return a rollout with those nodes that changed since a revision, or may any moment.
 
         Raises KeyError.
         """
@@ -387,7 +411,9 @@ class Staged:
         found["nodes"] = [
             self._member_shape(member, kind)
             for member in open_.stages.members.values()
-            if member.changed >= since or member.phase in MOVING
+            if member.phase in MOVING
+            or not open_.begun <= since <= open_.revision
+            or open_.revisions.get(member.node, 0) > since
         ]
         return found
 
@@ -419,6 +445,7 @@ class Staged:
             "author": head.author,
             "created": head.created,
             "changed": head.changed,
+            "revision": open_.revision,
             "state": stages.state,
             "final": stages.state in OVER,
             "why": stages.why,

@@ -86,8 +86,12 @@ class Tags:
             node = self._fleet.nodes.get(tag.node)
             if node is None or not self._fleet.is_ours(tag.node):
                 continue
-            # One that started anew has its orders on flash, unless that is another flash.
-            anew = node.reachable and self._told.get(tag.node, node.epoch) != node.epoch
+            # One that started anew has its orders on flash, unless that is another flash; so it is
+            # with one that may have done so while we were not here.
+            anew = node.reachable and self._told.get(tag.node) != node.epoch
+            if self._commands.waits(node, LOCK):
+                self._told[tag.node] = node.epoch
+                continue
             if anew or not 0 <= now - tag.renewed < RENEW_S:
                 try:
                     self._tell(node, tag)

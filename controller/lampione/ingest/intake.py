@@ -29,6 +29,8 @@ _KNOWN = frozenset(
     kind for kind in values.NAMES if kind not in (schema.HELLO, schema.COMMAND, schema.WATERMARK)
 )
 
+_JUDGED = frozenset((schema.REPORT, schema.HEALTH, schema.EVENT))
+
 
 class Intake:
     """The way in. `changed` names nodes whose live state changed; whoever shows it clears it."""
@@ -49,10 +51,18 @@ class Intake:
         self._ciphers = Ciphers()
         self._topics: dict[str, tuple[NodeState, bool]] = {}
         self.changed: set[str] = set()
+        self.heard: list[tuple[int, str, Frame]] = []  # for alarms, who clear it
+        self.refusals: Counter[tuple[str, str]] = Counter()  # so do they with this
 
     def forget(self) -> None:
         """The fleet was loaded anew."""
         self._topics.clear()
+        self.heard.clear()
+        self.refusals.clear()
+
+    def forget_key(self, node: NodeState) -> None:
+        """Its key is another one: what the last one sealed is refused."""
+        self._ciphers.forget(node.name)
 
     def take(self, batch: Iterable[Received]) -> int:
         """Take a batch in; return how many frames were new. Raises StoreError."""
@@ -107,6 +117,7 @@ class Intake:
         self._store.add_totals({name: count for name, count in totals.items() if count})
         if refused:
             self._fleet.refuse(refused, wall)
+            self.refusals.update(refused)
             self.changed.update(name for name, _ in refused if name)
         return new
 
@@ -162,6 +173,8 @@ class Intake:
         node.last_seen = wall
         if arrival is not Arrival.DUPLICATE:
             node.stored += 1
+            if kind in _JUDGED:
+                self.heard.append((node.id, node.name, frame))
         if kind == schema.REPORT:
             if _newer(node.report, frame):
                 node.report = frame

@@ -24,7 +24,11 @@ def read(state: Path) -> dict[str, Placed]:
         try:
             document = tomllib.loads(path.read_text(encoding="utf-8"))
             sites = {site["id"]: site for site in document["sites"]}
-            return {n["id"]: _placed(n, sites.get(n["site"], {})) for n in document["nodes"]}
+            profiles = document.get("profiles", {})
+            return {
+                n["id"]: _placed(n, sites.get(n["site"], {}), profiles.get(n.get("profile"), {}))
+                for n in document["nodes"]
+            }
         except FileNotFoundError:
             continue
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
@@ -32,7 +36,11 @@ def read(state: Path) -> dict[str, Placed]:
     return {}
 
 
-def _placed(node: dict[str, Any], site: dict[str, Any]) -> Placed:
+def _text(found: Any) -> str | None:
+    return found if isinstance(found, str) else None
+
+
+def _placed(node: dict[str, Any], site: dict[str, Any], profile: dict[str, Any]) -> Placed:
     return {
         "site": str(node["site"]),
         "name": str(site.get("name", node["site"])),
@@ -41,6 +49,8 @@ def _placed(node: dict[str, Any], site: dict[str, Any]) -> Placed:
         "approximate": bool(site.get("approximate", False)) and "latitude" not in node,
         "profile": str(node.get("profile", "")),
         "planned": bool(node.get("planned", False)),
+        "feeder": _text(node.get("feeder")),
+        "radio": _text(node.get("radio", profile.get("radio"))),
     }
 
 

@@ -111,26 +111,45 @@ def _held(program: Program, day: int, noon: int, end: int) -> list[Held]:
     return found
 
 
-def of(blob: bytes, node: str, year: int) -> Iterator[Night]:
-    """Yield the nights of a year. Raises ValueError for a config without a place, ConfigError."""
-    program = Program(blob, node.encode())
-    if not program.placed:
-        raise ValueError("a config without a place has no nights")
-    sun = Program(place_alone(blob), b"")
-    said = [fields(NIGHT, c) for number, c in sections(blob) if number == NIGHT]
-    _, on_min, off_min, *_ = said[-1] if said else DEFAULTS[NIGHT]
-    longer_s = 60 * (off_min - on_min)
-    for day in days(year):
+class Nights:
+    """The nights of a node's config. Raises ValueError for one without a place, ConfigError."""
+
+    def __init__(self, blob: bytes, node: str) -> None:
+        self._program = Program(blob, node.encode())
+        if not self._program.placed:
+            raise ValueError("a config without a place has no nights")
+        self._sun = Program(place_alone(blob), b"")
+        said = [fields(NIGHT, c) for number, c in sections(blob) if number == NIGHT]
+        _, on_min, off_min, *_ = said[-1] if said else DEFAULTS[NIGHT]
+        self._longer_s = 60 * (off_min - on_min)
+
+    def of(self, day: int) -> Night:
+        """Return a lighting day's."""
+        program = self._program
         noon, end = program.noon(day), program.noon(day + 1)
-        dark_s = sum(until - start for start, until in _spans(sun, day, noon, end))
-        yield Night(
+        dark_s = sum(until - start for start, until in _spans(self._sun, day, noon, end))
+        return Night(
             day,
             program.plan(day),
             noon,
             end,
             _spans(program, day, noon, end),
             dark_s,
-            dark_s + longer_s,
+            dark_s + self._longer_s,
             program.steps(day),
             _held(program, day, noon, end),
         )
+
+    def at(self, now: int) -> Night:
+        """Return that which holds an instant, or that comes next: from noon to noon."""
+        program = self._program
+        day = next(d for d in range(now // civil.DAY_S - 2, now // civil.DAY_S + 3)
+                   if now < program.noon(d + 1))  # fmt: skip
+        return self.of(day)
+
+
+def of(blob: bytes, node: str, year: int) -> Iterator[Night]:
+    """Yield the nights of a year. Raises as `Nights` does."""
+    nights = Nights(blob, node)
+    for day in days(year):
+        yield nights.of(day)

@@ -142,31 +142,45 @@ def _lines(night: Night, share: float, least: float, most: float) -> Iterator[Li
                     yield from _clamped(line, least, most)
 
 
-def year(blob: bytes, node: str, of: int, *, burn_h: int | None = None, reduction: int = 0) -> Year:
-    """Return a node's year.
+class Lamp:
+    """How a node's lamp burns at night.
 
     Args:
         blob: its config; the place has to be in it.
         node: its name, which its delay is drawn from.
-        of: the year, 2001 to 2099.
         burn_h: the lamp's age, for its upkeep curve; None: unknown, as if it had none.
         reduction: lighting classes that the traffic allows to go down, all night, 0 to 2.
 
+    Raises ConfigError.
+    """
+
+    def __init__(
+        self, blob: bytes, node: str, *, burn_h: int | None = None, reduction: int = 0
+    ) -> None:
+        program = Program(blob, node.encode())
+        _, minimum, maximum, self.rated_w = program.lamp[:4]
+        self._least = max(1, min(minimum, 100)) * 100
+        self._most = max(self._least, min(limit(program, None), maximum * 100))
+        self._share = upkeep_percent(program.upkeep, burn_h) / 100
+        if reduction:
+            self._share *= min(program.traffic[reduction], 100) / 100
+        self.delay_s = program.delay_s
+
+    def lit(self, night: Night) -> Lit:
+        """Return a night and its level."""
+        lines = tuple(_lines(night, self._share, self._least, self._most))
+        full_load = sum((x.first + x.last) * (x.end - x.start) for x in lines) / 20000
+        totals = Totals(1, night.lit_s, full_load, night.dark_s, self.rated_w)
+        delay = self.delay_s
+        late = tuple(Line(x.start + delay, x.end + delay, x.first, x.last) for x in lines)
+        return Lit(night, night.on + delay, night.off + delay, late, totals)
+
+
+def year(blob: bytes, node: str, of: int, *, burn_h: int | None = None, reduction: int = 0) -> Year:
+    """Return a node's year, 2001 to 2099; see `Lamp`.
+
     Raises ValueError for a config without a place, ConfigError.
     """
-    program = Program(blob, node.encode())
-    _, minimum, maximum, rated_w = program.lamp[:4]
-    least = max(1, min(minimum, 100)) * 100
-    most = max(least, min(limit(program, None), maximum * 100))
-    share = upkeep_percent(program.upkeep, burn_h) / 100
-    if reduction:
-        share *= min(program.traffic[reduction], 100) / 100
-    delay = program.delay_s
-    found = []
-    for night in nights.of(blob, node, of):
-        lines = tuple(_lines(night, share, least, most))
-        full_load = sum((x.first + x.last) * (x.end - x.start) for x in lines) / 20000
-        totals = Totals(1, night.lit_s, full_load, night.dark_s, rated_w)
-        late = tuple(Line(x.start + delay, x.end + delay, x.first, x.last) for x in lines)
-        found.append(Lit(night, night.on + delay, night.off + delay, late, totals))
-    return Year(of, tuple(found), together(lit.totals for lit in found))
+    lamp = Lamp(blob, node, burn_h=burn_h, reduction=reduction)
+    found = tuple(lamp.lit(night) for night in nights.of(blob, node, of))
+    return Year(of, found, together(lit.totals for lit in found))

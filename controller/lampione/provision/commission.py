@@ -43,6 +43,7 @@ class Bench:
     broker: as nodes reach it. wifi: for rows that name no file.
     controller: None: without a sign-off, and nobody is told of the config.
     replace: boards that are another node may become this one.
+    new_key: the node gets one, so that whatever board it was is believed no more.
     interval_s: of the reports during the sign-off. warm_s, meter_s: see `trial.sign_off`.
     """
 
@@ -55,6 +56,7 @@ class Bench:
     wifi: Callable[[Row], Wifi | None]
     sign_off: bool = True
     replace: bool = False
+    new_key: bool = False
     labels: Path | None = None
     interval_s: int = 3
     warm_s: float = trial.WARM_S
@@ -71,6 +73,9 @@ class Bench:
         group = self.seed.group_of(node)
         groups = [] if group is None else [group[0]]
         known = keys.load(path) if path.exists() else keys.Keys()
+        if self.new_key and node in known:
+            keys.renew(path, node)
+            known = keys.load(path)
         if node in known and all(name in known.groups for name in groups):
             return known
         keys.new(path, [] if node in known else [node], groups)
@@ -107,9 +112,14 @@ def _commission(
         found = on_board.look(repl)
     record.hardware = {"machine": found.machine, "unique_id": found.unique_id}
     _check_board(bench, row, place, found, board_of)
+    if board_of is not None and board_of != place.serial_number:
+        record.replaces = board_of
     secrets = bench.make_key(row.node)
+    record.new_key = bench.new_key
     if bench.controller is not None:
         bench.controller.wait_known(row.node)
+        if bench.new_key:
+            bench.controller.rekey(row.node)
 
     tell("flash")
     flashed = bench.hands.flash(place, lambda said, part: tell("flash", said, part or None))

@@ -146,6 +146,10 @@ class Controller:
         state = self._call("configs", nodes=[node])[0]
         return max(state["running"] or 0, state["wanted"] or 0)
 
+    def rekey(self, node: str) -> None:
+        """Have the controller take a node's new key. Raises ProvisionError."""
+        self._call("rekey", node=node)
+
     def adopt(self, node: str, version: int, config: bytes) -> None:
         """Tell the controller which config a node was given. Raises ProvisionError."""
         self._call("adopt", configs={node: config.hex()}, version=version)

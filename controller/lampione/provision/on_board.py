@@ -17,6 +17,7 @@ from lampione.config import blob
 from lampione.provision.errors import ProvisionError
 
 _FOREIGN = ("/outbox", "/state", "/config")  # of no use to another node
+_OF_A_NODE = ("/settings.json", "/node.key", "/certs", *_FOREIGN)
 _NEW = ".new"
 _FULL = ("ENOSPC", "OSError: 28")
 
@@ -176,8 +177,22 @@ def _install(repl: Repl, found: Found, new: Mapping[str, bytes], node: str, key:
         # Frames sealed under another key open for nobody; burn hours belong to this post's lamp.
         gone = ("/outbox",) if found.node == node else _FOREIGN
         repl.exec(_REMOVE.format(paths=gone), timeout_s=60)
-    # A config on trial would take the place of the one that is written now.
+    end_trial(repl)
+    return put(repl, new)
+
+
+def forget(repl: Repl) -> None:
+    """Have a board forget whose it was; its firmware stays. Raises BenchError."""
+    repl.exec(_REMOVE.format(paths=_OF_A_NODE), timeout_s=60)
+
+
+def end_trial(repl: Repl) -> None:
+    """Forget a config on trial: it would take the place of the one that is written now."""
     repl.exec(_REMOVE.format(paths=("/config/trial", "/config/new")))
+
+
+def put(repl: Repl, new: Mapping[str, bytes]) -> int:
+    """Put files in place, all or none; return how many were not there. Raises BenchError."""
     changed = [
         path for path, data in new.items() if repl.sha256(path) != hashlib.sha256(data).digest()
     ]

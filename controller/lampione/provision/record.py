@@ -27,6 +27,7 @@ class Record:
 
     outcome: "signed off", "not signed off" (--no-sign-off), "failed".
     step: where it failed; why and do: in words.
+    replaces: serial number of the board that was this node before; new_key: that one's is void.
     """
 
     node: str
@@ -45,6 +46,8 @@ class Record:
     config: dict[str, Any] = field(default_factory=dict)
     calibration: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     checks: Sequence[Check] = ()
+    replaces: str | None = None
+    new_key: bool = False
 
     def as_data(self) -> dict[str, Any]:
         """Return it for a file."""
@@ -54,6 +57,8 @@ class Record:
             "site": self.site,
             "profile": self.profile,
             "board": self.board,
+            "replaces": self.replaces,
+            "new_key": self.new_key,
             "started": _stamp(self.started),
             "ended": _stamp(self.ended) if self.ended else None,
             "by": _who(),
@@ -80,6 +85,7 @@ class Record:
             f"site         {self.site}",
             f"profile      {self.profile}",
             f"board        {self.board or 'unknown'}",
+            *self._swapped(),
             f"begun        {data['started']}, ended {data['ended']}, by {data['by']}",
         ]
         for name in ("hardware", "firmware", "certificate", "config"):
@@ -96,6 +102,10 @@ class Record:
             lines += ["", "checks"]
             lines += [f"  {_MARKS[check.verdict]} {check.words()}" for check in self.checks]
         return "\n".join(lines) + "\n"
+
+    def _swapped(self) -> list[str]:
+        key = "a new key, its own is void" if self.new_key else "the same key"
+        return [] if self.replaces is None else [f"replaces     board {self.replaces}, {key}"]
 
 
 def _stamp(at: datetime.datetime) -> str:

@@ -51,6 +51,7 @@ class Order:
     no_wifi: bool = False
     sign_off: bool = True
     replace: bool = False
+    new_key: bool = False
     interval_s: int = INTERVAL_S
     jobs: int = JOBS
     wait_s: float = 0.0
@@ -93,6 +94,7 @@ def prepared(order: Order, seed: seeds.Seed, queue: Queue, ask: Ask) -> Iterator
             wifi=_networks(order, seed, queue.left(), ask),
             sign_off=order.sign_off,
             replace=order.replace,
+            new_key=order.new_key,
             labels=order.labels,
             interval_s=order.interval_s,
             stop=stop,

@@ -110,11 +110,7 @@ def judge(evidence: Evidence) -> list[Check]:
                 do="" if good else "the node did not blink: see the command's reason",
             )
         )
-        checks += _levels(evidence, evidence.lamp)
-        if evidence.metered:
-            checks += _powers(evidence, evidence.lamp)
-        else:
-            checks.append(Check("power", "note", "not measured", do="this node has no meter"))
+        checks += lamp_checks(evidence.steps, evidence.lamp, metered=evidence.metered)
     checks += [_sensor(name, evidence.states.get(name)) for name in evidence.sensors]
     checks += [_radio(evidence.rssi_dbm), *_clock(evidence)]
     for fault in evidence.faults:
@@ -139,9 +135,17 @@ def expected_percent(asked: int, lamp: Lamp) -> int:
     return max(lamp.min_percent, min(asked, most))
 
 
-def _levels(evidence: Evidence, lamp: Lamp) -> list[Check]:
+def lamp_checks(steps: Sequence[Step], lamp: Lamp, *, metered: bool) -> list[Check]:
+    """Return what a lamp's levels were, and its power at each."""
+    checks = _levels(steps, lamp)
+    if metered:
+        return checks + _powers(steps, lamp)
+    return [*checks, Check("power", "note", "not measured", do="this node has no meter")]
+
+
+def _levels(steps: Sequence[Step], lamp: Lamp) -> list[Check]:
     checks = []
-    for step in evidence.steps:
+    for step in steps:
         wanted = expected_percent(step.asked, lamp)
         name = f"lamp at {step.asked} %"
         if step.state not in ("accepted", "done"):
@@ -156,8 +160,8 @@ def _levels(evidence: Evidence, lamp: Lamp) -> list[Check]:
     return checks
 
 
-def _powers(evidence: Evidence, lamp: Lamp) -> list[Check]:
-    by_level = {step.asked: step.power_w for step in evidence.steps}
+def _powers(steps: Sequence[Step], lamp: Lamp) -> list[Check]:
+    by_level = {step.asked: step.power_w for step in steps}
     dark, half, full = (by_level.get(level) for level in LEVELS)
     checks = []
     rated = float(lamp.rated_w)

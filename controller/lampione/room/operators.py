@@ -109,6 +109,19 @@ def changed(
     return _governed(found)
 
 
+def still(operators: dict[str, Operator], who: Who) -> Who:
+    """Return what somebody is who was there before the operators changed."""
+    one = operators.get(who.operator)
+    if one is None:
+        return who._replace(role="view", why=f"{who.operator} is no operator any more")
+    return who._replace(role=one.role, why=None if one.role == who.role else "it was changed")
+
+
+def said(pin: str | None) -> str | None:
+    """Say what became of a PIN, for the audit: never the PIN."""
+    return None if pin is None else "changed" if pin else "none"
+
+
 def without(operators: dict[str, Operator] | None, name: str) -> dict[str, Operator]:
     """Return operators without one. Raises OperatorsError."""
     found = dict(operators or {})

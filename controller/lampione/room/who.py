@@ -20,6 +20,7 @@ NEEDS: dict[str, Role] = {
     "configure": CONFIGURE,
     "revert": CONFIGURE,
     "adopt": CONFIGURE,
+    "rekey": CONFIGURE,
     "plan": CONFIGURE,
     "store": CONFIGURE,
     "operator": CONFIGURE,
@@ -47,7 +48,7 @@ class NotAllowedError(Exception):
     """Whoever asks may not; the text says what it needs."""
 
 
-@dataclass
+@dataclass(eq=False)
 class Seat:
     """One connection; `enter` puts somebody else on it."""
 

@@ -17,6 +17,8 @@ import numpy as np
 from lampione_protocol import schema
 from numpy.typing import NDArray
 
+from lampione.alarms.book import Alarm, Span
+from lampione.alarms.episodes import Episode
 from lampione.api import CommandState, EpochRow, History, Lost, Refused
 from lampione.batch import Columns
 from lampione.room.audit import Deed, Entry
@@ -234,6 +236,20 @@ class TelemetryStore(Protocol):
         """The newest frame of a type by node id, of `nodes` or of all that have one."""
         ...
 
+    def alarm_number(self) -> int: ...
+    def save_alarms(self, alarms: Sequence[Alarm], spans: Sequence[Span]) -> None:
+        """Keep alarms as they are now, and what changed of their episodes, in that order."""
+
+    def standing_alarms(self) -> list[Alarm]: ...
+    def episodes(self, subject: str, rule: str, since: int) -> list[tuple[int, Episode]]:
+        """(alarm, episode) that did not end before then, in order."""
+        ...
+
+    def add_late(self, late: Iterable[tuple[str, str, int]]) -> None:
+        """(node, message, since) to be judged again; of several the earliest counts."""
+
+    def late(self) -> list[tuple[str, str, int]]: ...
+    def drop_late(self, judged: Iterable[tuple[str, str]]) -> None: ...
     def fence(self, holder: str, terms: Mapping[str, int]) -> None:
         """From now on commit only while these leases stand, see `store.leases`; others may have
         written what is theirs. Not within a transaction."""
@@ -329,6 +345,11 @@ class TelemetryReader(Protocol):
 
     def audit_after(self, seq: int, limit: int) -> list[Entry]:
         """Entries from the next after `seq` on, rising."""
+        ...
+
+    def alarms(self, which: str, node: str | None, since: float, limit: int) -> list[Alarm]:
+        """Of `store.alarms.WHICH`, changed since then, newest first; of a node also those of
+        which it is a member."""
         ...
 
     def notes(self, since: float, limit: int) -> list[StoredNote]:

@@ -14,7 +14,7 @@ SERIES_CLASSES = {
     "raw": schema.RAW,
 }
 ROLLUP_CLASSES = {"rollups-5min": 300, "rollups-hour": 3600, "rollups-day": 86400}
-CLASSES = (*SERIES_CLASSES, "events", "others", *ROLLUP_CLASSES, "commands")
+CLASSES = (*SERIES_CLASSES, "events", "others", *ROLLUP_CLASSES, "commands", "alarms")
 
 Policy = Mapping[str, float | None]
 """Seconds by class, None: for ever."""

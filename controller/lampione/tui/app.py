@@ -10,10 +10,12 @@ from textual.binding import Binding, BindingType
 from textual.filter import NoColor
 
 from lampione.desk.desk import Desk
+from lampione.desk.orders import Sending
 from lampione.desk.present import STATES
 from lampione.tui.bars import Part
 from lampione.tui.dialogs import Confirm, ConfirmScreen, JumpScreen, KeysScreen
 from lampione.tui.keys import OneKeyAtATime
+from lampione.tui.orders import Ordering
 from lampione.tui.palette import Offers
 from lampione.tui.view import View
 from lampione.tui.views import BY_NAME, FIRST, VIEWS
@@ -22,6 +24,11 @@ DRAIN_S = 0.1
 CHECK_S = 0.5
 DARK, LIGHT = "textual-dark", "textual-light"
 SEVERITIES = {"critical": "bad", "major": "bad", "minor": "warn", "warning": "warn"}
+
+
+def theme_of() -> str:
+    """Return the theme that the terminal's ground asks for."""
+    return LIGHT if os.environ.get("LAMPIONE_THEME") == "light" else DARK
 
 
 class LampioneApp(OneKeyAtATime, inherit_bindings=False):
@@ -72,7 +79,7 @@ class LampioneApp(OneKeyAtATime, inherit_bindings=False):
         self.animation_level = "none"
         if self.no_color:  # none at all, as no-color.org has it, where Textual would make greys
             self._filters = [NoColor()]
-        self.theme = LIGHT if os.environ.get("LAMPIONE_THEME") == "light" else DARK
+        self.theme = theme_of()
 
     def on_mount(self) -> None:
         """Begin to take."""
@@ -101,6 +108,11 @@ class LampioneApp(OneKeyAtATime, inherit_bindings=False):
     def view(self) -> View | None:
         """Return the view that is seen, under windows too."""
         return next((s for s in reversed(self.screen_stack) if isinstance(s, View)), None)
+
+    @property
+    def opened_read_only(self) -> bool:
+        """Say whether this terminal was opened to look only, whoever works at it."""
+        return self._read_only
 
     @property
     def why_read_only(self) -> str | None:
@@ -164,8 +176,11 @@ class LampioneApp(OneKeyAtATime, inherit_bindings=False):
         if desk.status:
             counters = desk.status["counters"]
             parts.append(("", f"{counters['rate']:.1f}/s"))
-            for what in ("missing", "lost", "refused"):
-                parts.append(("warn" if counters[what] else "", f"{what} {counters[what]}"))
+            parts += [
+                ("warn", f"{what} {counters[what]}")
+                for what in ("missing", "lost", "refused")
+                if counters[what]
+            ]
         if desk.who is not None and desk.who["operator"]:
             parts.append(("", f"{desk.who['operator']} ({desk.role})"))
         return parts
@@ -195,6 +210,12 @@ class LampioneApp(OneKeyAtATime, inherit_bindings=False):
             self.push_screen(view)
         elif view.is_mounted:
             view.show_all()
+
+    def order(self, nodes: list[str], begun: Callable[[Sending], object] = lambda _: None) -> None:
+        """Ask what is to be ordered of these nodes; `begun` gets the order on its way."""
+        view = self.view
+        if view is not None:
+            Ordering(view, nodes, begun).ask()
 
     def back(self) -> None:
         """Show the view that was seen before."""

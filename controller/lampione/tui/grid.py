@@ -1,6 +1,6 @@
 """A grid on Textual's Line API: it renders the lines that are seen and nothing else."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import ClassVar
 
 from rich.segment import Segment
@@ -18,6 +18,7 @@ from lampione.desk.fleet import Fleet
 from lampione.desk.present import COLUMNS, STATES, Column, Row, is_stale
 from lampione.tui.tones import style as tone
 
+MARK, LOCK = "*", "▣"
 GLOW_S = 1.0  # how long a changed cell stands out
 _BETWEEN = "  "
 
@@ -75,7 +76,8 @@ class Grid(ScrollView, inherit_bindings=False):
         Binding("up,k", "move(-1)", "Up", show=False),
         Binding("down,j", "move(1)", "Down", show=False),
         Binding("pageup", "page(-1)", "Page up", show=False),
-        Binding("pagedown,space", "page(1)", "Page down", show=False),
+        Binding("pagedown", "page(1)", "Page down", show=False),
+        Binding("space", "mark", "Mark", show=False),
         Binding("home,g", "end(0)", "First", show=False),
         Binding("end,G", "end(-1)", "Last", show=False),
         Binding("enter", "open", "Values"),
@@ -94,6 +96,7 @@ class Grid(ScrollView, inherit_bindings=False):
         self._fleet = fleet
         self._now = now
         self.lines_rendered = 0
+        self.locked: Collection[str] = ()
 
     def on_mount(self) -> None:
         """Take the place that there is."""
@@ -136,6 +139,8 @@ class Grid(ScrollView, inherit_bindings=False):
         segments = []
         for column in shown_columns(self.app.size.width):
             text = column.cell(row, now)
+            if column.key == "node":
+                text = self._named(row["node"], column.width)
             style = base
             if column.key == "state":
                 style += tone(self.app, STATES[row["state"]][1])
@@ -146,6 +151,11 @@ class Grid(ScrollView, inherit_bindings=False):
             segments.append(Segment(fit(text, column.width, column.right), style))
             segments.append(Segment(_BETWEEN, base))
         return Strip(segments)
+
+    def _named(self, node: str, width: int) -> str:
+        """Return a node's name with its mark and its lock."""
+        signs = (MARK if node in self._fleet.marks else "") + (LOCK if node in self.locked else "")
+        return f"{signs} {fit(node, width - len(signs) - 1, False)}" if signs else node
 
     def watch_cursor(self, before: str | None, after: str | None) -> None:
         """Render the two lines that the cursor left and came to."""
@@ -181,6 +191,13 @@ class Grid(ScrollView, inherit_bindings=False):
     def action_end(self, which: int) -> None:
         """Move the cursor to the first or the last row."""
         self._go(which % max(1, len(self._fleet)))
+
+    def action_mark(self) -> None:
+        """Mark the cursor's node, or take the mark off, and go on to the next."""
+        if self.cursor is not None and self._fleet.index(self.cursor) is not None:
+            self._fleet.marks ^= {self.cursor}
+            self.refresh()
+            self.action_move(1)
 
     def action_open(self) -> None:
         """Ask for the values of the cursor's node."""

@@ -1,10 +1,11 @@
 """The lamps that are locked off, and the questions before one is locked or unlocked."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar
 
 from textual.binding import Binding, BindingType
 
+from lampione.desk.darkness import darkness
 from lampione.desk.present import clock
 from lampione.desk.text import age, clean
 from lampione.tui.dialogs import Ask, Confirm
@@ -12,11 +13,12 @@ from lampione.tui.table import Col, Table
 from lampione.tui.view import View
 
 COLUMNS = (
-    Col("node", 18, lambda tag, _: clean(tag["node"])),
+    Col("node", 14, lambda tag, _: clean(tag["node"])),
     Col("site", 20, lambda tag, _: clean(tag["site"]), least=110),
-    Col("locked by", 12, lambda tag, _: clean(tag["operator"])),
-    Col("since", 11, lambda tag, _: clock(tag["at"], "%m-%d %H:%M")),
+    Col("locked by", 10, lambda tag, _: clean(tag["operator"])),
+    Col("since", 11, lambda tag, _: clock(tag["at"], "%m-%d %H:%M"), least=110),
     Col("for", 4, lambda tag, now: age(now - tag["at"]), right=True),
+    Col("lamp", 12, lambda tag, now: darkness(tag["row"], now)),
     Col("why", 0, lambda tag, _: ("warn", clean(tag["reason"]))),
 )
 
@@ -39,10 +41,10 @@ class LocksView(View):
 
     def renew(self, changed: frozenset[str]) -> None:
         """Show what is new."""
-        if changed & {"tags", "sites"}:
+        if changed & {"tags", "sites", "nodes"}:
             sites = self.desk.sites
             rows = [
-                {**tag, "site": sites.get(node, {}).get("name", "")}
+                {**tag, "site": _site(sites, node), "row": self.desk.fleet.get(node)}
                 for node, tag in sorted(self.desk.tags.items())
             ]
             self.table.show(rows)
@@ -66,6 +68,10 @@ class LocksView(View):
     def action_lock(self) -> None:
         """Lock another lamp: its name is asked for."""
         ask_node(self)
+
+
+def _site(sites: Mapping[str, Any], node: str) -> str:
+    return str(sites.get(node, {}).get("name", ""))
 
 
 def ask_node(view: View) -> None:
@@ -94,7 +100,7 @@ def lock(view: View, node: str) -> None:
     if tag is not None:
         view.say(f"{node} is locked by {tag['operator']}: {tag['reason']}", "warning")
         return
-    site = view.desk.sites.get(node, {}).get("name")
+    site = _site(view.desk.sites, node)
 
     def why(reason: str) -> None:
         question = Confirm(

@@ -53,8 +53,8 @@ class MapWidget(Widget, inherit_bindings=False):
         Binding("right,l", "pan(1, 0)", "East", show=False),
         Binding("up,k", "pan(0, -1)", "North", show=False),
         Binding("down,j", "pan(0, 1)", "South", show=False),
-        Binding("plus,equals_sign", "zoom(1)", "Nearer", key_display="+"),
-        Binding("minus", "zoom(-1)", "Farther"),
+        Binding("plus,equals_sign", "zoom(1)", "Nearer, farther", key_display="+ -"),
+        Binding("minus", "zoom(-1)", "Farther", show=False),
         Binding("0", "fit", "All"),
         Binding("n", "next(1)", "Next"),
         Binding("N", "next(-1)", "Previous", show=False),
@@ -220,6 +220,7 @@ class MapView(View):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("v", "quantity(1)", "Colour by"),
         Binding("V", "quantity(-1)", "Colour by, back", show=False),
+        Binding("o", "order", "Order"),
     ]
     DEFAULT_CSS = """
     MapView #head, MapView #node { background: $panel; padding: 0 1; }
@@ -251,6 +252,10 @@ class MapView(View):
         if place is None or place["latitude"] is None or place["longitude"] is None:
             raise ValueError(f"{text} has no position: give its site one in the fleet's file")
         self._wanted = text
+
+    def here(self) -> str | None:
+        """Return the node that keys are about."""
+        return self.map.cursor
 
     def body(self) -> Iterable[Any]:
         """What is shown, the map, the legend, the cursor's node."""
@@ -342,7 +347,7 @@ class MapView(View):
             parts.append(f"{band.letter} {told}")
         parts.append(f"report {age(None if received is None else now - received)} old")
         if row["node"] in self.desk.tags:
-            parts.append("⚿ LOCKED")
+            parts.append("▣ LOCKED")
         if place is not None and place["approximate"]:
             parts.append("(not surveyed)")
         return clean("  ".join(part for part in parts if part))
@@ -359,3 +364,8 @@ class MapView(View):
         """Colour the nodes by the next quantity."""
         self._quantity = (self._quantity + by) % len(QUANTITIES)
         self._judge()
+
+    def action_order(self) -> None:
+        """Ask for a command to give the cursor's node."""
+        if self.map.cursor is not None:
+            self.lampione.order([self.map.cursor])

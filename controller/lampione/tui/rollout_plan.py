@@ -24,7 +24,7 @@ DEFAULT = StageOptions(canary=1, waves=("10%", "50%", "100%"), soak_s=600, stop_
 def _what(line: Row, _: float) -> Cell:
     if line.left_out is not None:
         return ("warn" if line.left_out == "locked" else "dim"), f"– {line.left_out}"
-    return "note", f"▶ {line.compared.what}"
+    return "note", f"▶ {line.compared.brief}"
 
 
 def _state(line: Row, _: float) -> Cell:
@@ -340,4 +340,5 @@ class PlanView(View):
             self._beginning = True
             desk.run(lambda _: configs.begin(desk.call, blobs, options), done)
 
-        self.confirm(Confirm("begin this rollout?", plan.in_words(self._plan, options)), then)
+        words, typed = plan.in_words(self._plan, options), plan.typed(self._plan)
+        self.confirm(Confirm("begin this rollout?", words, typed), then)

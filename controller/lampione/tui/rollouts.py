@@ -10,13 +10,14 @@ from lampione.desk import staged
 from lampione.desk.text import age
 from lampione.desk.work import Answer
 from lampione.tui.bars import Parts
-from lampione.tui.dialogs import Confirm
+from lampione.tui.dialogs import Ask, Confirm
 from lampione.tui.rollout_plan import PlanView
 from lampione.tui.table import Cell, Col, Row, Table
 from lampione.tui.view import View
 
 BAR = 12
-LIMIT = 50
+LIMIT = 20
+LIST_EVERY = 5  # seconds; the one under the cursor is asked for every second
 _NOTHING = "no push in stages yet: n begins one"
 
 
@@ -65,6 +66,7 @@ class RolloutsView(View):
         Binding("t", "do('retry')", "Retry"),
         Binding("a", "do('abort')", "Abort"),
         Binding("v", "do('revert')", "Take back"),
+        Binding("slash", "filter", "Filter", show=False),
         Binding("tab", "other", "Other table", show=False),
         Binding("escape", "out", "Back", show=False),
     ]
@@ -82,6 +84,9 @@ class RolloutsView(View):
         self._whole: Any = None
         self._members: dict[str, Any] = {}
         self._asked: set[str] = set()
+        self._rows: list[Any] = []
+        self._seconds = 0
+        self._words: tuple[str, ...] = ()
 
     def argument(self, text: str) -> None:
         """Go to this rollout."""
@@ -113,7 +118,9 @@ class RolloutsView(View):
         """Ask anew once a second; what is on the way is not asked for twice."""
         if not self.rollouts.is_mounted or "clock" not in changed:
             return
-        self._ask("rollouts", self._listed, limit=LIMIT)
+        if "status" in changed or self._seconds % LIST_EVERY == 0:
+            self._ask("rollouts", self._listed, limit=LIMIT)
+        self._seconds += 1
         self._ask_whole()
         self._show_head()
         self.rollouts.refresh()
@@ -133,7 +140,7 @@ class RolloutsView(View):
     def _ask_whole(self) -> None:
         if self._number is None:
             return
-        since = max((node["since"] for node in self._members.values()), default=0.0)
+        since = 0 if self._whole is None else self._whole["revision"]
         self._ask("rollout", self._taken, rollout=self._number, since=since)
 
     def _listed(self, answer: Answer) -> None:
@@ -141,7 +148,8 @@ class RolloutsView(View):
             self.rollouts.show((), empty=answer.error)
             return
         self.rollouts.styles.height = max(3, min(len(answer.result) + 1, self.size.height // 3))
-        self.rollouts.show(answer.result, empty=_NOTHING)
+        self._rows = answer.result
+        self.rollouts.show(self._rows, empty=_NOTHING)
         if self._wanted is not None:
             if not self.rollouts.go(self._wanted):
                 self.say(f"there is no rollout {self._wanted} among the last {LIMIT}", "error")
@@ -157,17 +165,23 @@ class RolloutsView(View):
         self._ask_whole()
 
     def _taken(self, answer: Answer) -> None:
-        if answer.error is not None or answer.result["rollout"] != self._number:
+        if answer.error is not None:
+            self.table.show((), empty=answer.error)
+            return
+        whole = answer.result
+        if whole["rollout"] != self._number:
             self._ask_whole()
             return
-        self._whole = answer.result
-        staged.merge(self._members, answer.result)
+        self._whole = whole
+        self._rows = [whole if row["rollout"] == self._number else row for row in self._rows]
+        self.rollouts.show(self._rows)
+        staged.merge(self._members, whole)
         self._show_nodes()
 
     def _show_nodes(self) -> None:
         self._show_head()
-        empty = "" if self._number is None else "asking"
-        self.table.show(staged.in_order(self._members), empty=empty)
+        rows = staged.in_order(self._members, self._words)
+        self.table.show(rows, empty="nothing fits" if self._members else "")
 
     def _show_head(self) -> None:
         whole = self._whole
@@ -178,6 +192,7 @@ class RolloutsView(View):
         self._state.parts = (
             ("bold", f"rollout {whole['rollout']}"),
             (tone, staged.now_text(whole, self.desk.now())),
+            *((("note", f"/ {' '.join(self._words)}"),) if self._words else ()),
         )
         room = max(6, (self.app.size.width - 4) // max(1, len(whole["waves"])) - 12)
         self._waves.parts = tuple(
@@ -209,9 +224,23 @@ class RolloutsView(View):
         """Go to the other table."""
         (self.table if self.rollouts.has_focus else self.rollouts).focus()
 
+    def action_filter(self) -> None:
+        """Ask which nodes to show."""
+
+        def then(text: str) -> None:
+            self._words = tuple(text.lower().split())
+            self._show_nodes()
+            self.table.focus()
+
+        title = "show nodes with these words of name, phase or reason; nothing: all"
+        self.ask_for(Ask(title, text=" ".join(self._words)), then)
+
     def action_out(self) -> None:
-        """From the nodes to the list, from the list to the view before."""
-        if self.table.has_focus:
+        """Show all nodes again; then to the list, and from there to the view before."""
+        if self._words:
+            self._words = ()
+            self._show_nodes()
+        elif self.table.has_focus:
             self.rollouts.focus()
         else:
             self.action_back()
@@ -246,14 +275,20 @@ class RolloutsView(View):
 
         def then() -> None:
             self.act(
-                "rollout", f"{do} rollout {number}", self._acted, rollout=number, do=do, since=0.0
+                "rollout",
+                f"telling rollout {number} to {do}",
+                self._acted,
+                rollout=number,
+                do=do,
+                since=0,
             )
 
         lines = staged.consequences(whole, do)
         if do == "pause":
             then()
         else:
-            self.confirm(Confirm(f"{do} rollout {number}?", lines), then)
+            typed = staged.typed(whole, do)
+            self.confirm(Confirm(f"{do} rollout {number}?", lines, typed), then)
 
     def _acted(self, answer: Answer) -> None:
         if answer.error is None:

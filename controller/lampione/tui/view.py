@@ -34,6 +34,7 @@ class View(Screen[None], inherit_bindings=False):
         Binding("q", "app.quit", "Quit", show=False),
         Binding("L", "lock", "Lock or unlock", show=False),
         Binding("ctrl+o", "sign_in", "Sign in", show=False),
+        Binding("W", "where", "Where it stands", show=False),
     ]
     DEFAULT_CSS = "View #body { height: 1fr; }"
 
@@ -163,6 +164,16 @@ class View(Screen[None], inherit_bindings=False):
                 self.say(f"you are {clean(who['operator'])}, who may {who['role']}")
 
         self.app.push_screen(SignInScreen(self.desk), entered)
+
+    def action_where(self) -> None:
+        """Show where the node under the cursor stands, for a phone's camera."""
+        from lampione.tui.where import show_where
+
+        node = self.here()
+        if node is None:
+            self.say("no node is chosen", "warning")
+        else:
+            show_where(self, node)
 
     def action_back(self) -> None:
         """Go back to the view that was seen before."""

@@ -44,6 +44,7 @@ VIEWS = (
         ("boards",),
         "boards on USB become nodes",
     ),
+    Place("alarms", "3", "lampione.tui.alarms:AlarmsView", ("alarms",), "what is broken"),
     Place("node", "4", "lampione.tui.node:NodeView", ("show", "NODE"), "one node"),
     Place(
         "audit", "8", "lampione.tui.audit:AuditView", ("audit",), "who did what, and its outcome"
@@ -54,6 +55,13 @@ VIEWS = (
         "lampione.tui.bench:BenchView",
         ("hil", "list", "--smoke"),
         "tests of firmware on boards, measured",
+    ),
+    Place(
+        "attach",
+        "",
+        "lampione.tui.attach:AttachView",
+        ("attach",),
+        "the node on a USB cable, whatever its radio does",
     ),
     Place("locks", "", "lampione.tui.locks:LocksView", ("locks",), "lamps that are locked off"),
     Place(

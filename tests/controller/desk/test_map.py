@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from lampione.desk import braille, drawing, quantities
+from lampione.desk import braille, drawing, node_sheet, quantities
 from lampione.desk.mapping import (
     APART_M,
     EARTH_M,
@@ -19,6 +19,7 @@ from lampione.desk.mapping import (
     spots,
 )
 from lampione.desk.quantities import BY_KEY, QUANTITIES, Seen
+from lampione_protocol.names import SENSOR_STATES
 
 from tests.controller.nodes import NOW, node
 from tests.controller.tui.still import placed
@@ -245,12 +246,17 @@ def test_what_letter_a_value_has(key: str, report: dict[str, Any], letter: str, 
 
 def test_the_worst_alarm_of_a_node_counts_and_one_of_many_is_everybodys() -> None:
     alarms = [
-        {"active": True, "severity": "minor", "node": "a"},
-        {"active": True, "severity": "critical", "node": "a"},
-        {"active": False, "severity": "critical", "node": "b"},
-        {"active": True, "severity": "major", "node": None, "nodes": ["c", "d"]},
+        {"active": True, "severity": "minor", "node": "a", "members": []},
+        {"active": True, "severity": "critical", "node": "a", "members": []},
+        {"active": False, "severity": "critical", "node": "b", "members": []},
+        {"active": True, "severity": "major", "node": None, "members": ["c", "d"]},
     ]
     found = quantities.severities(alarms)
     assert found == {"a": "critical", "c": "major", "d": "major"}
     quantity = BY_KEY["alarms"]
     assert quantity.band(quantity.judge(Seen(node("a"), NOW, found["a"]))).letter == "C"
+
+
+def test_advice_fits_a_terminal_of_80_columns() -> None:
+    assert set(node_sheet.ADVICE) == set(SENSOR_STATES) - {"ok"}
+    assert max(map(len, node_sheet.ADVICE.values())) <= 60

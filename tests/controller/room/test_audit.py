@@ -12,8 +12,9 @@ from lampione.store import audit as stored
 
 from tests.controller.deeds import NIGHT, shown
 
-LEAVES = st.none() | st.booleans() | st.integers() | st.text(max_size=8)
-LEAVES |= st.floats(allow_nan=False)
+LEAVES: st.SearchStrategy[Any] = st.one_of(
+    st.none(), st.booleans(), st.integers(), st.text(max_size=8), st.floats(allow_nan=False)
+)
 JSON = st.recursive(LEAVES, lambda some: st.lists(some, max_size=3), max_leaves=6)
 deeds = st.builds(
     Deed,
@@ -92,7 +93,7 @@ def test_the_same_deed_has_the_same_text_in_ascii(deed: Deed, seq: int) -> None:
     body = body_of(seq, deed)
     assert body.isascii()
     assert "\n" not in body
-    again = deed._replace(detail=dict(reversed(deed.detail.items())))
+    again = deed._replace(detail=dict(reversed(list(deed.detail.items()))))
     assert body_of(seq, again) == body
     assert body_of(seq, Entry(seq, body, b"").deed) == body
     assert body_of(seq + 1, deed) != body

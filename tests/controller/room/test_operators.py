@@ -1,6 +1,7 @@
 """Operators: names, roles, PINs, and a file that may be anything."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -64,7 +65,8 @@ def test_who_comes_without_a_word(file: Path, tmp_path: Path) -> None:
 
 def test_somebody_always_may_configure(file: Path) -> None:
     found = operators.load(file)
-    for change in (
+    assert found is not None
+    changes: tuple[Callable[[], object], ...] = (
         lambda: operators.without(found, "anna"),
         lambda: operators.changed(found, "anna", "operate", None),
         lambda: operators.changed(None, "carla", "operate", None),
@@ -72,11 +74,12 @@ def test_somebody_always_may_configure(file: Path) -> None:
         lambda: operators.changed(found, "anna", None, "123"),
         lambda: operators.changed(found, "anna b", "view", None),
         lambda: operators.without(found, "carla"),
-    ):
+    )
+    for change in changes:
         with pytest.raises(OperatorsError):
             change()
     kept = operators.changed(found, "anna", "configure", None)
-    assert kept["anna"] == found["anna"]  # type: ignore[index]
+    assert kept["anna"] == found["anna"]
     assert operators.changed(found, "anna", None, "")["anna"].hash is None
 
 
@@ -121,10 +124,10 @@ def test_a_role_may_what_those_below_it_may() -> None:
             try:
                 who.check(Who("anna", role), op)
                 may.append(role)
-            except NotAllowedError as error:
-                assert "anna" in str(error)
+            except NotAllowedError:
+                continue
         assert may == list(ROLES[ROLES.index(who.needed(op)) :])
-    with pytest.raises(NotAllowedError):
+    with pytest.raises(NotAllowedError, match="anna has operate"):
         who.check(Who("anna", "operate"), "rollout", {"do": "abort"})
     who.check(Who("anna", "view"), "rollout", {"rollout": 1})
 

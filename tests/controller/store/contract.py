@@ -1,9 +1,12 @@
 """What every store does, whatever the engine: test_contract.py runs this over each of them."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
+from lampione.alarms.book import Alarm, Span
+from lampione.alarms.episodes import Episode
 from lampione.api import CommandState
 from lampione.room.audit import FIRST, Deed, verify
 from lampione.room.tags import Tag
@@ -391,6 +394,69 @@ class Contract:
         assert reader.notes(0.0, 9)[1] == note
         assert reader.notes(6.0, 9) == []
         reader.close()
+        store.close()
+
+    def test_alarms(self, engine: Engine) -> None:
+        store = engine.writer()
+        numbers = [store.alarm_number() for _ in range(3)]
+        assert len(set(numbers)) == 3
+        one = Alarm(
+            numbers[0], "a-1", "a-1", "test", "hot", "its board is hot", "minor", True, 10.0, 11.5,
+            12.5, value="81 °C",
+        )  # fmt: skip
+        cause = Alarm(
+            numbers[1], "feeder F1", None, "test", "silent", "silent", "major", False, 1.0, 2.0,
+            3.0, cleared=4.0, members=("a-1", "a-2"), assignee="anna", note="on its way",
+            shelved=9.5,
+        )  # fmt: skip
+        over = replace(
+            cause, id=numbers[2], subject="b-1", node="b-1", members=(), acked=5.0, acked_by="anna"
+        )
+        spans: list[Span] = [
+            (numbers[0], "a-1", "hot", 3, 3, None),
+            (numbers[0], "a-1", "hot", 3, 2, 6),
+            (numbers[0], "a-1", "hot", 10, 10, None),
+            (numbers[2], "b-1", "silent", 1, 1, 4),
+            (numbers[2], "b-1", "silent", 0, 0, 1),
+            (numbers[2], "b-1", "silent", 0, None, None),
+        ]
+        store.save_alarms([one, cause, over], spans)
+        store.add_late([("a-1", "report", 50), ("b-1", "health", 9)])
+        store.add_late([("a-1", "report", 40), ("b-1", "health", 10)])
+        store.commit()
+        store.close()
+        store = engine.writer()
+        assert store.alarm_number() > max(numbers)
+        assert store.standing_alarms() == [one, cause]
+        assert store.episodes("a-1", "hot", 0) == [
+            (one.id, Episode(2, 6)), (one.id, Episode(10, None))
+        ]  # fmt: skip
+        assert store.episodes("a-1", "hot", 7) == [(one.id, Episode(10, None))]
+        assert store.episodes("b-1", "silent", 0) == [(over.id, Episode(1, 4))]
+        assert store.late() == [("a-1", "report", 40), ("b-1", "health", 9)]
+        store.drop_late([("a-1", "report")])
+        store.save_alarms([replace(one, active=False)], [])
+        store.commit()
+        assert store.late() == [("b-1", "health", 9)]
+        store.save_alarms([cause], [])
+        store.rollback()
+        reader = engine.reader()
+        ended = replace(one, active=False)
+        assert reader.alarms("all", None, 0.0, 9) == [over, cause, ended]
+        assert reader.alarms("all", None, 0.0, 1) == [over]
+        assert reader.alarms("all", "a-1", 0.0, 9) == [cause, ended]
+        assert reader.alarms("active", None, 0.0, 9) == []
+        assert reader.alarms("standing", None, 0.0, 9) == [cause, ended]
+        assert reader.alarms("cleared", "b-1", 3.0, 9) == [over]
+        assert reader.alarms("all", None, 3.5, 9) == [ended]
+        reader.close()
+        keeper = engine.keeper()
+        assert keeper.retain({"alarms": 5.0}, 7.0, lambda: False) == {}
+        assert keeper.retain({"alarms": 3.0}, 7.0, lambda: False)["alarms"]
+        keeper.close()
+        assert store.standing_alarms() == [ended, cause]
+        assert store.episodes("b-1", "silent", 0) == []
+        store.rollback()
         store.close()
 
     def test_rollouts_in_stages(self, engine: Engine) -> None:

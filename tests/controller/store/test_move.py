@@ -13,11 +13,14 @@ import pytest
 from lampione.cli.run import run
 from lampione.core.folder import StateFolder
 from lampione.rollup import LEVELS
+from lampione.room.audit import Deed
+from lampione.room.tags import Tag
 from lampione.store import (
     Engine,
     Frame,
     StoredConfig,
     StoredMember,
+    StoredNote,
     StoredRollout,
     StoredStages,
     StoreError,
@@ -74,6 +77,10 @@ def fill(engine: Engine, days: int = 3, per_day: int = 60) -> None:
     stages = StoredStages(0, "config", "anna", 1.0, 2.0, "paused", 1, 3.0, "why", 1, 1, "{}", "{}")
     number = store.add_stages(stages, 9)
     store.add_members(number, [(StoredMember(1, 1, "failed", 0, 3, "why", 2.0), b"\0\xff")])
+    deed = Deed(1.5, "anna", "operate", "tty", "lock", "n-1", {"reason": "« sì »"})
+    store.add_deeds([deed, deed._replace(node=None)])
+    store.save_tag(1, Tag("n-1", "anna", "driver", 7.0, 8.0))
+    store.add_note(StoredNote(0, 5.0, "anna", "all dark", 0, b""))
     store.commit()
     store.close()
 
@@ -92,6 +99,9 @@ def everything(where: str) -> Any:
         for table in [reader.rollups(level, 0, 4e9, measure)]
     }
     reader.close()
+    keeper = engine.keeper()
+    assert [wrong for wrong in keeper.check() if wrong.startswith("audit")] == []
+    keeper.close()
     frames = [frame._replace(received=frame.received // 1) for _, frame in frames_of(engine)]
     store = engine.writer()
     newest = {

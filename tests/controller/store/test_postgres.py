@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from lampione import values
 from lampione.cli.run import run
+from lampione.room.audit import Deed, verify
 from lampione.store import SERIES, Frame, StoreError
 from lampione.store.engine import open_engine
 from lampione.store.postgres import PostgresEngine, connect, partitions, typed
@@ -567,3 +568,39 @@ def test_frames_are_what_the_node_says_not_what_the_server_thinks(postgres_url: 
     link.close()
     assert schema.REPORT == 2
     assert isinstance(frames[0], Frame)
+
+
+def test_the_audit_of_several_workers_is_one_chain(postgres_url: str) -> None:
+    engine = PostgresEngine(postgres_url)
+    engine.writer().close()
+    failures: list[BaseException] = []
+
+    def work(name: str) -> None:
+        try:
+            store = engine.writer()
+            for n in range(20):
+                store.add_deeds([Deed(float(n), name, "operate", "", "send", None, {"n": n})] * 2)
+                store.commit()
+            store.close()
+        except BaseException as error:
+            failures.append(error)
+            raise
+
+    threads = [threading.Thread(target=work, args=(name,)) for name in ("a", "b", "c")]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert not failures
+    reader = engine.reader()
+    entries = reader.audit_after(0, 1000)
+    reader.close()
+    assert len(entries) == 120
+    assert verify(entries) is None
+    keeper = engine.keeper()
+    assert keeper.check() == []
+    sql(postgres_url, "UPDATE audit SET operator = 'd' WHERE seq = 7 RETURNING 1")
+    assert keeper.check() == ["audit: the columns of entry 7 are not its own"]
+    sql(postgres_url, "DELETE FROM audit WHERE seq = 9 RETURNING 1")
+    assert keeper.check()[-1] == "audit: entry 9 is missing, 10 stands in its place"
+    keeper.close()

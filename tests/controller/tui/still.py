@@ -32,10 +32,11 @@ WHO = {"operator": "anna", "role": "configure", "why": None}
 def three() -> list[Any]:
     """Return three nodes: one in order, one that is late, one that never spoke."""
     return [
-        node("bligny-1", laeq=62.4, temperature=21.5, lamp_level=40, lamp_reason="override"),
+        node("bligny-1", laeq=62.4, temperature=21.5, lamp_level=40, lamp_reason="override",
+             lamp_power=24.5, pm2_5=9.5, no2=11, vehicles_toward=4, vehicles_away=7),
         node("lazio-1", laeq=55.0, at=NOW - 400),
         node("umbria-1", at=None, state="never"),
-    ]
+    ]  # fmt: skip
 
 
 class Given:

@@ -14,9 +14,9 @@ from lampione.tui.table import Table
 from textual.pilot import Pilot
 from textual.widgets import Input
 
-from tests.controller.nodes import NOW
+from tests.controller.nodes import NOW, node
 from tests.controller.tui.pictures import pictures
-from tests.controller.tui.still import WHO, Given, drive, lines, said, until
+from tests.controller.tui.still import WHO, Given, drive, lines, said, three, until
 
 TAGS = [
     {"node": "lazio-1", "operator": "bruno", "reason": "cable under water", "at": NOW - 90000},
@@ -53,6 +53,12 @@ def test_a_lamp_is_locked_when_its_name_was_typed_again() -> None:
 def test_ones_own_lock_is_taken_off_with_a_yes_and_anothers_with_a_reason() -> None:
     async def steps(app: LampioneApp, given: Given, pilot: Pilot[None]) -> None:
         await until(pilot, lambda: "cable under water" in lines(app, Table)[1])
+        assert "not known" in lines(app, Table)[1]  # its report is old
+        dark = node("umbria-1", lamp_level=0, lamp_reason="maintenance")
+        given.put("nodes", [dark])
+        await until(pilot, lambda: " dark " in lines(app, Table)[2])
+        given.put("nodes", [node("umbria-1", lamp_level=40, lamp_reason="program")])
+        await until(pilot, lambda: "not yet dark" in lines(app, Table)[2])
         await pilot.press("down", "u")
         await until(pilot, lambda: isinstance(app.screen, ConfirmScreen))
         await pilot.press("n")
@@ -176,7 +182,7 @@ def test_pictures() -> None:
         await until(pilot, lambda: "cable" in lines(app, Table)[1])
 
     async def typed(app: LampioneApp, given: Given, pilot: Pilot[None]) -> None:
-        await pilot.press("L", *"new driver, Anna on the ladder", "enter")
+        await pilot.press("L", *"bligny-1", "enter", *"new driver", "enter")
         await until(pilot, lambda: isinstance(app.screen, ConfirmScreen))
         app.screen.query_one(Input).cursor_blink = False
         await pilot.press(*"blig")
@@ -187,6 +193,7 @@ def test_pictures() -> None:
         for line in app.screen.query(Input):
             line.cursor_blink = False
 
-    pictures("locks", shown, tags=TAGS, first=LOCKS)
-    pictures("lock", typed, tags=TAGS)
-    pictures("sign-in", asked, answers={"operators": OPERATORS})
+    dark = node("umbria-1", lamp_level=0, lamp_reason="maintenance")
+    pictures("locks", shown, tags=TAGS, first=LOCKS, nodes=[*three()[:2], dark])
+    pictures("lock", typed, tags=TAGS, first=LOCKS)
+    pictures("sign-in", asked, answers={"operators": OPERATORS}, first=LOCKS)

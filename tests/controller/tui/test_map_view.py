@@ -58,7 +58,7 @@ def test_nodes_are_letters_with_names(size: tuple[int, int]) -> None:
         assert re.search(r"[○] toscana-1", text(app))
         assert re.search(r"●|◐×2", text(app))
         assert line(app, "#head").startswith("state   5 nodes, 1 without a position   ├─")
-        assert legend(app).split() == ["●", "online", "·", "never", "◐", "silent", "○", "offline",
+        assert legend(app).split() == ["●", "online", "x", "never", "◐", "silent", "○", "offline",
                                        "?", "not", "known"]  # fmt: skip
         assert line(app, "#node").startswith("bligny-1  Viale Bligny  ● online  report 2s old")
         assert line(app, "#node").endswith("(not surveyed)")
@@ -106,12 +106,12 @@ def test_v_chooses_what_the_letters_say() -> None:
         await pilot.press("V")
         assert line(app, "#head").startswith("active alarms")
         assert "M MAJOR" in legend(app)
-        await pilot.press("colon", *"map laeq", "enter")
+        app._jump("map laeq")
         await until(pilot, lambda: line(app, "#head").startswith("noise, LAeq"))
         assert "c 55.0" not in text(app)  # too old to be shown as of now
 
     alarm = {"id": 1, "active": True, "acknowledged": False, "severity": "major",
-             "node": "bligny-1"}  # fmt: skip
+             "node": "bligny-1", "members": []}  # fmt: skip
     drive(steps, (160, 48), nodes=street(), sites=SITES, first=MAP, alarms=[alarm])
 
 
@@ -147,14 +147,15 @@ def test_moving_zooming_and_going_from_node_to_node() -> None:
 
 def test_a_node_is_jumped_to_by_name_and_one_without_a_place_is_told() -> None:
     async def steps(app: LampioneApp, given: Given, pilot: Pilot[None]) -> None:
-        await pilot.press("colon", *"map lazio-1", "enter")
+        app._jump("map lazio-1")
         await until(pilot, lambda: isinstance(app.screen, MapView))
+        await until(pilot, lambda: bool(app.screen.query(MapWidget)))
         await until(pilot, lambda: app.screen.query_one(MapWidget).cursor == "lazio-1")
         for wanted, answer in (
             ("nobody", "there is no node 'nobody'; or say state, level"),
             ("cirene-1", "cirene-1 has no position: give its site one"),
         ):
-            await pilot.press("colon", *f"map {wanted}", "enter")
+            app._jump(f"map {wanted}")
             await until(pilot, lambda: answer in said(app))  # noqa: B023
 
     drive(steps, nodes=street(), sites=SITES)

@@ -29,7 +29,8 @@ LOCKED = NAMES[6]
 def staged(number: int, state: str, waves: list[dict[str, int]], **more: Any) -> Any:
     return {
         "rollout": number, "kind": "config", "author": "anna", "created": NOW - (5 - number) * 900,
-        "changed": NOW - 5, "state": state, "final": state in ("done", "aborted", "reverted"),
+        "changed": NOW - 5, "revision": 70 + number, "state": state,
+        "final": state in ("done", "aborted", "reverted"),
         "why": None, "wave": 1, "waves": waves, "until": None, "soak_s": 600.0,
         "stop_percent": 5.0, "at_once": 0, "wait_s": 900.0, "options": {"trial_s": 300},
     } | more  # fmt: skip
@@ -69,13 +70,13 @@ MEMBERS = {
 }  # fmt: skip
 
 
-def rollout(rollout: int, since: float = 0.0, do: str | None = None) -> Any:
+def rollout(rollout: int, since: int = 0, do: str | None = None) -> Any:
     found = {**next(one for one in LIST if one["rollout"] == rollout)}
     if do == "resume":
         found |= {"state": "running", "why": None}
     elif do == "pause":
         found |= {"state": "paused"}
-    found["nodes"] = [m for m in MEMBERS.get(rollout, []) if m["since"] >= since]
+    found["nodes"] = [] if since else MEMBERS.get(rollout, [])
     return found
 
 
@@ -176,7 +177,9 @@ def test_the_list_and_the_nodes_of_one() -> None:
         assert nodes[1].split()[:3] == [NAMES[5], "2", "✗"]
         assert "reverted: the node went back" in nodes[1]
         assert "sending 325/1204 bytes" in nodes[2]
-        await pilot.press("down")
+        await pilot.press("slash", *"lodi WAIT", "enter")
+        await until(pilot, lambda: sum(map(bool, lines(app, "#nodes"))) == 2)
+        await pilot.press("escape", "tab", "down")
         await until(pilot, lambda: "refused: config damaged" in lines(app, "#nodes")[1])
         await pilot.press("enter", "enter")
         await until(pilot, lambda: isinstance(app.screen, NodeView))
@@ -196,7 +199,7 @@ def test_what_changed_is_asked_for_once_a_second_and_merged() -> None:
         app.tick()
         await until(pilot, lambda: view(app)._members[NAMES[4]]["phase"] == "done")
         asked = [p for op, p in given.asked if op == "rollout"]
-        assert asked[0] == {"rollout": 4, "since": NOW - 3}
+        assert asked[0] == {"rollout": 4, "since": 74}
         assert len(view(app)._members) == len(NAMES)
 
     run(steps)
@@ -206,7 +209,7 @@ def test_pause_at_once_and_the_others_after_a_question() -> None:
     async def steps(app: LampioneApp, given: Given, pilot: Pilot[None]) -> None:
         await opened(app, pilot)
         await pilot.press("p")
-        await until(pilot, lambda: "pause rollout 4: done" in said(app))
+        await until(pilot, lambda: "telling rollout 4 to pause: done" in said(app))
         await pilot.press("down")
         await until(pilot, lambda: shown(app) == 3)
         await pilot.press("p")
@@ -217,11 +220,11 @@ def test_pause_at_once_and_the_others_after_a_question() -> None:
         await pilot.press("t")
         await until(pilot, lambda: "1 nodes get another turn now" in box(app))
         await pilot.press("y")
-        await until(pilot, lambda: "retry rollout 3: done" in said(app))
+        await until(pilot, lambda: "telling rollout 3 to retry: done" in said(app))
         await pilot.press("a")
         await until(pilot, lambda: "10 nodes are left as they are" in box(app))
         await pilot.press("y")
-        await until(pilot, lambda: "abort rollout 3: done" in said(app))
+        await until(pilot, lambda: "telling rollout 3 to abort: done" in said(app))
         does = [p["do"] for op, p in given.asked if op == "rollout" and "do" in p]
         assert does == ["pause", "retry", "abort"]
         await pilot.press("end")
@@ -354,11 +357,14 @@ def test_which_nodes(folder: Path) -> None:
 def test_what_can_go_wrong(folder: Path, tmp_path: Path) -> None:
     group = '\n[groups.pair]\nnodes = ["umbria-1", "lazio-1"]\n'
     (tmp_path / "fleet.toml").write_text(seeds.shipped().read_text() + group)
+    keys.new(tmp_path / keys.FILE, NAMES)
+    (tmp_path / "ssh").mkdir()
 
     async def steps(app: LampioneApp, given: Given, pilot: Pilot[None]) -> None:
         await opened(app, pilot)
         for state, why in (
             (None, "begin the rollout there"),
+            (tmp_path / "ssh", "begin the rollout there"),
             (tmp_path, "has no key: make it with `lampione keys new --all`"),
         ):
             app.desk.state = state

@@ -119,7 +119,8 @@ class PostgresCarrier:
                 "UPDATE ids SET nodes = (SELECT coalesce(max(id), 0) FROM nodes), "
                 "epochs = (SELECT coalesce(max(id), 0) FROM epochs), "
                 "commands = (SELECT coalesce(max(id), 0) FROM commands), "
-                "stages = (SELECT coalesce(max(id), 0) FROM stages)"
+                "stages = (SELECT coalesce(max(id), 0) FROM stages), "
+                "alarms = (SELECT coalesce(max(id), 0) FROM alarms)"
             )
 
         self._link.whole(work)

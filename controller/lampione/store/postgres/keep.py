@@ -10,6 +10,7 @@ from typing import Any
 from lampione_protocol import schema
 
 from lampione.store import SERIES, Space, StoreError
+from lampione.store.alarms import STANDING
 from lampione.store.held import Held
 from lampione.store.postgres import partitions, typed
 from lampione.store.postgres.check import check
@@ -56,6 +57,7 @@ class PostgresKeeper:
         for name, level in ROLLUP_CLASSES.items():
             found[name] = levels.get(level, Space(0, 0))
         for name, table, count in (
+            ("alarms", "alarms", "count(*)"),
             ("commands", "commands", "count(*)"),
             ("waiting", "batches", "coalesce(sum(count), 0)::bigint"),
         ):
@@ -119,6 +121,12 @@ class PostgresKeeper:
                 )
             elif name == "commands":
                 gone += self._delete("commands WHERE final AND changed < %s", (before,))
+            elif name == "alarms":
+                gone += self._delete(f"alarms WHERE NOT {STANDING} AND changed < %s", (before,))
+                self._delete(
+                    "alarm_episodes e WHERE NOT EXISTS (SELECT 1 FROM alarms WHERE id = e.alarm)",
+                    (),
+                )
             else:
                 gone += self._rows(name, before, stop)
             if gone:

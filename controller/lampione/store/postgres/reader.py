@@ -5,10 +5,12 @@ from collections.abc import Sequence
 import numpy as np
 from lampione_protocol import schema
 
+from lampione.alarms.book import Alarm
 from lampione.api import CommandState, EpochRow, History, Lost
 from lampione.rollup import MEASURES
 from lampione.room.audit import Entry
 from lampione.store import BLOCK, SERIES, RollupTable, StoredNote, histories, pieces
+from lampione.store.alarms import NAMES, WHICH, alarm_of
 from lampione.store.commands import COMMAND_COLUMNS, command_of
 from lampione.store.postgres.walk import PostgresSeries, whole
 
@@ -116,6 +118,17 @@ class PostgresReader(PostgresSeries):
                 (since, limit),
             )
         return [StoredNote(*row) for row in rows]
+
+    def alarms(self, which: str, node: str | None, since: float, limit: int) -> list[Alarm]:
+        """Return alarms, newest first. Raises KeyError for another `which`."""
+        with self._instant():
+            rows = self._link.read(
+                f"SELECT {NAMES} FROM alarms WHERE {WHICH[which]} AND changed >= %s "  # noqa: S608
+                "AND (%s::text IS NULL OR node = %s OR jsonb_exists(members::jsonb, %s)) "
+                "ORDER BY id DESC LIMIT %s",
+                (since, node, node, node, limit),
+            )
+        return [alarm_of(row) for row in rows]
 
     def losses(self, node: str) -> list[Lost]:
         """Return what was lost, oldest first."""

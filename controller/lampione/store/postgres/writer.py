@@ -18,6 +18,7 @@ from lampione.store.held import Held
 from lampione.store.index import Index
 from lampione.store.leases import LOCK_ROWS, Fence
 from lampione.store.postgres import typed
+from lampione.store.postgres.alarms import Alarms
 from lampione.store.postgres.connect import Link, shown
 from lampione.store.postgres.migrate import migrate
 from lampione.store.postgres.orders import Orders
@@ -46,7 +47,7 @@ def is_half(link: Link) -> bool:
     return bool(link.read("SELECT to_regclass('moving') IS NOT NULL")[0][0])
 
 
-class PostgresStore(Orders, Room, Staging):
+class PostgresStore(Orders, Alarms, Room, Staging):
     """See `store.TelemetryStore`. For one thread."""
 
     def __init__(self, url: str, *, moving: bool = False):

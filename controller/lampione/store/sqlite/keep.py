@@ -15,6 +15,7 @@ from typing import Any
 from lampione_protocol import schema
 
 from lampione.store import SERIES, Space, StoreError
+from lampione.store.alarms import STANDING
 from lampione.store.held import Held
 from lampione.store.retention import CLASSES, DEFAULT, ROLLUP_CLASSES, SERIES_CLASSES
 from lampione.store.sqlite.check import check
@@ -66,6 +67,7 @@ class SqliteKeeper:
         for name, level in ROLLUP_CLASSES.items():
             found[name] = levels.get(level, Space(0, 0))
         for name, sql in (
+            ("alarms", "SELECT count(*), 200 * count(*) FROM alarms"),
             ("commands", 'SELECT count(*), sum(length("order") + 100) FROM commands'),
             ("waiting", "SELECT sum(count), sum(length(body)) FROM batches"),
         ):
@@ -136,6 +138,11 @@ class SqliteKeeper:
             return self._link.write((sql, [(number, level, before) for (number,) in rows]))
         if name == "commands":
             return self._link.write(("DELETE FROM commands WHERE id = ? AND final", rows))
+        if name == "alarms":
+            return self._link.write(
+                ("DELETE FROM alarm_episodes WHERE alarm = ?", rows),
+                (f"DELETE FROM alarms WHERE id = ? AND NOT {STANDING}", rows),  # noqa: S608
+            )
         # A number that comes again later has been here all the same.
         seqs: dict[int, list[int]] = {}
         for epoch, seq in rows:
@@ -281,6 +288,8 @@ def _old(name: str, before: float) -> tuple[str, tuple[Any, ...]]:
         return sql, (ROLLUP_CLASSES[name], before)
     if name == "commands":
         return "SELECT id FROM commands WHERE final AND changed < ?", (before,)
+    if name == "alarms":
+        return f"SELECT id FROM alarms WHERE NOT {STANDING} AND changed < ?", (before,)  # noqa: S608
     series = ", ".join(map(str, SERIES))
     which = "= ?1" if name == "events" else f"NOT IN (?1, {series})"
     sql = f"SELECT epoch, seq FROM frames WHERE type {which} AND coalesce(at, received) < ?2"  # noqa: S608

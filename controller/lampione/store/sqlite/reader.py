@@ -7,10 +7,12 @@ from typing import Any
 import numpy as np
 from lampione_protocol import schema
 
+from lampione.alarms.book import Alarm
 from lampione.api import CommandState, EpochRow, History, Lost
 from lampione.rollup import MEASURES
 from lampione.room.audit import Entry
 from lampione.store import BLOCK, SERIES, RollupTable, StoredNote, histories, pieces
+from lampione.store.alarms import NAMES, WHICH, alarm_of
 from lampione.store.commands import COMMAND_COLUMNS, command_of
 from lampione.store.sqlite.walk import SqliteSeries
 
@@ -118,6 +120,17 @@ class SqliteReader(SqliteSeries):
             (since, limit),
         )
         return [StoredNote(*row) for row in rows]
+
+    def alarms(self, which: str, node: str | None, since: float, limit: int) -> list[Alarm]:
+        """Return alarms, newest first. Raises KeyError for another `which`."""
+        rows = self._read(
+            f"SELECT {NAMES} FROM alarms WHERE {WHICH[which]} AND changed >= ?1 "  # noqa: S608
+            "AND (?2 IS NULL OR node = ?2 "
+            "OR EXISTS (SELECT 1 FROM json_each(members) WHERE value = ?2)) "
+            "ORDER BY id DESC LIMIT ?3",
+            (since, node, limit),
+        )
+        return [alarm_of(row) for row in rows]
 
     def losses(self, node: str) -> list[Lost]:
         """Return what was lost, oldest first."""

@@ -14,12 +14,13 @@ from lampione.store.blocks import newest_of
 from lampione.store.held import Held
 from lampione.store.index import Index
 from lampione.store.leases import Fence
+from lampione.store.sqlite.alarms import SqliteAlarms
 from lampione.store.sqlite.orders import SqliteOrders
 from lampione.store.sqlite.room import SqliteRoom
 from lampione.store.sqlite.stages import SqliteStages
 
 
-class SqliteStore(SqliteOrders, SqliteRoom, SqliteStages):
+class SqliteStore(SqliteAlarms, SqliteOrders, SqliteRoom, SqliteStages):
     """See `store.TelemetryStore`. For one thread."""
 
     def __init__(self, path: Path):

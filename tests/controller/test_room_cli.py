@@ -1,0 +1,174 @@
+"""`audit`, `operators`, `lock`, `unlock`, `locks`, `notes` on the command line."""
+
+import json
+import os
+import pty
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from lampione.cli.operators_arguments import ROLES as SHOWN
+from lampione.room.who import ROLES
+
+from tests.brokers import Broker, running_broker, wait_until
+from tests.controller.rig import Rig
+from tests.controller.test_cli import lampione
+
+
+@pytest.fixture(scope="module")
+def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
+    with running_broker("nats", tmp_path_factory.mktemp("broker")) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def rig(tmp_path_factory: pytest.TempPathFactory, broker: Broker) -> Iterator[Rig]:
+    with Rig(tmp_path_factory.mktemp("cli") / "s", broker, ("a-1", "b-2")) as running:
+        yield running
+
+
+def do(rig: Rig, *arguments: str, code: int = 0, **environment: Any) -> str:
+    done = lampione("--state", str(rig.folder), *arguments, environment=environment)
+    assert done.returncode == code, done.stdout + done.stderr
+    if code == 0:
+        assert not done.stderr
+    else:
+        assert done.stderr.count("\n") == 1
+        assert "Traceback" not in done.stderr
+    return done.stdout if code == 0 else done.stderr
+
+
+def rows(rig: Rig, *arguments: str, **environment: Any) -> list[Any]:
+    return [json.loads(line) for line in do(rig, *arguments, "--json", **environment).splitlines()]
+
+
+def test_the_roles_that_help_shows_are_those_that_there_are() -> None:
+    assert SHOWN == ROLES
+
+
+def test_a_lamp_is_locked_and_unlocked(rig: Rig) -> None:
+    assert "no lamp is locked" in do(rig, "locks")
+    told = do(rig, "lock", "a-1", "--reason", "new driver", code=2)
+    assert "--confirm a-1" in told
+    assert "type the node's name" in do(
+        rig, "lock", "a-1", "--reason", "x", "--confirm", "b-2", code=1
+    )
+    assert "no node" in do(rig, "lock", "c-3", "--reason", "x", "--confirm", "c-3", code=4)
+    lock = ("lock", "a-1", "--reason", "new driver", "--confirm", "a-1", "--operator", "anna")
+    assert "a-1 is locked" in do(rig, *lock)
+    assert do(rig, "locks").splitlines()[1].split()[:2] == ["a-1", "anna"]
+    (row,) = rows(rig, "locks")
+    assert (row["node"], row["operator"], row["reason"]) == ("a-1", "anna", "new driver")
+    assert row["lamp"] == "not known"  # it never spoke
+    assert "LOCKED OFF by anna, " in do(rig, "show", "a-1")
+    refused = do(rig, "send", "a-1", "level", "40", code=1)
+    assert "a-1 is locked by anna: new driver" in refused
+    assert "gives a reason" in do(rig, "unlock", "a-1", LAMPIONE_OPERATOR="bruno", code=1)
+    assert rows(rig, "unlock", "a-1", "--operator", "anna") == [{"node": "a-1", "locked": False}]
+    assert "not locked" in do(rig, "unlock", "a-1", code=1)
+
+
+def test_the_name_is_asked_for_on_a_terminal(rig: Rig) -> None:
+    for typed, code in ((b"a-2\n", 1), (b"b-2\n", 0)):
+        here, there = pty.openpty()
+        arguments = ["--state", str(rig.folder), "lock", "b-2", "--reason", "work"]
+        process = subprocess.Popen(
+            [sys.executable, "-m", "lampione", *arguments],
+            stdin=there, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+        )  # fmt: skip
+        os.close(there)
+        os.write(here, typed)
+        told, _ = process.communicate(timeout=30)
+        os.close(here)
+        assert process.returncode == code, told
+        assert "b-2 goes dark" in told
+    do(rig, "unlock", "b-2")
+
+
+def test_the_audit_says_it_exports_it_and_checks_it(rig: Rig, tmp_path: Path) -> None:
+    rig.node("a-1")
+    do(rig, "send", "a-1", "level", "40", "--for", "5m", "--operator", "carla")
+
+    def listed() -> list[str]:
+        return do(rig, "audit", "--by", "carla").splitlines()
+
+    wait_until("its result is there", lambda: "done, lamp at 40 %" in listed()[-1])
+    line = listed()[-1]
+    assert "carla" in line
+    assert "level 40 % for 5m" in line
+    assert "a-1" in line
+    (entry,) = rows(rig, "audit", "--by", "carla")
+    assert entry["detail"]["level"] == 40
+    assert len(rows(rig, "audit", "--limit", "1")) == 1
+    assert rows(rig, "audit", "--node", "b-2", "--since", "0s") == []
+    assert "nothing of that kind" in do(rig, "audit", "--by", "nobody")
+    do(rig, "audit", "--verify", "--node", "a-1", code=2)
+    (checked,) = rows(rig, "audit", "--verify")
+    assert checked["bad"] is None
+    assert checked["head"] in do(rig, "audit", "--verify")
+    file = tmp_path / "audit.jsonl"
+    assert checked["head"] in do(rig, "audit", "--export", str(file))
+    assert "is there already" in do(rig, "audit", "--export", str(file), code=1)
+    alone = ("--state", str(tmp_path), "audit", "--verify", str(file), "--json")
+    done = lampione(*alone)
+    assert json.loads(done.stdout) == checked
+    text = file.read_text()
+    file.write_text(text.replace('\\"level\\":40', '\\"level\\":41'))
+    done = lampione(*alone)
+    assert done.returncode == 1
+    assert json.loads(done.stdout)["bad"] == entry["seq"]
+    done = lampione("--state", str(tmp_path), "audit", "--verify", str(file))
+    assert f"broken at entry {entry['seq']}" in done.stdout
+    assert "No such file" in do(rig, "audit", "--verify", str(tmp_path / "none"), code=1)
+
+
+def test_notes_are_left_and_read(rig: Rig) -> None:
+    do(rig, "notes", "add", " ", code=2)
+    (note,) = rows(rig, "notes", "add", "feeder 3 tripped\ntwice", "--operator", "anna")
+    do(rig, "notes", "add", "all is well", "--operator", "bruno")
+    told = do(rig, "notes").splitlines()
+    assert [line for line in told if line.startswith("  ")] == [
+        "  feeder 3 tripped", "  twice", "  all is well",
+    ]  # fmt: skip
+    assert f"anna  audit {note['head'][:16]}" in told[0]
+    assert [row["operator"] for row in rows(rig, "notes", "--limit", "1")] == ["bruno"]
+
+
+def test_operators_are_made_with_and_without_a_controller(rig: Rig, tmp_path: Path) -> None:
+    assert "no operators" in do(rig, "operators")
+    assert "somebody has to keep" in do(rig, "operators", "add", "bruno", "--role", "view", code=1)
+    pin = tmp_path / "pin"
+    pin.write_text("4711\n")
+    add = ("operators", "add", "anna", "--role", "configure", "--pin-file", str(pin))
+    assert "chmod 600" in do(rig, *add, code=1)
+    pin.chmod(0o600)
+    assert rows(rig, *add) == [{"name": "anna", "role": "configure", "pin": True}]
+    secret: dict[str, Any] = {"LAMPIONE_PIN_FILE": str(pin)}
+    assert "no terminal to ask for a PIN" in do(rig, "notes", "--operator", "anna", code=2)
+    assert "needs the role operate" in do(rig, "notes", "add", "x", code=1)
+    assert "no operator" in do(rig, "nodes", "--operator", "nobody", code=1)
+    as_anna = ("--operator", "anna")
+    do(rig, *as_anna, "operators", "add", "night", "--role", "view", **secret)
+    do(rig, *as_anna, "operators", "role", "night", "operate", **secret)
+    assert "say what" not in do(rig, *as_anna, "operators", "add", "night", code=2, **secret)
+    do(rig, "notes", "add", "as night", "--operator", "night")
+    pin.write_text("0000\n")
+    assert "not the PIN of anna" in do(rig, *as_anna, "notes", code=1, **secret)
+    assert "4711" not in do(rig, "audit", "--json")
+    rig.stop()
+    assert [row["name"] for row in rows(rig, "operators", "list")] == ["anna", "night"]
+    do(rig, "operators", "add", "anna", "--no-pin")
+    assert rows(rig, "operators", "remove", "night") == [
+        {"name": "anna", "role": "configure", "pin": False}
+    ]
+    assert "no operator 'night'" in do(rig, "operators", "remove", "night", code=1)
+    rig.start()
+    assert rig.client.call("operators")[0]["pin"] is False
+    done = [e["detail"] for e in rows(rig, "audit") if e["action"] == "operator"]
+    assert done[:2] == [
+        {"do": "remove", "name": "night"}, {"do": "set", "name": "anna", "pin": "none"},
+    ]  # fmt: skip
+    assert rows(rig, "audit", "--verify")[0]["bad"] is None

@@ -1,0 +1,183 @@
+"""A night on the screen, by keys alone, in a real terminal: what fails is found, mended, written.
+
+A feeder fails, a lamp fails, frames are forged, a config goes wrong and reverts, a street gets
+another level. Real sealed frames from nodes that are fakes, but for one that runs the firmware.
+"""
+
+import json
+import os
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+from lampione import keys, seeds, wanted
+from lampione.broker import LocalBroker
+from lampione.config import blob, flash
+from lampione.core.client import Client
+from lampione.demo import processes
+from lampione.values import wire_seconds
+from lampione_hil import firmware, interpreter
+from lampione_hil.virtual.bench import VirtualBench
+from lampione_protocol import schema
+from lampione_protocol.names import EVENTS
+
+from tests.brokers import free_port, wait_until
+from tests.controller.fake_node import FakeNode, seal_up, text
+from tests.controller.test_cli import lampione
+from tests.controller.test_config_push import FLEET
+from tests.terminal import TMUX, Terminal
+
+pytestmark = [
+    pytest.mark.skipif(TMUX is None, reason="there is no tmux here"),
+    pytest.mark.serial,
+    pytest.mark.timeout(400),
+]
+FAR = [f"far-{n:02}" for n in range(40)]  # on one feeder
+SQUARE = [f"square-{n}" for n in range(1, 5)]
+REAL = "real-1"
+SITES = """
+[[sites]]
+id = "far"
+name = "Via Lontana"
+latitude = 45.44
+longitude = 9.21
+
+[[sites]]
+id = "square"
+name = "Piazza"
+latitude = 45.46
+longitude = 9.19
+"""
+
+
+def fleet(profile: str = "post") -> str:
+    """Return the fleet's file; the real node has this profile."""
+    told = FLEET.replace("[profiles.lost]\n", '[profiles.lost]\nradio = "nowhere"\n') + SITES
+    told += f'\n[[nodes]]\nid = "{REAL}"\nsite = "here"\nprofile = "{profile}"\n'
+    for name in FAR:
+        told += f'\n[[nodes]]\nid = "{name}"\nsite = "far"\nprofile = "post"\nfeeder = "f7"\n'
+    for name in SQUARE:
+        told += f'\n[[nodes]]\nid = "{name}"\nsite = "square"\nprofile = "post"\n'
+    return told
+
+
+class Night:
+    """A controller, a broker, one board with the firmware, and 44 fakes."""
+
+    def __init__(self, state: Path, ends: ExitStack) -> None:
+        self.state = state
+        (state / "fleet.toml").write_text(fleet())
+        seed = seeds.load(state / "fleet.toml")
+        names = [REAL, *FAR, *SQUARE]
+        keys.new(state / keys.FILE, names)
+        self.keys = keys.load(state / keys.FILE)
+        self.bench = VirtualBench("wall", state / "bench")
+        ends.callback(self.bench.close)
+        self.bench.start()
+        broker = LocalBroker(state / "broker")
+        self.port = broker.start(free_port()).port
+        ends.callback(broker.stop)
+        self.core = processes.Core(state, self.port)
+        ends.callback(self.core.close)
+        config = blob.encode(wanted.of(seed, REAL, {}))
+        settings = seeds.settings(seed, REAL, host="127.0.0.1", port=self.port, ssid="lampione")
+        files = {
+            **firmware.compile_tree(),
+            "/settings.json": json.dumps(settings).encode(),
+            flash.GOOD: flash.file_of(flash.FIRST_VERSION, config),
+            "/node.key": self.keys[REAL],
+        }
+        self.bench.board(REAL, files).power_on()
+        self.core.wait()
+        with Client.open(state) as client:
+            client.call("adopt", configs={REAL: config.hex()}, version=flash.FIRST_VERSION)
+        self.nodes = {name: FakeNode(name, self.keys[name]) for name in [*FAR, *SQUARE]}
+        for node in self.nodes.values():
+            ends.callback(node.disconnect)
+            node.boot()
+            node.connect("127.0.0.1", self.port)
+            self.report(node.name)
+        with Client.open(state) as client:
+            wait_until(
+                "all report", lambda: all(row["report_at"] for row in client.call("nodes")), 60
+            )
+
+    def report(self, name: str) -> None:
+        """Have a fake report as of now."""
+        start = wire_seconds(time.time()) - 60
+        self.nodes[name].report(start=start, lamp_level=80, lamp_reason=1)
+
+    def lamp_fails(self, name: str) -> None:
+        """Have a fake say that its lamp takes no power."""
+        now = wire_seconds(time.time())
+        body = text(
+            schema.EVENT, time=now, clock=3, code=EVENTS.index("lamp failure"), severity=1,
+            argument=0,
+        )  # fmt: skip
+        self.nodes[name].make(schema.EVENT, body)
+
+    def forge(self, name: str) -> None:
+        """Publish a frame in a node's name, sealed by somebody who has no key of it."""
+        node = self.nodes[name]
+        body = text(schema.REPORT, start=1, duration_s=60, clock=3)
+        frame = seal_up(os.urandom(32), name, node.epoch, 1, schema.REPORT, 9, body)
+        node.publish(frame)
+
+
+@pytest.fixture
+def night(tmp_path: Path) -> Iterator[Night]:
+    try:
+        interpreter.command()
+        firmware.host_march()
+    except (interpreter.NoInterpreterError, firmware.CompileError) as error:
+        pytest.skip(str(error))
+    state = tmp_path / "s"
+    state.mkdir(mode=0o700)
+    with ExitStack() as ends:
+        yield Night(state, ends)
+
+
+def test_a_night(night: Night, tmp_path: Path) -> None:
+    made = lampione("operators", "add", "anna", "--role", "configure", "--state", str(night.state))
+    assert made.returncode == 0, made.stderr
+    command = [sys.executable, "-m", "lampione", "--state", str(night.state)]
+    environment = {"TERM": "xterm-256color", "LANG": "C.UTF-8", "LAMPIONE_OPERATOR": "anna"}
+    with Terminal(command, (110, 30), environment) as terminal:
+        terminal.sees("● connected", "45 nodes", "anna (configure)")
+        # A feeder fails: forty nodes, one alarm.
+        for name in FAR:
+            night.nodes[name].disconnect()
+        terminal.write("3")
+        screen = terminal.sees("feeder f7 (40 nodes)", wait_s=120)
+        assert "far-0" not in screen
+        terminal.write("a")
+        terminal.sees("acked")
+        # A lamp fails: noted, and locked off before somebody works on it.
+        night.lamp_fails("square-1")
+        terminal.sees("square-1")
+        terminal.write("g")
+        terminal.write("n")
+        terminal.sees("note")
+        terminal.write("driver ordered")
+        terminal.press("Enter")
+        terminal.sees("driver ordered")
+        terminal.write("L")
+        terminal.sees("why")
+        terminal.write("new driver")
+        terminal.press("Enter")
+        terminal.sees("type square-1")
+        terminal.write("square-1")
+        terminal.press("Enter")
+        terminal.sees("1 locked")
+        # Somebody forges frames of a node.
+        night.forge("square-2")
+        terminal.sees("square-2")
+        # A config goes wrong: the node goes back to the one before, and it is said.
+        (night.state / "fleet.toml").write_text(fleet("lost"))
+        terminal.write(":node real-1")
+        terminal.press("Enter")
+        terminal.sees("real-1", "online")
+        print(terminal.screen)
