@@ -11,6 +11,7 @@ from typing import Any
 from lampione_hil.testing.measuring import limits
 
 from lampione import private, seeds
+from lampione.broker_url import BrokerUrl, BrokerUrlError
 from lampione.config.model import Wifi
 from lampione.core.folder import make_private
 from lampione.desk import boards, configs
@@ -252,6 +253,14 @@ class Commissioning:
         """Nodes have a network without Wi-Fi."""
         self.order = replace(self.order, no_wifi=True)
         self.lacking = None
+
+    def broker(self, text: str) -> None:
+        """Say how nodes reach the broker; "": as the controller does. Raises ValueError."""
+        try:
+            url = BrokerUrl.parse(text.strip()) if text.strip() else None
+        except BrokerUrlError as error:
+            raise ValueError(str(error)) from None
+        self.order = replace(self.order, broker=text.strip() if url else None)
 
     def begin(self) -> None:
         """Work through what is left, until it is done or asked to stop."""

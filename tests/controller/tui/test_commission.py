@@ -359,12 +359,19 @@ def test_a_board_is_flashed_and_what_went_wrong_is_said(
     drive(steps)
 
 
-def test_read_only_touches_no_board(bench: Path) -> None:
+def test_read_only_touches_no_board_and_the_broker_can_be_said(bench: Path) -> None:
     async def steps(app: LampioneApp, given: Given, pilot: Pilot[None]) -> None:
         view = await with_list(app, pilot, bench)
         for key in ("b", "f"):
             await pilot.press(key)
             await until(pilot, lambda: "read-only" in said(app))
+        with pytest.raises(ValueError, match="mqtt"):
+            view.work.broker("ftp://x")
+        await pilot.press("u")
+        await until(pilot, lambda: isinstance(app.screen, AskScreen))
+        await pilot.press(*"mqtt://b", "enter")
+        await until(pilot, lambda: "nodes come to mqtt://b" in said(app))
+        assert view.work.order.broker == "mqtt://b"
         assert app.screen is view
 
     drive(steps, read_only=True)
