@@ -17,7 +17,7 @@ from lampione.room.who import CONFIGURE, Who
 from lampione.store.engine import open_engine
 from lampione_protocol import schema
 
-from tests.brokers import running_broker
+from tests.brokers import running_broker, wait_until
 from tests.controller.fake_node import seal_up, text
 from tests.controller.rig import Rig
 
@@ -81,7 +81,7 @@ def test_a_desk_shows_it_read_only_with_its_age(state: Path) -> None:
     desk = Desk(LastKnown(state), start=lambda work: work())
     desk.start()
     try:
-        desk.take()
+        wait_until("it is there", lambda: desk.take() and desk.fleet.total)
         assert desk.link is not None
         assert "last known" in desk.link
         assert desk.role == "view"

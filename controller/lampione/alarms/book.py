@@ -173,67 +173,57 @@ class Book:
 
         An episode that overlaps one there was is that one.
         """
+        known = self.standing.get((subject, rule.name))
         left = list(before)
         new: list[Episode] = []
+        moved: list[tuple[int, Episode]] = []
+        gone: list[tuple[int, Episode]] = []
+        last: Episode | None = None  # of the alarm that stands
         for episode in after:
-            same = next((known for known in left if _overlap(known[1], episode)), None)
-            if same is None:
+            same = next((each for each in left if _overlap(each[1], episode)), None)
+            if same is not None:
+                left.remove(same)
+            past = same is not None and (known is None or same[0] != known.id)
+            if same is None or (past and episode.end is None):  # history does not go on
                 new.append(episode)
+                gone += [same] if same is not None else []
+                last = episode
                 continue
-            left.remove(same)
+            last = last if past else episode
             if same[1] != episode:
-                self._moved(rule, subject, same, episode, now)
-        for number, episode in left:
-            self.spans.append((number, subject, rule.name, episode.begin, None, None))
-            self._withdraw(number, rule, subject, episode, now)
-        for episode in new:
-            standing = self.standing.get((subject, rule.name))
-            if standing is not None and standing.active:  # an older one, beside the one that holds
-                self.spans.append(
-                    (standing.id, subject, rule.name, episode.begin, episode.begin, episode.end)
-                )
-                self._put(replace(standing, count=standing.count + 1, changed=now))
-                continue
-            later = standing is not None and standing.since > episode.begin
-            alarm = self.begin(rule, subject, episode.begin, now, node=subject, shard=shard)
-            if episode.end is not None:
-                self.end(subject, rule.name, episode.end, now)
-            if later and standing is not None:
-                self._put(replace(self.standing[subject, rule.name], since=standing.since,
-                                  cleared=standing.cleared))  # fmt: skip
-            assert alarm.id
-
-    def _moved(
-        self, rule: Rule, subject: str, same: tuple[int, Episode], episode: Episode, now: float
-    ) -> None:
-        number, was = same
-        self.spans.append((number, subject, rule.name, was.begin, episode.begin, episode.end))
-        known = self.standing.get((subject, rule.name))
-        if known is None or known.id != number:
-            return  # history: its episodes say it
-        last = int(known.since) == was.begin
-        if last:
-            self._put(
-                replace(known, active=episode.end is None, since=float(episode.begin),
-                        cleared=None if episode.end is None else float(episode.end), changed=now)
-            )  # fmt: skip
-
-    def _withdraw(
-        self, number: int, rule: Rule, subject: str, episode: Episode, now: float
-    ) -> None:
-        known = self.standing.get((subject, rule.name))
-        if known is None or known.id != number:
+                moved.append((same[0], episode))
+                gone.append(same)
+        if not left and not new and not moved:
             return
-        count = known.count - 1
-        if count <= 0:
-            self._put(replace(known, active=False, cleared=float(episode.begin), count=0,
-                              acked=now, acked_by="lampione", note=WITHDRAWN,
-                              changed=now))  # fmt: skip
-        elif int(known.since) == episode.begin:
-            self._put(replace(known, active=False, cleared=float(episode.begin), count=count,
-                              changed=now))  # fmt: skip
-        else:
-            self._put(replace(known, count=count, changed=now))
+        if known is None and new:
+            known = self._made(rule, subject, new[-1], now, shard)
+        # What is gone goes first: another may begin where it began.
+        for number, was in [*left, *gone]:
+            self.spans.append((number, subject, rule.name, was.begin, None, None))
+        if known is not None:
+            moved += [(known.id, episode) for episode in new]
+        for number, (begin, end) in moved:
+            self.spans.append((number, subject, rule.name, begin, begin, end))
+        if known is None:
+            return  # history: its episodes say it
+        fewer = sum(number == known.id for number, _ in left)
+        known = replace(known, count=known.count + len(new) - fewer, changed=now)
+        if known.count <= 0:
+            known = replace(known, active=False, cleared=now, acked=now, acked_by="lampione",
+                            note=WITHDRAWN)  # fmt: skip
+        elif last is not None:
+            begin, end = last
+            known = replace(known, active=end is None, since=float(begin),
+                            cleared=None if end is None else float(end))  # fmt: skip
+        elif known.active:  # the last was none, those before it are over
+            known = replace(known, active=False, cleared=known.since)
+        self._put(known)
+
+    def _made(self, rule: Rule, subject: str, last: Episode, now: float, shard: str) -> Alarm:
+        return Alarm(
+            self._number(), subject, subject, shard, rule.name, rule.what, rule.severity, False,
+            float(last.begin), now, now, count=0, limit=rule.limit or None, mend=rule.mend or None,
+        )  # fmt: skip
 
     def shows(self, alarm: Alarm, value: str) -> None:
         """It is so because of this value."""

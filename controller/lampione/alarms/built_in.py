@@ -47,8 +47,6 @@ EVENTS = {
                             "event", "light disagrees", mend="clean or replace the luminaire"),
     "traffic disagrees": Rule("traffic-disagrees", "radar and light disagree about traffic",
                               "warning", "event", "traffic disagrees", mend="turn the radar"),
-    "lamp changed": Rule("lamp-changed", "the lamp draws otherwise than it did", "warning",
-                         "event", "lamp changed", mend="was the luminaire replaced?"),
     "outbox damaged": Rule("outbox-damaged", "reports on its flash are damaged", "minor", "event",
                            "outbox damaged", mend="again and again: replace the board"),
     "outbox dropped": Rule("outbox-dropped", "its outbox was full and dropped the oldest", "minor",

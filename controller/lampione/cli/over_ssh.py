@@ -51,6 +51,7 @@ def socket_of(host: str, state: Path | None, command: str | None) -> Iterator[Pa
         here = Path(folder) / SOCKET
         master = Path(folder) / "ssh"
         ssh = ["ssh", "-o", f"ControlPath={master}"]
+        there = state
         try:
             by_default = _log_in(ssh, host)
             there = state or by_default

@@ -1,6 +1,7 @@
 """What several boards are at: a line each, drawn over on a terminal, else a line a step."""
 
 import re
+import textwrap
 import threading
 import time
 from collections.abc import Sequence
@@ -12,6 +13,7 @@ from lampione.desk.text import clean
 
 _BAR = 20
 _DRAW_S = 0.1
+_LEAST = 20  # columns, for a text to be folded into
 _NUMBER = re.compile(r"\d[\d.]*")
 
 
@@ -68,9 +70,18 @@ class Progress:
                 return
             self._wipe()
             mark = self._out.paint("ok    " if good else "failed", "green" if good else "red")
-            self._out.line(f"{name.ljust(self._width)}  {mark}  {clean(text)}")
+            self._out.line(f"{name.ljust(self._width)}  {mark}  {self._folded(clean(text))}")
             if self._out.live:
                 self._draw()
+
+    def _folded(self, text: str) -> str:
+        """Break a text between its words where a terminal would in the midst of one."""
+        indent = self._width + len("  failed  ")
+        room = columns() - indent
+        if not self._out.live or room < _LEAST:
+            return text
+        lines = textwrap.wrap(text, room, break_long_words=False, break_on_hyphens=False)
+        return ("\n" + " " * indent).join(lines)
 
     def say(self, text: str) -> None:
         """Say something that concerns all, above what goes on; JSON has none of it."""

@@ -9,7 +9,7 @@ from types import FrameType
 
 from lampione.cli import entry
 from lampione.cli.errors import OK, USAGE, CliError
-from lampione.core.client import Client
+from lampione.core.client import Client, NoCore
 from lampione.desk.desk import Desk
 from lampione.desk.feed import CoreFeed, Feed
 
@@ -22,10 +22,22 @@ def screen(options: argparse.Namespace) -> int:
         from lampione.desk.last_known import LastKnown
 
         return show(options.state, feed=LastKnown(options.state), streets=options.streets)
+    if options.ssh is None and not options.read_only and not _answers(options.state):
+        from lampione.cli.first_run import first_run
+
+        return first_run(options)
     with Client.open(options.state) as client:  # what is wrong is said before the screen opens
         pin = entry.enter(client, options)
     who = (options.operator, pin)
     return show(options.state, read_only=options.read_only, who=who, streets=options.streets)
+
+
+def _answers(state: Path) -> bool:
+    try:
+        Client.open(state).close()
+    except NoCore:
+        return False
+    return True
 
 
 def show(
@@ -37,16 +49,19 @@ def show(
     who: tuple[str | None, str | None] = (None, None),
     streets: Path | None = None,
     feed: Feed | None = None,
+    first: str | None = None,
 ) -> int:
     """Show the screen of the controller in `state` until the user ends it, or for so long.
 
     What `check` raises, twice a second, ends the screen and is raised here. `who`: the operator
     and the PIN; without, whoever the system says. `feed`: instead of the controller's.
+    `first`: the view to begin with.
     """
     from lampione.tui.app import LampioneApp
 
     desk = Desk(feed or CoreFeed(state, *who), state=state, streets=streets)
-    app = LampioneApp(desk, read_only=read_only, ends_after_s=for_s, check=check)
+    begin = {} if first is None else {"first": (first, None)}
+    app = LampioneApp(desk, read_only=read_only, ends_after_s=for_s, check=check, **begin)
 
     def end(_signal: int, _frame: FrameType | None) -> None:
         app.exit()

@@ -60,6 +60,7 @@ class Samples:
         self.fields = sorted(needed(self.rules))
         self.judge = Judge(self.paces)
         self._applies = np.zeros((len(self.rules), 0), np.bool_)
+        self._narrow = any(rule.nodes or rule.sites or rule.profiles for rule in self.rules)
         self._last = np.zeros((3, 0), np.int64)  # time, epoch, number of each node's last
         self.kept: dict[int, list[_Sample]] = {}
 
@@ -68,12 +69,15 @@ class Samples:
         more = rows - self._last.shape[1]
         if more > 0:
             self.judge.grow(rows)
-            self._applies = np.pad(self._applies, ((0, 0), (0, more)))
+            self._applies = np.pad(
+                self._applies, ((0, 0), (0, more)), constant_values=not self._narrow
+            )
             self._last = np.pad(self._last, ((0, 0), (0, more)))
 
     def concern(self, row: int, node: str, site: str, profile: str) -> None:
         """Take note of a node."""
-        self._applies[:, row] = [rule.concerns(node, site, profile) for rule in self.rules]
+        if self._narrow:
+            self._applies[:, row] = [rule.concerns(node, site, profile) for rule in self.rules]
 
     def keep(self, row: int) -> None:
         """From now on keep a node's samples: what is stored is being read."""

@@ -117,10 +117,11 @@ class Alarming:
         }
         placed = self.places.placed()
         rows = max((node.id for node in nodes.values()), default=0) + 1
-        for kind, samples in self._samples.items():
+        for samples in self._samples.values():
             samples.grow(rows)
-            for node in nodes.values():
-                self._concern(node.id, node.name, placed)
+        for node in nodes.values():
+            self._concern(node.id, node.name, placed)
+        for kind, samples in self._samples.items():
             frames = {n.id: f for n in nodes.values() if (f := getattr(n, kind)) is not None}
             doubted = samples.stand(frames, active)
             for node in nodes.values():

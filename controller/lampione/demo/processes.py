@@ -62,16 +62,21 @@ class Broker:
 
 
 class Core:
-    """The controller: `lampione serve` that ends when its standard input does."""
+    """The controller: `lampione serve` that ends when its standard input does.
 
-    def __init__(self, state: Path, port: int) -> None:
+    Args:
+        broker: its URL, or its port on the loopback.
+    """
+
+    def __init__(self, state: Path, broker: str | int) -> None:
         self._state = state
         self._log = state / "serve.log"
+        url = broker if isinstance(broker, str) else f"mqtt://{HOST}:{broker}"
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(
                 [
                     *(sys.executable, "-m", "lampione", "--state", str(state)),
-                    *("serve", "--broker", f"mqtt://{HOST}:{port}", "--until-eof"),
+                    *("serve", "--broker", url, "--until-eof"),
                 ],
                 stdin=subprocess.PIPE,
                 stdout=log,
@@ -105,7 +110,7 @@ class Core:
         if code is None:
             return
         if code < 0:
-            raise CliError(f"the controller has ended {_how(code)}: start the demo anew")
+            raise CliError(f"the controller has ended {_how(code)}: start it anew")
         text = self._log.read_text(errors="replace").strip().splitlines()
         raise CliError(f"the controller has ended: {text[-1] if text else 'it said nothing'}")
 

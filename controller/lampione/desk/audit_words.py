@@ -11,6 +11,8 @@ from lampione.desk.text import clean
 Entry = Mapping[str, Any]
 _GOOD = frozenset(("done", "confirmed", "finished"))
 _BAD = frozenset(("refused", "expired", "reverted", "damaged", "cancelled", "stopped", "aborted"))
+_WITH_DO = frozenset(("operator", "store"))
+"""Deeds of which `do` says more."""
 _LATER = {"send": "command", "rollout": "rollout"}
 """Deeds whose outcome is an entry of its own, and the number that both have."""
 
@@ -37,7 +39,7 @@ def what_was_done(entry: Entry) -> str:
         return clean(f"result of {detail.get('op')}")
     if action in ("rollout", "rollout ended"):
         return clean(f"{action} {detail.get('rollout')} {detail.get('do', '')}".rstrip())
-    if action in ("operator", "store"):
+    if action in _WITH_DO:
         return clean(f"{action} {detail.get('do')}")
     return clean(action)
 
@@ -100,9 +102,14 @@ def _ended(detail: Mapping[str, Any]) -> Outcome:
 def _said(entry: Entry) -> str:
     """Return the detail of what was done at once."""
     action, detail = entry["action"], dict(entry["detail"])
-    if action in ("operator", "store"):
+    if action in _WITH_DO:
         detail.pop("do", None)
-    first = {"lock": "reason", "operator": "name", "refused entry": "operator"}.get(action)
+    first = {
+        "lock": "reason",
+        "unlock": "reason",
+        "operator": "name",
+        "refused entry": "operator",
+    }.get(action)
     if first in detail:
         detail = {"": detail.pop(first), **detail}
     words = (f"{name.replace('_', ' ')} {_value(value)}" for name, value in detail.items())

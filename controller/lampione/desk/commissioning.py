@@ -8,7 +8,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from lampione_hil.testing.measuring import limits
+
 from lampione import private, seeds
+from lampione.broker_url import BrokerUrl, BrokerUrlError
 from lampione.config.model import Wifi
 from lampione.core.folder import make_private
 from lampione.desk import boards, configs
@@ -36,7 +39,7 @@ class Item:
     """A row of the list.
 
     trail: what was done to it in this run, the last being what is done now; part: of that.
-    said: what became of it. checks: of its newest record.
+    checks: of its newest record.
     """
 
     entry: Entry
@@ -44,7 +47,6 @@ class Item:
     trail: list[str] = field(default_factory=list)
     part: float | None = None
     going: bool = False
-    said: str = ""
     checks: Sequence[Mapping[str, Any]] = ()
 
     @property
@@ -103,14 +105,8 @@ def words_of(check: Mapping[str, Any]) -> str:
     """Write a check of a record: name, value, limits, what to do."""
     value = "nothing" if check["value"] is None else f"{check['value']} {check['unit']}".strip()
     low, high = check["low"], check["high"]
-    limits = ""
-    if low is not None and high is not None:
-        limits = f"{low:g} to {high:g}"
-    elif low is not None:
-        limits = f"at least {low:g}"
-    elif high is not None:
-        limits = f"at most {high:g}"
-    return f"{check['name']:<14} {value:<12} {limits:<16} {check['do']}".rstrip()
+    allowed = "" if low is None and high is None else limits(low, high)
+    return f"{check['name']:<14} {value:<12} {allowed:<16} {check['do']}".rstrip()
 
 
 class Commissioning:
@@ -169,6 +165,17 @@ class Commissioning:
     def stop(self) -> None:
         """Ask the run to end between two steps; who asks twice waits for nothing."""
         self._asked += self.running
+
+    @property
+    def words(self) -> str:
+        """How much is done, and who is next; in a run, how many boards are at work."""
+        if not self.running:
+            return self.summary
+        done = sum(not item.going and item.entry.state == "done" for item in self.items)
+        failed = sum(not item.going and item.entry.state == "failed" for item in self.items)
+        at_work = sum(item.going for item in self.items)
+        bad = f", {failed} failed" if failed else ""
+        return f"{done} of {len(self.items)} done{bad}, {at_work} at work"
 
     def look(self) -> None:
         """Look what is plugged in, unless somebody looks already."""
@@ -247,6 +254,14 @@ class Commissioning:
         self.order = replace(self.order, no_wifi=True)
         self.lacking = None
 
+    def broker(self, text: str) -> None:
+        """Say how nodes reach the broker; "": as the controller does. Raises ValueError."""
+        try:
+            url = BrokerUrl.parse(text.strip()) if text.strip() else None
+        except BrokerUrlError as error:
+            raise ValueError(str(error)) from None
+        self.order = replace(self.order, broker=text.strip() if url else None)
+
     def begin(self) -> None:
         """Work through what is left, until it is done or asked to stop."""
         if self.path is None or self.running:
@@ -310,16 +325,16 @@ class Commissioning:
         item = self.item(node)
         if kind == "say":
             self.said = ("note", clean(what))
+        elif item is not None and kind == "begin":
+            item.going, item.trail, item.part, item.entry = True, [], None, more
+            self.said = ("", "")
         elif item is not None and kind == "tell":
-            if not item.going:
-                item.going, item.trail, item.said = True, [], ""
             step = clean(what)
             if not item.trail or _NUMBER.sub("", item.trail[-1]) != _NUMBER.sub("", step):
                 item.trail.append(step)
             item.trail[-1], item.part = step, more
         elif item is not None:
             item.going = False
-            item.said = clean(what)
             item.entry, item.checks, self.summary, after = more
             for other in self.items:
                 other.next = other.node == after
@@ -352,15 +367,23 @@ class _Told:
     def __init__(self, job: Job, queue: Queue) -> None:
         self._job = job
         self._queue = queue
+        self._begun: set[str] = set()
+
+    def _entry(self, name: str) -> Entry:
+        return next(entry for entry in self._queue.entries() if entry.node == name)
 
     def tell(self, name: str, step: str, part: float | None = None) -> None:
         """See run.View."""
+        if name not in self._begun:
+            self._begun.add(name)
+            self._job.tell(("begin", name, "", self._entry(name)))
         self._job.tell(("tell", name, step, part))
 
     def end(self, name: str, text: str, good: bool) -> None:
         """See run.View."""
         del good  # the entry has it
-        entry = next(e for e in self._queue.entries() if e.node == name)
+        self._begun.discard(name)
+        entry = self._entry(name)
         left = self._queue.left()
         after = left[0].node if left else None
         more = (entry, _checks(entry), self._queue.words(), after)

@@ -1,5 +1,6 @@
 """A feed while no controller runs: what its store last knew, once, and marked with its age."""
 
+import threading
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -25,12 +26,16 @@ class LastKnown:
     def __init__(self, state: Path) -> None:
         self._lookup = Lookup(state)
         self._box = Box()
+        self._thread = threading.Thread(target=self._fill, name="feed-last-known", daemon=True)
 
     def start(self) -> None:
-        """Put everything there is."""
+        """Begin to put everything there is."""
+        self._thread.start()
+
+    def _fill(self) -> None:
         old = self._lookup.age_s
-        when = "nothing was ever heard" if old is None else f"{age(old)} old"
-        self._box.put("link", f"no controller: last known, {when}")
+        when = "nothing is known yet" if old is None else f"last known, {age(old)} old"
+        self._box.put("link", f"no controller: {when}")
         self._box.put("who", {"operator": None, "role": "view", "why": WHY})
         for kind, op in _KINDS:
             with suppress(CoreError):  # a kind that this version does not keep
@@ -38,6 +43,8 @@ class LastKnown:
 
     def stop(self) -> None:
         """Let go of the store."""
+        if self._thread.ident is not None:
+            self._thread.join(5)
         self._lookup.close()
 
     def drain(self) -> list[Item]:

@@ -26,6 +26,11 @@ DARK, LIGHT = "textual-dark", "textual-light"
 SEVERITIES = {"critical": "bad", "major": "bad", "minor": "warn", "warning": "warn"}
 
 
+def theme_of() -> str:
+    """Return the theme that the terminal's ground asks for."""
+    return LIGHT if os.environ.get("LAMPIONE_THEME") == "light" else DARK
+
+
 class LampioneApp(OneKeyAtATime, inherit_bindings=False):
     """The screen of a controller.
 
@@ -74,7 +79,7 @@ class LampioneApp(OneKeyAtATime, inherit_bindings=False):
         self.animation_level = "none"
         if self.no_color:  # none at all, as no-color.org has it, where Textual would make greys
             self._filters = [NoColor()]
-        self.theme = LIGHT if os.environ.get("LAMPIONE_THEME") == "light" else DARK
+        self.theme = theme_of()
 
     def on_mount(self) -> None:
         """Begin to take."""

@@ -29,6 +29,7 @@ class CommissionView(View):
         Binding("x", "stop", "Stop"),
         Binding("f", "flash", "Flash"),
         Binding("w", "wifi", "Wi-Fi"),
+        Binding("u", "broker", "Broker"),
         Binding("tab", "other", "Boards or list", show=False),
     ]
     DEFAULT_CSS = """
@@ -114,7 +115,7 @@ class CommissionView(View):
         self.rows.show(work.items)
         text = Text()
         if work.path is not None:
-            text.append(f"{clean(work.path.name)}: {work.summary}", style(self.app, "bold"))
+            text.append(f"{clean(work.path.name)}: {work.words}", style(self.app, "bold"))
         else:
             text.append("boards become nodes: give a list of them", style(self.app, "dim"))
         tone, said = work.said
@@ -282,3 +283,21 @@ class CommissionView(View):
 
         lines = ["its name; or a file of mode 0600, with a / in it; or - for nodes on a cable"]
         self.ask_for(Ask("which Wi-Fi do nodes join?", lines, check=check), named)
+
+    def action_broker(self) -> None:
+        """Ask how nodes reach the broker."""
+        lines = [
+            "mqtt://HOST or mqtts://USER@HOST?password-file=FILE; empty: as the controller does,",
+            "which real boards cannot where that is this computer's own 127.0.0.1",
+        ]
+        self.ask_for(
+            Ask(
+                "how do nodes reach the broker?",
+                lines,
+                self.work.order.broker or "",
+                self.work.broker,
+            ),
+            lambda text: self.say(
+                f"nodes come to {clean(text.strip()) or 'the broker of the controller'}"
+            ),
+        )

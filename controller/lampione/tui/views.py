@@ -50,6 +50,13 @@ VIEWS = (
         "audit", "8", "lampione.tui.audit:AuditView", ("audit",), "who did what, and its outcome"
     ),
     Place(
+        "bench",
+        "7",
+        "lampione.tui.bench:BenchView",
+        ("hil", "list", "--smoke"),
+        "tests of firmware on boards, measured",
+    ),
+    Place(
         "attach",
         "",
         "lampione.tui.attach:AttachView",

@@ -22,19 +22,11 @@ _BLACK_ON_WHITE = Style(color="#000000", bgcolor="#ffffff")
 class Code(Widget):
     """A QR code. Without colour it is drawn for the theme's ground."""
 
-    DEFAULT_CSS = "Code { width: auto; height: auto; }"
-
     def __init__(self, text: str) -> None:
         super().__init__()
         self._modules = code(text)
-
-    def get_content_width(self, *_: object) -> int:
-        """Return how wide it is."""
-        return len(self._modules[0])
-
-    def get_content_height(self, *_: object) -> int:
-        """Return how many lines it takes."""
-        return (len(self._modules) + 1) // 2
+        self.styles.width = len(self._modules[0])
+        self.styles.height = (len(self._modules) + 1) // 2
 
     def render_line(self, y: int) -> Strip:
         """Render two rows of modules."""

@@ -215,8 +215,10 @@ class Night:
     def run(self) -> None:
         """Drive the core through the night."""
         with patch.object(intake, "time", self.clock):
-            self._run()
-        self.core.stop()
+            try:
+                self._run()
+            finally:
+                self.core.stop()
 
     def _run(self) -> None:
         came = self.arrivals()

@@ -4,12 +4,14 @@ import time
 from collections.abc import Iterator
 
 import pytest
+from lampione.desk import benching
 
 
 @pytest.fixture(autouse=True)
 def _the_same_everywhere(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     for name in ("NO_COLOR", "LAMPIONE_THEME", "TEXTUAL_ANIMATIONS", "COLORTERM"):
         monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(benching, "COMMAND", ["true"])  # a bench is none of a still desk's
     with monkeypatch.context() as zone:
         zone.setenv("TZ", "Europe/Rome")
         time.tzset()

@@ -214,7 +214,9 @@ def test_a_run_is_left_stopped_and_taken_up_again(
         view = await with_list(app, pilot, bench)
         await begun(app, pilot, view)
         await until(pilot, lambda: "► lamp half" in about(app))
-        assert "► at work" in lines(app, "#rows")[1]
+        assert "► at work      a4cf12fe0001" in lines(app, "#rows")[1]
+        assert "► bligny-1" in lines(app, "#boards")[1]
+        assert "fifty.toml: 0 of 3 done, 1 at work" in top(app)
         await pilot.press("1")
         await until(pilot, lambda: app.screen is not view)
         await pilot.press("5")
@@ -357,19 +359,25 @@ def test_a_board_is_flashed_and_what_went_wrong_is_said(
     drive(steps)
 
 
-def test_read_only_touches_no_board(bench: Path) -> None:
+def test_read_only_touches_no_board_and_the_broker_can_be_said(bench: Path) -> None:
     async def steps(app: LampioneApp, given: Given, pilot: Pilot[None]) -> None:
         view = await with_list(app, pilot, bench)
         for key in ("b", "f"):
             await pilot.press(key)
             await until(pilot, lambda: "read-only" in said(app))
+        with pytest.raises(ValueError, match="mqtt"):
+            view.work.broker("ftp://x")
+        await pilot.press("u")
+        await until(pilot, lambda: isinstance(app.screen, AskScreen))
+        await pilot.press(*"mqtt://b", "enter")
+        await until(pilot, lambda: "nodes come to mqtt://b" in said(app))
+        assert view.work.order.broker == "mqtt://b"
         assert app.screen is view
 
     drive(steps, read_only=True)
 
 
-@pytest.mark.parametrize("name", ["commission", "commission-none"])
-def test_it_looks_like_this(bench: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+def test_it_looks_like_this(bench: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def script(run: Played) -> Outcome:
         run.begin(0, "a4cf12fe0001", ("flash", 0.5))
         run.end(0)
@@ -379,28 +387,21 @@ def test_it_looks_like_this(bench: Path, monkeypatch: pytest.MonkeyPatch, name: 
         return Outcome(failed=["lazio-1"])
 
     monkeypatch.setattr(Played, "script", script)
-    monkeypatch.setattr(record, "file", lambda folder, filed: _filed(bench, filed))
-    if name == "commission-none":
-        monkeypatch.setattr(boards, "connected", lambda _: [])
+    monkeypatch.setattr(record, "file", lambda _, filed: _filed(filed))
+    monkeypatch.chdir(bench)
 
     async def steps(app: LampioneApp, given: Given, pilot: Pilot[None]) -> None:
-        if name == "commission-none":
-            app.desk.state = bench / "none"
-            await pilot.press("5")
-            await until(pilot, lambda: "no board is plugged in" in lines(app, "#boards")[1])
-            return
         (bench / "fifty.state.json").unlink(missing_ok=True)
         view = await with_list(app, pilot, bench)
         await begun(app, pilot, view)
         await until(pilot, lambda: "1 failed" in top(app))
-        for key in ("down",):
-            await pilot.press(key)
+        await pilot.press("down")
         await until(pilot, lambda: "see to the antenna" in about(app))
 
-    pictures(name, steps)
+    pictures("commission", steps)
 
 
-def _filed(folder: Path, filed: Record) -> Path:
-    path = folder / f"{filed.node}.json"
+def _filed(filed: Record) -> Path:
+    path = Path(f"{filed.node}.json")
     path.write_text(json.dumps(filed.as_data()))
     return path

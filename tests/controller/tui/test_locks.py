@@ -15,7 +15,7 @@ from textual.pilot import Pilot
 from textual.widgets import Input
 
 from tests.controller.nodes import NOW, node
-from tests.controller.tui.pictures import pictures
+from tests.controller.tui.pictures import picture, pictures
 from tests.controller.tui.still import WHO, Given, drive, lines, said, three, until
 
 TAGS = [
@@ -182,18 +182,22 @@ def test_pictures() -> None:
         await until(pilot, lambda: "cable" in lines(app, Table)[1])
 
     async def typed(app: LampioneApp, given: Given, pilot: Pilot[None]) -> None:
-        await pilot.press("L", *"bligny-1", "enter", *"new driver", "enter")
+        await pilot.press("L", *"bligny-1", "enter", *"driver", "enter")
         await until(pilot, lambda: isinstance(app.screen, ConfirmScreen))
         app.screen.query_one(Input).cursor_blink = False
         await pilot.press(*"blig")
+        await pilot.pause()
+        picture(app, "lock-80x24")
 
     async def asked(app: LampioneApp, given: Given, pilot: Pilot[None]) -> None:
         await pilot.press("ctrl+o")
         await until(pilot, lambda: isinstance(app.screen, SignInScreen))
         for line in app.screen.query(Input):
             line.cursor_blink = False
+        await pilot.pause()
+        picture(app, "sign-in-80x24")
 
     dark = node("umbria-1", lamp_level=0, lamp_reason="maintenance")
     pictures("locks", shown, tags=TAGS, first=LOCKS, nodes=[*three()[:2], dark])
-    pictures("lock", typed, tags=TAGS, first=LOCKS)
-    pictures("sign-in", asked, answers={"operators": OPERATORS}, first=LOCKS)
+    drive(typed, (80, 24), tags=TAGS, first=LOCKS)
+    drive(asked, (80, 24), answers={"operators": OPERATORS}, first=LOCKS)

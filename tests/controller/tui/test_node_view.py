@@ -125,8 +125,7 @@ def drawn(app: LampioneApp) -> str:
 async def pane(app: LampioneApp, pilot: Pilot[None], name: str) -> None:
     view = app.screen
     assert isinstance(view, NodeView)
-    ahead = (PANES.index(name) - PANES.index(view.pane)) % len(PANES)
-    await pilot.press(*["tab"] * ahead)
+    app.go("node", f"{view.node} {name}")
     await until(pilot, lambda: f"[{name}]" in lines(app, "#panes")[0])
     app.take()  # the answers
 
@@ -378,6 +377,8 @@ def test_pictures(name: str) -> None:
         if name == "plots":
             await pilot.press("d")
             await until(pilot, lambda: "mean of 5 min" in head(app))
+        if name == "light":
+            await until(pilot, lambda: "▶" in text(app))
 
     pictures(
         "node" if name == "values" else f"node-{name}", steps,
