@@ -28,7 +28,7 @@ from tests.controller.tui.still import WHO, Given
 SIZE = (160, 48)
 MANY, MOST = 10_000, 100_000
 CHANGED = 500
-ROUNDS = 5
+ROUNDS = 12
 _SHOWN = COLUMNS[:10]
 
 Times = dict[str, float]
