@@ -16,7 +16,7 @@ from textual.pilot import Pilot
 
 from tests.controller.nodes import NOW
 from tests.controller.tui.pictures import pictures
-from tests.controller.tui.still import Given, drive, lines, said
+from tests.controller.tui.still import Given, drive, lines, said, until
 
 FOUND = {
     "node": "bligny-1", "shard": "milan", "machine": "ESP32S3 module", "micropython": "1.29.0",
@@ -183,9 +183,11 @@ def test_where_a_node_stands() -> None:
 
 def test_the_pictures() -> None:
     async def asked(app: LampioneApp, given: Given, pilot: Pilot[None]) -> None:
-        await pilot.press("enter", "t", "y")
-        app.take()
-        await pilot.pause()
+        await pilot.press("enter")
+        await until(pilot, lambda: "bligny-1 on the cable" in lines(app, Title)[0])
+        await pilot.press("t", "y")
+        await until(pilot, lambda: "its lamp by its program" in said(app))
+        await until(pilot, lambda: "lamp test" in sheet(app) and "who it is" in sheet(app))
 
     pictures("attach", asked, first=FIRST)
 

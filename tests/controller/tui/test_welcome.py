@@ -23,7 +23,7 @@ def welcomed(
     steps: Steps, size: tuple[int, int] = (80, 24), *, store: bool = True, light: bool = False
 ) -> Choice | None:
     async def run() -> Choice | None:
-        app = WelcomeApp("/var/lib/lampione", store=store, start=lambda work: work())
+        app = WelcomeApp("~/.local/state/lampione", store=store, start=lambda work: work())
         if light:
             app.theme = "textual-light"
         async with app.run_test(size=size) as pilot:
