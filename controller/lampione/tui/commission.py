@@ -297,7 +297,5 @@ class CommissionView(View):
                 self.work.order.broker or "",
                 self.work.broker,
             ),
-            lambda text: self.say(
-                f"nodes come to {clean(text.strip()) or 'the broker of the controller'}"
-            ),
+            lambda _: self.say("nodes get it with their settings"),
         )
