@@ -34,6 +34,7 @@ def _start() -> tuple:
 def main() -> None:
     """Run the node until Ctrl-C. Raises whatever ends it otherwise, with the lamp lit."""
     lamp = None
+    locked = False
     try:
         settings, faults, lamp = _start()
         for line in faults:
@@ -43,8 +44,8 @@ def main() -> None:
         run(settings, faults, lamp)
     except KeyboardInterrupt:
         asyncio.new_event_loop()  # what ran is not to go on at the REPL
-        print("lampione: stopped; the lamp is at its design level")
+        locked = lamp and lamp.reason == _MAINTENANCE  # whoever works on it may have stopped it
+        print("lampione: stopped; the lamp is", "locked" if locked else "at its design level")
     finally:
-        # A node that does not run has no orders; but somebody may work on the lamp.
-        if lamp and lamp.reason != _MAINTENANCE:
+        if lamp and not locked:  # a node that does not run has no orders
             lamp.set_fault(True)

@@ -46,7 +46,7 @@ class LampioneApp(OneKeyAtATime, inherit_bindings=False):
     TITLE = "Lampione"
     DEFAULT_CSS = """
     *:nocolor .input--cursor { text-style: reverse; }
-    Header:nocolor, FooterKey:nocolor .footer-key--key { text-style: bold; }
+    Header:nocolor { text-style: bold; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+c,ctrl+q", "quit", "Quit", show=False, priority=True, system=True),
@@ -284,5 +284,5 @@ class LampioneApp(OneKeyAtATime, inherit_bindings=False):
         rows = [(" ".join(k), what) for what, k in keys.items()]
         if self.desk.state is not None:
             state = shlex.quote(str(self.desk.state))
-            rows += [("", ""), ("elsewhere", f"export LAMPIONE_STATE={state}")]
+            rows = [("elsewhere", f"export LAMPIONE_STATE={state}"), ("", ""), *rows]
         self.push_screen(KeysScreen(rows))

@@ -1,7 +1,10 @@
 """One-line widgets: titles, the header, what is said."""
 
 from rich.segment import Segment
+from textual import events
+from textual.dom import DOMNode
 from textual.reactive import reactive
+from textual.screen import Screen
 from textual.strip import Strip
 from textual.widget import Widget
 
@@ -69,3 +72,57 @@ class Said(Widget):
         return Strip([Segment(text, base + style(self.app, tone))]).adjust_cell_length(
             self.size.width, base
         )
+
+
+class Keys(Widget):
+    """The keys of the view, as many as fit; the others are under `?`.
+
+    One widget for all of them: Textual's own has one a key, and makes all anew with every focus.
+    """
+
+    DEFAULT_CSS = "Keys { height: 1; dock: bottom; background: $panel; padding: 0 1; }"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._keys: list[tuple[str, str, str, DOMNode]] = []  # key, words, action, whose
+        self._spans: list[tuple[int, str, DOMNode]] = []  # where each ends
+
+    def on_mount(self) -> None:
+        """Hear when other keys count."""
+        self.screen.bindings_updated_signal.subscribe(self, self._changed)
+        self._changed(self.screen)
+
+    def _changed(self, screen: Screen[object]) -> None:
+        if screen is not self.screen:
+            return
+        found: dict[str, tuple[str, str, str, DOMNode]] = {}
+        for active in screen.active_bindings.values():
+            binding = active.binding
+            if binding.show and active.enabled and binding.action not in found:
+                display = self.app.get_key_display(binding)
+                found[binding.action] = display, binding.description, binding.action, active.node
+        self._keys = list(found.values())
+        self.refresh()
+
+    def render_line(self, y: int) -> Strip:  # noqa: ARG002
+        """Render what fits."""
+        base = self.rich_style
+        key_style = base + style(self.app, "head")
+        segments: list[Segment] = []
+        self._spans = []
+        used = 0
+        for key, words, action, node in self._keys:
+            text = f" {words}  "
+            if used + len(key) + len(text) - 2 > self.size.width:
+                continue
+            segments += [Segment(key, key_style), Segment(text, base)]
+            used += len(key) + len(text)
+            self._spans.append((used, action, node))
+        return Strip(segments).adjust_cell_length(self.size.width, base)
+
+    async def on_click(self, event: events.Click) -> None:
+        """Do what the key does."""
+        for end, action, node in self._spans:
+            if event.x < end:
+                await self.app.run_action(action, node)
+                return

@@ -9,12 +9,11 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.screen import Screen
-from textual.widgets import Footer
 
 from lampione.desk.desk import TOPICS, Desk
 from lampione.desk.text import clean
 from lampione.desk.work import Answer
-from lampione.tui.bars import Header, Said
+from lampione.tui.bars import Header, Keys, Said
 from lampione.tui.dialogs import Ask, AskScreen, Confirm, ConfirmScreen
 
 if TYPE_CHECKING:
@@ -60,7 +59,7 @@ class View(Screen[None], inherit_bindings=False):
         with Vertical(id="body"):
             yield from self.body()
         yield self._said
-        yield Footer(show_command_palette=False)
+        yield Keys()
 
     def body(self) -> Iterable[Any]:
         """Yield what is between the header and the keys."""

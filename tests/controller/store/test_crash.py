@@ -146,8 +146,8 @@ def kill_again_and_again(folder: Path, stores: int, seed: int) -> None:
 
 
 @pytest.mark.timeout(600)
-def test_killed_a_hundred_times(tmp_path: Path) -> None:
-    kill_again_and_again(tmp_path, 10, 1)
+def test_killed_forty_times(tmp_path: Path) -> None:
+    kill_again_and_again(tmp_path, 4, 1)
 
 
 @pytest.mark.soak
