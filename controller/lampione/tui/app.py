@@ -202,6 +202,7 @@ class LampioneApp(OneKeyAtATime, inherit_bindings=False):
         view = self._views.get(name)
         if view is None:
             view = self._views[name] = place.make()
+            self.install_screen(view, name)  # else Textual removes it when it is left
         if argument is not None:
             view.argument(argument)
         while isinstance(self.screen, View) and view in self.screen_stack[:-1]:

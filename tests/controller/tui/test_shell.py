@@ -53,6 +53,22 @@ def test_every_view_opens_with_nothing_known_and_says_its_keys(place: Any) -> No
     drive(steps, (80, 24), nodes=[], sites={})
 
 
+@pytest.mark.parametrize("place", VIEWS[1:], ids=lambda place: place.name)
+def test_a_view_that_was_left_goes_on_and_can_be_opened_again(place: Any) -> None:
+    async def steps(app: LampioneApp, given: Given, pilot: Pilot[None]) -> None:
+        app.go(place.name)
+        await until(pilot, lambda: app.screen is app._views[place.name] and app.screen.is_mounted)
+        view = _view(app)
+        await pilot.press("1")
+        await until(pilot, lambda: isinstance(app.screen, FleetView))
+        await pilot.pause()
+        assert view.is_running  # one that Textual has ended is in a terminal never drawn again
+        app.go(place.name)
+        await until(pilot, lambda: app.screen is view and place.name in lines(app, Header)[0])
+
+    drive(steps, (80, 24))
+
+
 def test_the_keys_of_views_are_their_own() -> None:
     keys = [place.key for place in VIEWS if place.key]
     assert len(keys) == len(set(keys))
