@@ -39,7 +39,7 @@ def text(request: dict[str, Json], name: str, default: str | None = "") -> Any:
         if default == "":
             raise Bad("request", f"{request['op']} needs {name}")
         return default
-    if not isinstance(value, str):
+    if not isinstance(value, str) or "\0" in value:  # PostgreSQL keeps no NUL
         raise Bad("request", f"{name} is a text")
     return value
 

@@ -19,6 +19,7 @@ from lampione.room.who import SEAT, NotAllowedError, Seat, check
 from lampione.store import StoreError
 
 REQUESTS_MAX = 64  # under way, of one connection
+CLOSE_S = 1.0  # for a client to read what is left, before it is cut off
 _CREDENTIALS = struct.Struct("3i")  # struct ucred: pid, uid, gid
 _STREAMS = ("watch", "send", "follow")
 _log = logging.getLogger("lampione.server")
@@ -118,8 +119,12 @@ class _Connection:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         self._writer.close()
-        with suppress(OSError):
-            await self._writer.wait_closed()
+        try:
+            await asyncio.wait_for(self._writer.wait_closed(), CLOSE_S)
+        except TimeoutError:  # a client that is stopped reads nothing, and we are to end
+            self._writer.transport.abort()
+        except OSError:
+            pass
 
     async def _take(self, line: bytes) -> None:
         try:
@@ -132,7 +137,9 @@ class _Connection:
             await self._fail(None, "request", "a request is an object with a number as its id")
             return
         op = request.get("op")
-        if op == "cancel":
+        if not _is_text(line, request):
+            await self._fail(number, "request", "half a letter (a lone surrogate) is no text")
+        elif op == "cancel":
             await self._cancel(request.get("of"))
             await self._write({"id": number, "result": None})
         elif not isinstance(op, str) or op not in api.OPS:
@@ -193,7 +200,19 @@ class _Connection:
             await self._write({"id": number, "error": {"kind": kind, "message": message}})
 
     async def _write(self, answer: dict[str, Json]) -> None:
-        line = json.dumps(answer, separators=(",", ":"), ensure_ascii=False).encode() + b"\n"
+        text = json.dumps(answer, separators=(",", ":"), ensure_ascii=False)
+        line = text.encode("utf-8", "replace") + b"\n"
         async with self._lock:
             self._writer.write(line)
             await self._writer.drain()
+
+
+def _is_text(line: bytes, request: Json) -> bool:
+    """Say whether every text of a request is one that can be stored and sent again."""
+    if line.isascii() and b"\\u" not in line:
+        return True
+    try:
+        json.dumps(request, ensure_ascii=False).encode()
+    except (UnicodeEncodeError, RecursionError):
+        return False
+    return True

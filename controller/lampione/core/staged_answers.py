@@ -96,9 +96,9 @@ def _plan(request: dict[str, Json]) -> Plan:
     """Return canaries and waves. Raises Bad."""
     canary, waves = request.get("canary", 0), request.get("waves", [])
     names = canary if isinstance(canary, list) else []
-    if names != canary and (not isinstance(canary, int) or not 0 <= canary <= NODES_MAX):
+    if names != canary and (type(canary) is not int or not 0 <= canary <= NODES_MAX):
         raise Bad("request", "canary is how many nodes, or their names")
-    if not all(isinstance(text, str) for text in [*names, *waves]):
+    if not isinstance(waves, list) or not all(isinstance(text, str) for text in [*names, *waves]):
         raise Bad("request", "waves is a list of texts, as 25 or 10%")
     plan = Plan(0 if isinstance(canary, list) else canary, names, waves)
     try:

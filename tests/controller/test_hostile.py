@@ -1,0 +1,105 @@
+"""A core whose front ends mean harm, or are broken."""
+
+import json
+import socket
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from lampione.api import SOCKET
+from lampione.config.blob import encode
+from lampione.config.model import NodeConfig
+from lampione.core.client import CoreError
+
+from tests.brokers import Broker, running_broker, wait_until
+from tests.controller.rig import Rig
+
+BLOB = encode(NodeConfig()).hex()
+LONE = "\ud800"
+
+
+@pytest.fixture(scope="module")
+def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
+    with running_broker("nats", tmp_path_factory.mktemp("broker")) as running:
+        yield running
+
+
+@pytest.fixture
+def rig(tmp_path: Path, broker: Broker) -> Iterator[Rig]:
+    with Rig(tmp_path / "s", broker, ("a-1", "b-2")) as running:
+        yield running
+
+
+def refused(rig: Rig, op: str, **asked: Any) -> CoreError:
+    with pytest.raises(CoreError) as error:
+        list(rig.client.stream(op, **asked))
+    return error.value
+
+
+def forge(rig: Rig) -> int:
+    """Have an alarm stand; return its number."""
+    rig.client.call("deliver", node="a-1", frames=["00" * 40])
+    found: list[Any] = []
+
+    def stands() -> bool:
+        found[:] = rig.client.call("alarms")
+        return bool(found)
+
+    wait_until("an alarm stands", stands)
+    return int(found[0]["id"])
+
+
+@pytest.mark.parametrize("wrong", [LONE, "a\0b"])
+def test_a_text_that_cannot_be_stored_or_sent_is_refused(rig: Rig, wrong: str) -> None:
+    rig.client.call("note", text="before")
+    asked: list[tuple[str, dict[str, Any]]] = [
+        ("enter", {"operator": wrong}),
+        ("enter", {"operator": "root", "terminal": wrong}),
+        ("lock", {"node": "a-1", "reason": wrong, "confirm": "a-1"}),
+        ("note", {"text": wrong}),
+        ("operator", {"do": "set", "name": "anna", "role": "configure", "pin": f"123{wrong}"}),
+        ("show", {"node": wrong}),
+        ("commands", {"node": wrong}),
+        ("configs", {"nodes": [wrong]}),
+        ("select", {"where": wrong}),
+        ("alarm", {"alarm": 1, "do": "note", "text": wrong}),
+    ]
+    kinds = {op: refused(rig, op, **more).kind for op, more in asked}
+    assert set(kinds.values()) <= {"request", "unknown"}, kinds
+    assert rig.client.call("tags") == []
+    assert [entry["action"] for entry in rig.client.call("audit")] == ["note"]
+
+
+def test_an_alarms_note_does_not_end_the_core(rig: Rig) -> None:
+    number = forge(rig)
+    assert refused(rig, "alarm", alarm=number, do="note", text=LONE).kind == "request"
+    assert rig.client.call("alarm", alarm=number, do="note", text="è")["note"] == "è"
+
+
+def test_what_is_no_list_is_a_request_that_is_wrong(rig: Rig) -> None:
+    for more in ({"waves": 5}, {"waves": None}, {"canary": [["a"]]}, {"canary": True}):
+        error = refused(rig, "plan", configs={"a-1": BLOB}, **more)
+        assert error.kind == "request", (more, error)
+
+
+def test_it_ends_while_somebody_does_not_read(rig: Rig) -> None:
+    deaf = socket.socket(socket.AF_UNIX)
+    deaf.connect(str(rig.folder / SOCKET))
+    deaf.setblocking(False)
+    line = json.dumps({"id": 1, "op": "?" * 50_000}).encode() + b"\n"
+    end = time.monotonic() + 30
+    blocked = 0
+    while blocked < 200:
+        assert time.monotonic() < end
+        try:
+            deaf.send(line[: 1 << 16])
+            blocked = 0
+        except BlockingIOError:
+            blocked += 1
+            rig.client.call("tags")
+    try:
+        assert rig.stop() == 0
+    finally:
+        deaf.close()
