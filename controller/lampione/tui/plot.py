@@ -54,8 +54,8 @@ class Plot(PlotWidget, inherit_bindings=False):
     def draw(self, series: Series, window: Window) -> None:
         """Draw a window of a series."""
         self._shown = series, window
-        if not self.is_mounted or not self.size.width:
-            return
+        if not self.size.width or not self.query("#legend"):
+            return  # its parts are not there yet, or have gone
         self.clear()
         across = max(self.size.width - int(self.margin_left), 4)
         self.set_xlimits(0, window.length_s)
