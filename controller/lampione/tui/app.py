@@ -206,7 +206,7 @@ class LampioneApp(OneKeyAtATime, inherit_bindings=False):
         if argument is not None:
             view.argument(argument)
         while isinstance(self.screen, View) and view in self.screen_stack[:-1]:
-            self.pop_screen()
+            self._leave()
         if view is not self.screen:
             self.push_screen(view)
         elif view.is_mounted:
@@ -221,7 +221,13 @@ class LampioneApp(OneKeyAtATime, inherit_bindings=False):
     def back(self) -> None:
         """Show the view that was seen before."""
         if sum(isinstance(screen, View) for screen in self.screen_stack) > 1:
-            self.pop_screen()
+            self._leave()
+
+    def _leave(self) -> None:
+        view = self.screen
+        self.pop_screen()
+        if isinstance(view, View):
+            view.left()
 
     async def action_quit(self) -> None:
         """End, once what is under way has ended in good order; who asks again waits for nothing."""

@@ -63,8 +63,12 @@ class AttachView(View):
         """Lay out anew."""
         self.call_after_refresh(self.show_all)
 
-    def on_unmount(self) -> None:
+    def left(self) -> None:
         """Whatever is under way comes to its end, and the node runs again."""
+        self.action_stop()
+
+    def on_unmount(self) -> None:
+        """The same where the screen ends."""
         self.action_stop()
 
     def renew(self, changed: frozenset[str]) -> None:  # noqa: ARG002

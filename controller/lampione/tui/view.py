@@ -92,6 +92,9 @@ class View(Screen[None], inherit_bindings=False):
             self.lampione.show_head()
             self.renew(TOPICS | {"clock"})
 
+    def left(self) -> None:
+        """It was left; it may be opened again as it is."""
+
     def ticked(self) -> None:
         """A second has passed."""
         if self._said_at and self.desk.now() - self._said_at > SAID_S:

@@ -8,6 +8,7 @@ from lampione.desk import street
 from lampione.desk.work import Cancelled
 from lampione.provision.signoff import Step, lamp_checks
 from lampione.tui.app import LampioneApp
+from lampione.tui.attach import AttachView
 from lampione.tui.bars import Title
 from lampione.tui.node_sheet import Sheet
 from lampione.tui.where import Code
@@ -131,6 +132,17 @@ def test_outbox_log_and_restart(board: dict[str, Any]) -> None:
         await pilot.press("x", "y")
         app.take()
         assert "has started, firmware 0.1.0" in said(app)
+
+    drive(steps, first=FIRST)
+
+
+def test_what_is_under_way_ends_when_the_view_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def steps(app: LampioneApp, given: Given, pilot: Pilot[None]) -> None:
+        stopped: list[bool] = []
+        monkeypatch.setattr(AttachView, "action_stop", lambda _: stopped.append(True))
+        await pilot.press("escape")
+        await until(pilot, lambda: stopped == [True])
+        assert app.view is app._views["fleet"]
 
     drive(steps, first=FIRST)
 
