@@ -143,7 +143,9 @@ def _list(out: Printer, options: argparse.Namespace) -> int:
             [str(one["rollout"]), one["kind"], age(now - one["created"]),
              staged.now_text(one, now), staged.summary(one)]
         )  # fmt: skip
-    if rows and not out.as_json:
+    if not rows and not out.as_json:
+        out.line("no push in stages yet: `lampione config push --canary` begins one")
+    elif not out.as_json:
         heads = ["rollout", "of", "age", "state", "nodes that have it"]
         out.table(heads, rows, right=frozenset({"rollout", "age"}))
     return OK

@@ -282,7 +282,7 @@ class Alarming:
         for row in np.flatnonzero(more > 0).tolist():
             name = live.names[row]
             self.book.happened(rule, name, wall, wall, node=name, shard=self._shard(name),
-                               value=f"{int(more[row])} reports")  # fmt: skip
+                               value=str(int(more[row])))  # fmt: skip
 
     # --- what is judged again
 

@@ -205,6 +205,8 @@ class LampioneApp(OneKeyAtATime, inherit_bindings=False):
             self.install_screen(view, name)  # else Textual removes it when it is left
         if argument is not None:
             view.argument(argument)
+        elif self.view is not None:
+            view.come_from(self.view.here())
         while isinstance(self.screen, View) and view in self.screen_stack[:-1]:
             self._leave()
         if view is not self.screen:
@@ -282,13 +284,15 @@ class LampioneApp(OneKeyAtATime, inherit_bindings=False):
         self.theme = DARK if self.theme == LIGHT else LIGHT
 
     def action_keys(self) -> None:
-        """Show the keys of the view that is seen."""
+        """Show the keys of the view that is seen, its own first."""
+        own = [b.description for b in type(self.screen).BINDINGS if isinstance(b, Binding)]
         keys: dict[str, list[str]] = {}
         for active in self.screen.active_bindings.values():
             binding = active.binding
             if binding.description and not binding.system:
                 keys.setdefault(binding.description, []).append(self.get_key_display(binding))
-        rows = [(" ".join(k), what) for what, k in keys.items()]
+        rows = [(" ".join(dict.fromkeys(k)), what) for what, k in keys.items()]
+        rows.sort(key=lambda row: row[1] not in own)
         if self.desk.state is not None:
             state = shlex.quote(str(self.desk.state))
             rows = [("elsewhere", f"export LAMPIONE_STATE={state}"), ("", ""), *rows]

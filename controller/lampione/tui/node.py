@@ -30,7 +30,7 @@ class NodeView(View):
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("tab,right_square_bracket", "pane(1)", "Next", key_display="tab"),
-        Binding("shift+tab,left_square_bracket", "pane(-1)", "Back", show=False),
+        Binding("shift+tab,left_square_bracket", "pane(-1)", "Pane before", show=False),
         Binding("o", "order", "Order"),
         Binding("n", "next(1)", "Next node", show=False),
         Binding("N", "next(-1)", "Node before", show=False),
@@ -81,6 +81,11 @@ class NodeView(View):
         self.pane = pane or self.pane
         self._forget()
 
+    def come_from(self, node: str | None) -> None:
+        """Begin with the node under the cursor, where none was chosen."""
+        if self.node is None and node is not None and self.desk.fleet.get(node) is not None:
+            self.node = node
+
     def here(self) -> str | None:
         """Return the node that keys are about."""
         return self.node
@@ -116,7 +121,7 @@ class NodeView(View):
         )
         self.set_class(self.pane == "plots", "-plots")
         if row is None:
-            self._title.text = "no node is chosen: : node NAME, or enter on one in fleet or map"
+            self._title.text = "no node is chosen: type :node NAME, or enter on one in fleet or map"
             self._sheet.show([], _WIDE)
             return
         self._title.text = self._headline(row)

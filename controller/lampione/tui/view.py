@@ -78,6 +78,9 @@ class View(Screen[None], inherit_bindings=False):
         """Take what stood behind the view's name. Raises ValueError with what is wrong."""
         raise ValueError(f"nothing goes behind its name: {text}")
 
+    def come_from(self, node: str | None) -> None:
+        """Learn which node was under the cursor of the view before."""
+
     def here(self) -> str | None:
         """Return the node under the cursor; None: there is none."""
         return None

@@ -325,7 +325,7 @@ def test_what_the_controller_does_not_answer_is_said() -> None:
 
 def test_no_node_an_unknown_node_and_one_without_a_place() -> None:
     async def steps(app: LampioneApp, given: Given, pilot: Pilot[None]) -> None:
-        await pilot.press("4")
+        await pilot.press("6", "4")  # from where no node is under the cursor
         await until(pilot, lambda: isinstance(app.screen, NodeView))
         assert "no node is chosen" in app.screen.query_one("#name", Title).text
         await pilot.press("n", "m", "o", "tab", "h", "p", "plus", "left", "0", "shift+tab")

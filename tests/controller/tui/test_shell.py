@@ -69,6 +69,30 @@ def test_a_view_that_was_left_goes_on_and_can_be_opened_again(place: Any) -> Non
     drive(steps, (80, 24))
 
 
+def test_the_node_view_begins_with_the_node_under_the_cursor() -> None:
+    async def steps(app: LampioneApp, given: Given, pilot: Pilot[None]) -> None:
+        await pilot.press("down", "4")
+        await until(pilot, lambda: isinstance(app.screen, NodeView))
+        assert _view(app).here() == "lazio-1"
+        await pilot.press("escape", "down", "4")
+        await until(pilot, lambda: isinstance(app.screen, NodeView))
+        assert _view(app).here() == "lazio-1"  # one that was chosen stays; enter takes another
+
+    drive(steps)
+
+
+def test_the_keys_of_a_view_begin_with_its_own() -> None:
+    async def steps(app: LampioneApp, given: Given, pilot: Pilot[None]) -> None:
+        await pilot.press("2", "question_mark")
+        await until(pilot, lambda: isinstance(app.screen, KeysScreen))
+        assert isinstance(app.screen, KeysScreen)
+        told = {what: keys for keys, what in app.screen.keys}
+        assert list(told).index("Colour by") < list(told).index("Quit")
+        assert all(len(set(keys.split())) == len(keys.split()) for keys in told.values())
+
+    drive(steps)
+
+
 def test_the_keys_of_views_are_their_own() -> None:
     keys = [place.key for place in VIEWS if place.key]
     assert len(keys) == len(set(keys))
