@@ -1,7 +1,10 @@
 """A core whose front ends mean harm, or are broken."""
 
+import contextlib
+import functools
 import json
 import socket
+import sqlite3
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,7 +14,7 @@ import pytest
 from lampione.api import SOCKET
 from lampione.config.blob import encode
 from lampione.config.model import NodeConfig
-from lampione.core.client import CoreError
+from lampione.core.client import Client, CoreError
 
 from tests.brokers import Broker, running_broker, wait_until
 from tests.controller.rig import Rig
@@ -82,6 +85,68 @@ def test_what_is_no_list_is_a_request_that_is_wrong(rig: Rig) -> None:
     for more in ({"waves": 5}, {"waves": None}, {"canary": [["a"]]}, {"canary": True}):
         error = refused(rig, "plan", configs={"a-1": BLOB}, **more)
         assert error.kind == "request", (more, error)
+
+
+def test_a_change_of_operators_gives_nobody_a_role_without_his_pin(rig: Rig) -> None:
+    user = rig.client.call("enter")["operator"]
+    rig.client.call("enter", operator="anna")
+    rig.client.call("operator", do="set", name="anna", role="configure")
+    rig.client.call("operator", do="set", name=user, role="configure", pin="4711")
+    with Client.open(rig.folder) as other:
+        assert other.call("enter")["role"] == "view"  # the user of this machine, without his PIN
+        rig.client.call("operator", do="set", name="night", role="view")
+        assert other.call("enter")["role"] == "view"
+        rig.client.call("operator", do="set", name=user, role="operate")
+        assert other.call("enter")["role"] == "view"
+        # What he was given once he said it, he has; a new PIN has to be said again.
+        assert other.call("enter", operator=user, pin="4711")["role"] == "operate"
+        rig.client.call("operator", do="set", name=user, role="configure")
+        assert other.call("enter")["role"] == "configure"
+        rig.client.call("operator", do="set", name=user, pin="0815")
+        assert other.call("enter")["role"] == "view"
+
+
+def test_after_the_last_operator_it_is_as_before_the_first(rig: Rig) -> None:
+    rig.client.call("operator", do="set", name="anna", role="configure")
+    with Client.open(rig.folder) as other:
+        other.call("enter", operator="anna")
+        other.call("operator", do="remove", name="anna")
+        assert other.call("operators") == []
+    with Client.open(rig.folder) as other:
+        assert other.call("enter")["role"] == "configure"
+
+
+def test_operators_are_as_they_were_where_the_audit_cannot_say_so(rig: Rig) -> None:
+    rig.client.call("operator", do="set", name="anna", role="configure")
+    rig.client.call("enter", operator="anna")
+    before = (rig.folder / "operators.json").read_bytes()
+    with contextlib.closing(sqlite3.connect(rig.folder / "lampione.db")) as database:
+        database.execute(
+            "CREATE TRIGGER full BEFORE INSERT ON audit BEGIN SELECT raise(ABORT, 'full'); END"
+        )
+    assert refused(rig, "operator", do="set", name="bruno", role="configure").kind == "broken"
+    assert (rig.folder / "operators.json").read_bytes() == before
+    with contextlib.closing(sqlite3.connect(rig.folder / "lampione.db")) as database:
+        database.execute("DROP TRIGGER full")
+
+
+def _more(rig: Rig, than: int) -> bool:
+    return len(rig.client.call("audit")) > than
+
+
+def test_a_change_of_operators_has_its_entry_though_who_asked_has_gone(rig: Rig) -> None:
+    file = rig.folder / "operators.json"
+    for n in range(5):
+        with contextlib.closing(socket.socket(socket.AF_UNIX)) as gone:
+            gone.connect(str(rig.folder / SOCKET))
+            asked = {"id": 1, "op": "operator", "do": "set", "role": "configure"}
+            gone.sendall(json.dumps(asked | {"name": f"anna-{n}", "pin": "4711"}).encode() + b"\n")
+            end = time.monotonic() + 20
+            while not file.exists():
+                assert time.monotonic() < end
+        wait_until("the audit knows", functools.partial(_more, rig, n))
+        file.unlink()
+    assert all("4711" not in entry["body"] for entry in rig.client.call("audit"))
 
 
 def test_it_ends_while_somebody_does_not_read(rig: Rig) -> None:
