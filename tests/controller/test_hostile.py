@@ -2,6 +2,7 @@
 
 import contextlib
 import functools
+import io
 import json
 import socket
 import sqlite3
@@ -12,9 +13,12 @@ from typing import Any
 
 import pytest
 from lampione.api import SOCKET
+from lampione.cli import run
+from lampione.cli.output import Printer
 from lampione.config.blob import encode
 from lampione.config.model import NodeConfig
 from lampione.core.client import Client, CoreError
+from lampione.live import places
 
 from tests.brokers import Broker, running_broker, wait_until
 from tests.controller.rig import Rig
@@ -128,6 +132,38 @@ def test_operators_are_as_they_were_where_the_audit_cannot_say_so(rig: Rig) -> N
     assert (rig.folder / "operators.json").read_bytes() == before
     with contextlib.closing(sqlite3.connect(rig.folder / "lampione.db")) as database:
         database.execute("DROP TRIGGER full")
+
+
+def test_json_steers_no_terminal() -> None:
+    out = io.TextIOWrapper(io.BytesIO(), encoding="utf-8")
+    said = {"note": "\x1b[31m\x9b31m\x7f è"}
+    Printer(as_json=True, stream=out).json(said)
+    text = out.buffer.getvalue().decode()
+    assert json.loads(text) == said
+    assert not set(text) & {"\x1b", "\x9b", "\x7f"}
+
+
+@pytest.mark.parametrize("value", ["9" * 400, "[" * 100_000], ids=["huge", "deep"])
+def test_a_fleets_file_that_means_harm_leaves_places_unknown(tmp_path: Path, value: str) -> None:
+    (tmp_path / "fleet.toml").write_text(
+        f'[[sites]]\nid = "s"\nlatitude = {value}\n[[nodes]]\nid = "a-1"\nsite = "s"\n'
+    )
+    assert places.read(tmp_path) == {}
+
+
+def test_an_error_steers_no_terminal(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*_: object) -> int:
+        raise CoreError("refused", "a-1 is locked by anna: \x1b]0;x\x07\x9b2J\nsecond line")
+
+    monkeypatch.setattr(run, "_run", fails)
+    monkeypatch.delenv("LAMPIONE_DEBUG", raising=False)
+    assert run.run(["locks"]) != 0
+    said = capsys.readouterr().err
+    assert "anna" in said
+    assert len(said.splitlines()) == 2
+    assert not set(said) & {"\x1b", "\x9b", "\x07"}
 
 
 def _more(rig: Rig, than: int) -> bool:
