@@ -1,7 +1,11 @@
 """A core whose front ends mean harm, or are broken."""
 
+import contextlib
+import functools
+import io
 import json
 import socket
+import sqlite3
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,9 +13,12 @@ from typing import Any
 
 import pytest
 from lampione.api import SOCKET
+from lampione.cli import run
+from lampione.cli.output import Printer
 from lampione.config.blob import encode
 from lampione.config.model import NodeConfig
-from lampione.core.client import CoreError
+from lampione.core.client import Client, CoreError
+from lampione.live import places
 
 from tests.brokers import Broker, running_broker, wait_until
 from tests.controller.rig import Rig
@@ -82,6 +89,100 @@ def test_what_is_no_list_is_a_request_that_is_wrong(rig: Rig) -> None:
     for more in ({"waves": 5}, {"waves": None}, {"canary": [["a"]]}, {"canary": True}):
         error = refused(rig, "plan", configs={"a-1": BLOB}, **more)
         assert error.kind == "request", (more, error)
+
+
+def test_a_change_of_operators_gives_nobody_a_role_without_his_pin(rig: Rig) -> None:
+    user = rig.client.call("enter")["operator"]
+    rig.client.call("enter", operator="anna")
+    rig.client.call("operator", do="set", name="anna", role="configure")
+    rig.client.call("operator", do="set", name=user, role="configure", pin="4711")
+    with Client.open(rig.folder) as other:
+        assert other.call("enter")["role"] == "view"  # the user of this machine, without his PIN
+        rig.client.call("operator", do="set", name="night", role="view")
+        assert other.call("enter")["role"] == "view"
+        rig.client.call("operator", do="set", name=user, role="operate")
+        assert other.call("enter")["role"] == "view"
+        # What he was given once he said it, he has; a new PIN has to be said again.
+        assert other.call("enter", operator=user, pin="4711")["role"] == "operate"
+        rig.client.call("operator", do="set", name=user, role="configure")
+        assert other.call("enter")["role"] == "configure"
+        rig.client.call("operator", do="set", name=user, pin="0815")
+        assert other.call("enter")["role"] == "view"
+
+
+def test_after_the_last_operator_it_is_as_before_the_first(rig: Rig) -> None:
+    rig.client.call("operator", do="set", name="anna", role="configure")
+    with Client.open(rig.folder) as other:
+        other.call("enter", operator="anna")
+        other.call("operator", do="remove", name="anna")
+        assert other.call("operators") == []
+    with Client.open(rig.folder) as other:
+        assert other.call("enter")["role"] == "configure"
+
+
+def test_operators_are_as_they_were_where_the_audit_cannot_say_so(rig: Rig) -> None:
+    rig.client.call("operator", do="set", name="anna", role="configure")
+    rig.client.call("enter", operator="anna")
+    before = (rig.folder / "operators.json").read_bytes()
+    with contextlib.closing(sqlite3.connect(rig.folder / "lampione.db")) as database:
+        database.execute(
+            "CREATE TRIGGER full BEFORE INSERT ON audit BEGIN SELECT raise(ABORT, 'full'); END"
+        )
+    assert refused(rig, "operator", do="set", name="bruno", role="configure").kind == "broken"
+    assert (rig.folder / "operators.json").read_bytes() == before
+    with contextlib.closing(sqlite3.connect(rig.folder / "lampione.db")) as database:
+        database.execute("DROP TRIGGER full")
+
+
+def test_json_steers_no_terminal() -> None:
+    out = io.TextIOWrapper(io.BytesIO(), encoding="utf-8")
+    said = {"note": "\x1b[31m\x9b31m\x7f è"}
+    Printer(as_json=True, stream=out).json(said)
+    text = out.buffer.getvalue().decode()
+    assert json.loads(text) == said
+    assert not set(text) & {"\x1b", "\x9b", "\x7f"}
+
+
+@pytest.mark.parametrize("value", ["9" * 400, "[" * 100_000], ids=["huge", "deep"])
+def test_a_fleets_file_that_means_harm_leaves_places_unknown(tmp_path: Path, value: str) -> None:
+    (tmp_path / "fleet.toml").write_text(
+        f'[[sites]]\nid = "s"\nlatitude = {value}\n[[nodes]]\nid = "a-1"\nsite = "s"\n'
+    )
+    assert places.read(tmp_path) == {}
+
+
+def test_an_error_steers_no_terminal(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*_: object) -> int:
+        raise CoreError("refused", "a-1 is locked by anna: \x1b]0;x\x07\x9b2J\nsecond line")
+
+    monkeypatch.setattr(run, "_run", fails)
+    monkeypatch.delenv("LAMPIONE_DEBUG", raising=False)
+    assert run.run(["locks"]) != 0
+    said = capsys.readouterr().err
+    assert "anna" in said
+    assert len(said.splitlines()) == 2
+    assert not set(said) & {"\x1b", "\x9b", "\x07"}
+
+
+def _more(rig: Rig, than: int) -> bool:
+    return len(rig.client.call("audit")) > than
+
+
+def test_a_change_of_operators_has_its_entry_though_who_asked_has_gone(rig: Rig) -> None:
+    file = rig.folder / "operators.json"
+    for n in range(5):
+        with contextlib.closing(socket.socket(socket.AF_UNIX)) as gone:
+            gone.connect(str(rig.folder / SOCKET))
+            asked = {"id": 1, "op": "operator", "do": "set", "role": "configure"}
+            gone.sendall(json.dumps(asked | {"name": f"anna-{n}", "pin": "4711"}).encode() + b"\n")
+            end = time.monotonic() + 20
+            while not file.exists():
+                assert time.monotonic() < end
+        wait_until("the audit knows", functools.partial(_more, rig, n))
+        file.unlink()
+    assert all("4711" not in entry["body"] for entry in rig.client.call("audit"))
 
 
 def test_it_ends_while_somebody_does_not_read(rig: Rig) -> None:

@@ -4,6 +4,7 @@ import argparse
 import io
 import json
 import os
+import re
 import shutil
 import sys
 from collections.abc import Iterable, Mapping, Sequence
@@ -11,6 +12,7 @@ from typing import Any, TextIO
 
 from lampione.desk.text import clean
 
+_STEERS = re.compile(r"[\x7f-\x9f]")  # what JSON leaves of it: C1 steers some terminals, too
 _CODES = {"red": "31", "green": "32", "yellow": "33", "dim": "2", "bold": "1"}
 # A lamp's level, 0 dark to 8 full: of 256 colours, on a dark ground whatever the terminal's is.
 _AMBERS = (234, 94, 130, 136, 172, 178, 214, 220, 229)
@@ -82,6 +84,7 @@ class Printer:
     def json(self, value: Mapping[str, Any]) -> None:
         """Print one JSON line."""
         text = json.dumps(value, ensure_ascii=not self.unicode, default=_plain)
+        text = _STEERS.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
         print(text, file=self._out, flush=True)
 
     def table(

@@ -19,6 +19,7 @@ from lampione.cli.errors import (
     CliError,
 )
 from lampione.cli.output import prepare_streams
+from lampione.desk.text import clean
 
 _CORE_CODES = {"no core": UNREACHABLE, "unknown": UNKNOWN_NODE, "usage": USAGE}
 _NEGATIVE = re.compile(r"-[0-9][0-9.]*(ms|s|m|h|d)")
@@ -39,6 +40,7 @@ def _expected(error: Exception) -> tuple[str, int] | None:
         ("lampione.core.client", "CoreError"),
         ("lampione.seeds", "SeedError"),
         ("lampione.keys", "KeyFileError"),
+        ("lampione.alarms.load", "RulesError"),
         ("lampione.broker", "BrokerError"),
         ("lampione.broker_url", "BrokerUrlError"),
         ("lampione.serve", "ServeError"),
@@ -88,7 +90,9 @@ def run(arguments: Sequence[str]) -> int:
                 "(LAMPIONE_DEBUG=1 shows where; please report it)",
                 FAILED,
             )
-        print(f"lampione: {expected[0]}", file=sys.stderr)
+        # What people and nodes wrote may be part of it.
+        words = "\n".join(map(clean, expected[0].split("\n")))
+        print(f"lampione: {words}", file=sys.stderr)
         return expected[1]
     return code
 

@@ -37,6 +37,8 @@ FOLDED_S = 600.0  # after its end an hour is in the roll-ups, and so is what cam
 BACK_S = 26 * HOUR_S  # of the hours that a start looks at again
 AGAIN_S = (1.0, 30.0)  # between two reads: least, and in times of what the last one took
 READ_MAX = 2000  # nodes at once
+READ_SPAN_S = 86400  # of the first late samples of those
+LATE_MAX_S = 31 * 86400  # what is older raises nothing: a node whose clock was wrong says it
 _FORGED = frozenset(("seal", "counter", "version"))
 _log = logging.getLogger("lampione.alarms")
 
@@ -311,11 +313,13 @@ class Alarming:
 
     def _begin_read(self, now: float, wall: float) -> None:
         for what, samples in self._samples.items():
-            nodes = {n: since for (n, of), since in self._late.items() if of == what}
-            if not nodes:
+            late = self._late_of(what, wall)
+            if not late:
                 continue
-            nodes = dict(sorted(nodes.items(), key=lambda item: item[1])[:READ_MAX])
-            first = min(nodes.values()) - samples.memory_s
+            oldest = min(late.values())
+            some = sorted(late.items(), key=lambda item: item[1])[:READ_MAX]
+            nodes = {n: since for n, since in some if since <= oldest + READ_SPAN_S}
+            first = oldest - samples.memory_s
             # taken off before the read: one that comes meanwhile is for the next
             for name in nodes:
                 del self._late[name, what]
@@ -326,27 +330,33 @@ class Alarming:
             return
         self._begin_hours(now, wall)
 
+    def _late_of(self, what: str, wall: float) -> dict[str, int]:
+        """Return since when nodes are to be judged again."""
+        least = int(wall) - LATE_MAX_S
+        return {n: max(since, least) for (n, of), since in self._late.items() if of == what}
+
     def _begin_hours(self, now: float, wall: float) -> None:
         if not self._hourly.rules:
             return
         whole = int(wall - FOLDED_S) // HOUR_S * HOUR_S
-        dirty = {n: since for (n, of), since in self._late.items() if of == "hour"}
+        if abs(whole - self._hour) > 2 * BACK_S:  # our own clock was set
+            self._hour = whole - BACK_S
+        dirty = self._late_of("hour", wall)
+        nodes: dict[str, int]
+        asked: list[str] | None
         if whole > self._hour:
             nodes, first, asked = dict.fromkeys(self._fleet.nodes, self._hour), self._hour, None
-            for name, since in dirty.items():
-                nodes[name] = min(since, self._hour)
+            self._hour = whole
         elif dirty and wall >= self._hour_dirty + FOLDED_S:
-            nodes, first = dirty, min(dirty.values())
-            asked = list(dirty)
+            nodes, first, asked = dirty, min(dirty.values()), list(dirty)
+            for name in dirty:
+                del self._late[name, "hour"]
+            self._hour_dirty = wall
         else:
-            if not dirty:
+            if not dirty or wall < self._hour_dirty:
                 self._hour_dirty = wall
             return
-        first = min([first, *dirty.values()]) // HOUR_S * HOUR_S - 4 * HOUR_S
-        for name in dirty:
-            del self._late[name, "hour"]
-        self._hour = max(whole, self._hour)
-        self._hour_dirty = wall
+        first = first // HOUR_S * HOUR_S - 4 * HOUR_S
         future = self._beside.submit(self._reads.hours, first, self._hour, asked)
         self._reading = "hour", nodes, now, future
 

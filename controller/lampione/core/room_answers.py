@@ -14,7 +14,7 @@ from lampione.core.shape import tag_shape
 from lampione.fleet.commands import TooManyCommands
 from lampione.room import operators
 from lampione.room.audit import Chain, Entry
-from lampione.room.operators import Doorkeeper, OperatorsError
+from lampione.room.operators import Doorkeeper, Operator, OperatorsError
 from lampione.room.tags import LockedError, Tag
 from lampione.room.who import SEAT, Seat, Who, present
 from lampione.store import StoredNote, TelemetryReader
@@ -41,12 +41,13 @@ class RoomAnswers(InCore):
 
     async def seat(self, user: str, terminal: str) -> Seat:
         """Return a new connection's seat."""
-        try:
-            who = await asyncio.to_thread(self.doorkeeper.arrived, user, terminal)
-        except OperatorsError as error:
-            who = Who(user, "view", terminal, str(error))
-        seat = Seat(who)
-        self._seats.add(seat)
+        async with self._file:
+            try:
+                who = await asyncio.to_thread(self.doorkeeper.arrived, user, terminal)
+            except OperatorsError as error:
+                who = Who(user, "view", terminal, str(error))
+            seat = Seat(who)
+            self._seats.add(seat)
         return seat
 
     async def enter(self, request: dict[str, Json]) -> api.Entered:
@@ -59,8 +60,9 @@ class RoomAnswers(InCore):
         else:
             keeper = self.doorkeeper
             try:
-                async with self._door:
+                async with self._door, self._file:
                     seat.who = await asyncio.to_thread(keeper.enter, name, pin, terminal)
+                    seat.said = True
             except OperatorsError as error:
                 who = seat.who
                 await self.in_core(
@@ -84,26 +86,35 @@ class RoomAnswers(InCore):
         who = present()
         if do not in ("set", "remove"):
             raise Bad("request", "do is one of set, remove")
-        path = self._core.folder.path / operators.FILE
+        detail = {"do": do, "name": name, "role": role, "pin": operators.said(pin)}
 
-        def change() -> dict[str, operators.Operator]:
-            before = self.doorkeeper.operators()
+        def change(before: dict[str, Operator] | None) -> dict[str, Operator]:
             if do == "remove":
-                after = operators.without(before, name)
-            else:
-                after = operators.changed(before, name, role, pin)
-            operators.save(path, after)
-            return after
+                return operators.without(before, name)
+            return operators.changed(before, name, role, pin)
 
+        # A client that goes meanwhile takes nothing back: what is done has its entry.
+        return await asyncio.shield(asyncio.create_task(self._change(who, change, detail)))
+
+    async def _change(
+        self, who: Who, change: Callable[[Any], dict[str, Operator]], detail: Any
+    ) -> list[api.Operator]:
+        """Change the file and write it into the audit, or neither."""
+        path = self._core.folder.path / operators.FILE
         async with self._file:
             try:
-                after = await asyncio.to_thread(change)
+                before = await asyncio.to_thread(self.doorkeeper.operators)
+                after = await asyncio.to_thread(change, before)
+                await asyncio.to_thread(operators.save, path, after)
             except (OperatorsError, OSError) as error:
                 raise Bad("refused", str(error)) from None
-        for seat in self._seats:  # what was taken away ends at once
-            seat.who = operators.still(after, seat.who) if after else seat.who
-        detail = {"do": do, "name": name, "role": role, "pin": operators.said(pin)}
-        await self.in_core(lambda: self._core.record(who, "operator", **detail))
+            try:
+                await self.in_core(lambda: self._core.record(who, "operator", **detail))
+            except BaseException:
+                operators.save(path, before or {})
+                raise
+            for seat in self._seats:  # what was taken away ends at once
+                seat.who = operators.still(before, after, seat) if after else seat.who
         return _listed(after)
 
     async def audit(self, request: dict[str, Json]) -> list[api.AuditEntry]:
@@ -213,7 +224,7 @@ class RoomAnswers(InCore):
         return found
 
 
-def _listed(found: dict[str, operators.Operator] | None) -> list[api.Operator]:
+def _listed(found: dict[str, Operator] | None) -> list[api.Operator]:
     return [
         {"name": name, "role": one.role, "pin": one.hash is not None}
         for name, one in sorted((found or {}).items())

@@ -31,7 +31,15 @@ def read(state: Path) -> dict[str, Placed]:
             }
         except FileNotFoundError:
             continue
-        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        except (
+            OSError,
+            ArithmeticError,
+            RecursionError,
+            ValueError,
+            KeyError,
+            TypeError,
+            AttributeError,
+        ):
             break
     return {}
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from lampione import private
-from lampione.room.who import CONFIGURE, ROLES, Role, Who
+from lampione.room.who import CONFIGURE, ROLES, Role, Seat, Who
 
 FILE = "operators.json"
 PIN_LEAST, PIN_MOST = 4, 64
@@ -76,7 +76,10 @@ def _operator(one: Any) -> Operator:
 
 
 def save(path: Path, operators: dict[str, Operator]) -> None:
-    """Write the file, mode 0600. Raises OSError."""
+    """Write the file, mode 0600; without operators there is none. Raises OSError."""
+    if not operators:
+        path.unlink(missing_ok=True)
+        return
     found: dict[str, Any] = {}
     for name, one in sorted(operators.items()):
         found[name] = {"role": one.role}
@@ -109,11 +112,14 @@ def changed(
     return _governed(found)
 
 
-def still(operators: dict[str, Operator], who: Who) -> Who:
+def still(before: dict[str, Operator] | None, operators: dict[str, Operator], seat: Seat) -> Who:
     """Return what somebody is who was there before the operators changed."""
-    one = operators.get(who.operator)
+    who = seat.who
+    one, was = operators.get(who.operator), (before or {}).get(who.operator)
     if one is None:
         return who._replace(role="view", why=f"{who.operator} is no operator any more")
+    if one.hash is not None and not (seat.said and was is not None and was.hash == one.hash):
+        return who._replace(role="view", why=f"{who.operator} has a PIN that was not given")
     return who._replace(role=one.role, why=None if one.role == who.role else "it was changed")
 
 

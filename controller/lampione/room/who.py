@@ -50,9 +50,10 @@ class NotAllowedError(Exception):
 
 @dataclass(eq=False)
 class Seat:
-    """One connection; `enter` puts somebody else on it."""
+    """One connection; `enter` puts somebody else on it. said: he said who he is, with his PIN."""
 
     who: Who
+    said: bool = False
 
 
 SEAT: ContextVar[Seat] = ContextVar("SEAT")

@@ -106,7 +106,7 @@ class View(Screen[None], inherit_bindings=False):
 
     def say(self, text: str, severity: str = "information") -> None:
         """Say something in the line above the keys."""
-        self._said.said = (_TONES[severity], text)
+        self._said.said = (_TONES[severity], clean(text))
         self._said.add_class("-shown")
         self._said_at = self.desk.now()
 

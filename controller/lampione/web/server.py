@@ -163,7 +163,7 @@ async def _take(screen: Screen, socket: web.WebSocketResponse, said: Any) -> Non
 def _within(value: Any, default: int, limits: tuple[int, int]) -> int:
     try:
         number = int(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         number = default
     return max(limits[0], min(number, limits[1]))
 
