@@ -269,7 +269,9 @@ class Reader:
             try:
                 self._open()
                 self._at, n = _find(self._file, self._at, self._size, self._buf)
-                if not n and behind == box.next_seq and self._grown():
+                # The last frame of a segment may have come since it was opened, and the next
+                # segment with it.
+                if not n and self._grown():
                     continue
                 self._failed = 0
             except OSError:
@@ -300,7 +302,7 @@ class Reader:
         return 0
 
     def _grown(self) -> bool:
-        """Open the newest segment again; say whether it is longer than it was."""
+        """Open the segment again; say whether it is longer than it was."""
         size = self._size
         self.close()
         self._open()

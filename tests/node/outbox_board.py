@@ -95,6 +95,9 @@ class Node:
     def read(self, first, last):
         self.holes.clear()
         self.reader.seek(first)
+        return self.follow(last)
+
+    def follow(self, last):
         found = []
         while True:
             n = self.reader.read(last)
@@ -132,6 +135,8 @@ class Node:
         if name == "read":
             found = self.read(1, 0xFFFFFF)
             return ["read", found, self.holes, self.facts()]
+        if name == "follow":  # as the uplink does, from where it stands
+            return ["follow", self.follow(0xFFFFFF), self.holes]
         if name == "range":
             return ["range", self.read(op[1], op[2]), self.holes]
         if name == "remember":  # the state file has the acknowledged number

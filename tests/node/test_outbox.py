@@ -107,6 +107,29 @@ def test_a_cut_at_every_write_of_a_segments_life() -> None:
     assert torn > 200
 
 
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(st.lists(st.tuples(st.integers(1, 40), st.integers(19, 51)), min_size=1, max_size=12))
+def test_whoever_follows_reads_every_frame_once(bursts: list[tuple[int, int]]) -> None:
+    """However many frames come between two looks, across the ends of segments, too."""
+    ops: list[list[Any]] = []
+    for count, size in bursts:
+        ops += [["commit", size]] * count + [["follow"]]
+    follow(ops)
+
+
+def test_the_last_frame_of_a_segment_is_read_though_the_next_has_begun() -> None:
+    for before in range(70, 75):  # 73 records of 56 bytes fill a segment
+        follow([["commit", 51]] * before + [["follow"]] + [["commit", 51]] * 2 + [["follow"]])
+
+
+def follow(ops: list[list[Any]]) -> None:
+    answers = play(ops, limit=1 << 20, blocks=64)
+    kept = [answer[1] for answer in answers if answer[0] == "kept"]
+    looks = [answer for answer in answers if answer[0] == "follow"]
+    assert [seq for look in looks for seq, _ in look[1]] == kept
+    assert looks[-1][2] == []
+
+
 def test_the_oldest_go_first_and_only_unacknowledged_ones_count() -> None:
     ops: list[list[Any]] = [["commit", 51]] * 200 + [["ack", 100]] + [["commit", 51]] * 400
     answers = play([*ops, ["read"]])

@@ -26,7 +26,7 @@ STATES = {
     "never": ("·", "dim"),
 }
 _STATE_ORDER = {"offline": 0, "silent": 1, "never": 2, "online": 3}
-_BANDS = ("good", "fair", "moder.", "poor", "v.poor", "e.poor")
+_BANDS = ("good", "fair", "mod.", "poor", "v.poor", "e.poor")
 SENSOR_FAULTS = frozenset(("stale", "stuck", "implausible", "silent"))
 TIMES = frozenset({"start", "time", "expires"})
 _CLOCK_UNSET = EPOCH_2020 + 365 * 86400  # nodes count from 2020 until their clock is set

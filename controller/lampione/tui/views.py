@@ -30,6 +30,15 @@ class Place(NamedTuple):
 VIEWS = (
     Place("fleet", "1", "lampione.tui.fleet_view:FleetView", ("nodes",), "all nodes, live"),
     Place("map", "2", "lampione.tui.map:MapView", ("map",), "the district, a letter a node"),
+    Place("alarms", "3", "lampione.tui.alarms:AlarmsView", ("alarms",), "what is broken"),
+    Place("node", "4", "lampione.tui.node:NodeView", ("show", "NODE"), "one node"),
+    Place(
+        "commission",
+        "5",
+        "lampione.tui.commission:CommissionView",
+        ("boards",),
+        "boards on USB become nodes",
+    ),
     Place(
         "rollouts",
         "6",
@@ -38,23 +47,14 @@ VIEWS = (
         "configs on their way to nodes, in stages",
     ),
     Place(
-        "commission",
-        "5",
-        "lampione.tui.commission:CommissionView",
-        ("boards",),
-        "boards on USB become nodes",
-    ),
-    Place("alarms", "3", "lampione.tui.alarms:AlarmsView", ("alarms",), "what is broken"),
-    Place("node", "4", "lampione.tui.node:NodeView", ("show", "NODE"), "one node"),
-    Place(
-        "audit", "8", "lampione.tui.audit:AuditView", ("audit",), "who did what, and its outcome"
-    ),
-    Place(
         "bench",
         "7",
         "lampione.tui.bench:BenchView",
         ("hil", "list", "--smoke"),
         "tests of firmware on boards, measured",
+    ),
+    Place(
+        "audit", "8", "lampione.tui.audit:AuditView", ("audit",), "who did what, and its outcome"
     ),
     Place(
         "attach",

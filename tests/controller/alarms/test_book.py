@@ -3,7 +3,7 @@
 from itertools import count
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from lampione.alarms.book import Alarm, Book, NoAlarmError
 from lampione.alarms.built_in import SILENT, every
@@ -73,6 +73,7 @@ def pairs(times: list[int]) -> list[Episode]:
     return [*found, Episode(times[-1], None)] if len(times) % 2 else found
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(st.tuples(TIMES.map(pairs), st.booleans()), max_size=6))
 def test_judged_again_the_episodes_are_those_and_no_others(
     judged: list[tuple[list[Episode], bool]],
