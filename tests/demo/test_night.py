@@ -22,7 +22,7 @@ from lampione.values import wire_seconds
 from lampione_hil import firmware, interpreter
 from lampione_hil.virtual.bench import VirtualBench
 from lampione_protocol import schema
-from lampione_protocol.names import EVENTS
+from lampione_protocol.names import FAULTS
 
 from tests.brokers import free_port, wait_until
 from tests.controller.fake_node import FakeNode, seal_up, text
@@ -111,13 +111,10 @@ class Night:
         self.nodes[name].report(start=start, lamp_level=80, lamp_reason=1)
 
     def lamp_fails(self, name: str) -> None:
-        """Have a fake say that its lamp takes no power."""
-        now = wire_seconds(time.time())
-        body = text(
-            schema.EVENT, time=now, clock=3, code=EVENTS.index("lamp failure"), severity=1,
-            argument=0,
-        )  # fmt: skip
-        self.nodes[name].make(schema.EVENT, body)
+        """Have a fake report that its lamp does not do what it is told."""
+        start = wire_seconds(time.time()) - 60
+        fault = 1 << FAULTS.index("lamp")
+        self.nodes[name].report(start=start, lamp_level=80, lamp_reason=1, faults=fault)
 
     def forge(self, name: str) -> None:
         """Publish a frame in a node's name, sealed by somebody who has no key of it."""
@@ -147,11 +144,14 @@ def test_a_night(night: Night) -> None:
     environment = {"TERM": "xterm-256color", "LANG": "C.UTF-8", "LAMPIONE_OPERATOR": "anna"}
     with Terminal(command, (110, 30), environment) as terminal:
         terminal.sees("● connected", "45 nodes", "anna (configure)")
-        a_feeder_fails(night, terminal)
+        for name in FAR:  # a node may be away for two minutes, so this shows last
+            night.nodes[name].disconnect()
+        terminal.write("3")
         a_lamp_fails(night, terminal)
         a_node_is_forged(night, terminal)
         a_config_goes_wrong(night, terminal)
         a_street_gets_another_level(terminal)
+        a_feeder_has_failed(terminal)
         it_is_all_written(terminal)
     written = lampione("audit", "--json", "--limit", "1000", "--state", str(night.state))
     entries = [json.loads(line) for line in written.stdout.splitlines()]
@@ -166,14 +166,14 @@ def test_a_night(night: Night) -> None:
     assert verified.returncode == 0, verified.stdout
 
 
-def a_feeder_fails(night: Night, terminal: Terminal) -> None:
+def a_feeder_has_failed(terminal: Terminal) -> None:
     """Forty nodes are silent: one alarm."""
-    for name in FAR:
-        night.nodes[name].disconnect()
     terminal.write("3")
-    screen = terminal.sees("feeder f7 (40 nodes)", wait_s=240)  # a node may be away for two minutes
+    screen = terminal.sees("feeder f7 (40 nodes)", wait_s=240)
     assert not any("▲" in line and "far-" in line for line in screen.splitlines())
-    terminal.write("g")
+    terminal.write("/feeder")
+    terminal.press("Enter")
+    terminal.sees("feeder f7 is silent", "1 ")
     terminal.write("a")
     terminal.sees("acked")
 
@@ -185,7 +185,7 @@ def a_lamp_fails(night: Night, terminal: Terminal) -> None:
     terminal.write("g")
     terminal.sees("#", "square-1:")
     terminal.write("n")
-    terminal.until("a line for the note", lambda screen: "Note" not in screen.splitlines()[-1])
+    terminal.sees("╭")
     terminal.write("driver ordered")
     terminal.press("Enter")
     terminal.sees("driver ordered")
