@@ -6,6 +6,7 @@ be taken for the view's own keys.
 """
 
 from collections import deque
+from functools import partial
 from typing import Any
 
 from textual import events
@@ -14,6 +15,7 @@ from textual.message import Message
 from textual.widget import Widget
 
 _ROUNDS = 3  # a key comes to its action, that to its message, and that to whoever asked
+_LOST_S = 2.0  # what followed a key went down with a window that closed: the keys go on
 _LOOKS = 200  # for a window to be there, before the next key goes wherever it may
 
 
@@ -32,6 +34,7 @@ class OneKeyAtATime(App[None], inherit_bindings=False):
         super().__init__(**options)
         self._held: deque[events.Key] = deque()
         self._passing = False
+        self._turn = 0
 
     async def on_event(self, event: events.Event) -> None:
         """Hand a key on, or hold it."""
@@ -44,9 +47,16 @@ class OneKeyAtATime(App[None], inherit_bindings=False):
 
     async def _pass(self, event: events.Key) -> None:
         self._passing = True
+        self._turn += 1
+        self.set_timer(_LOST_S, partial(self._free, self._turn))
         target = self._target()
         await super().on_event(event)
         self._follow(target, _ROUNDS)
+
+    def _free(self, turn: int) -> None:
+        """Go on if this key is still under way: one key that is lost must not hold all others."""
+        if self._passing and turn == self._turn:
+            self.call_later(self._next)
 
     def _target(self) -> Widget | None:
         """Return what keys go to; None: the screens have gone, and with them whoever looks."""

@@ -137,6 +137,20 @@ def test_keys_typed_ahead_wait_for_the_window_that_they_open() -> None:
     drive(steps)
 
 
+def test_a_key_that_is_lost_does_not_hold_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("lampione.tui.keys._LOST_S", 0.05)
+
+    async def steps(app: LampioneApp, given: Given, pilot: Pilot[None]) -> None:
+        with monkeypatch.context() as gone:
+            gone.setattr(app, "_follow", lambda *_: None)  # it went down with a window
+            app.post_message(events.Key("j", "j"))
+            await until(pilot, lambda: app._turn == 1)
+        app.post_message(events.Key("s", "s"))
+        await until(pilot, lambda: app.desk.fleet.sort == "site")
+
+    drive(steps)
+
+
 def test_the_palette_offers_views_and_keys() -> None:
     async def steps(app: LampioneApp, given: Given, pilot: Pilot[None]) -> None:
         await pilot.press("ctrl+p")
