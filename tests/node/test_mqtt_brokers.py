@@ -126,7 +126,7 @@ def test_memory_does_not_grow(broker: Broker, node: Node) -> None:
 def wait_retained(broker: Broker, payload: bytes) -> None:
     """Wait until who subscribes to the state is told `payload`.
 
-    NATS acknowledges a publish before it has retained it: who asks at once may hear what was before.
+    NATS acknowledges a publish before it has retained it: asked at once, it may say what was.
     """
     with Peer(broker, "newcomer") as newcomer:
 
