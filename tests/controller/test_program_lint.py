@@ -202,7 +202,7 @@ def test_levels_and_limits() -> None:
 
 
 def test_a_site_that_is_missing() -> None:
-    for site in (None, (9100000, 0, 60, 1)):
+    for site in (None, (9100000, 0, 60, 1), (4500000, 18100000, 60, 1)):
         found = check(config(site))
         assert one(found, "no-site").severity == "error"
         assert found[0].kind == "no-site"

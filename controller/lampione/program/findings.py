@@ -16,6 +16,7 @@ from lampione_light.layout import (
     fields,
     rows,
 )
+from lampione_light.program import Program
 
 from lampione.program import words
 
@@ -67,6 +68,7 @@ class Source:
             elif section in found:
                 found[section] = fields(section, content)
         self.site: tuple[int, ...] = found[SITE]
+        self.placed: bool = Program(blob, b"").placed
         self.lamp: tuple[int, ...] = found[LAMP]
         self.night: tuple[int, ...] = found[NIGHT]
         self.traffic: tuple[int, ...] = found[TRAFFIC]

@@ -42,8 +42,7 @@ def check(
 
 
 def _site(source: Source) -> Iterator[Finding]:
-    latitude = source.site[0]
-    if abs(latitude) <= 9000000:
+    if source.placed:
         return
     says = "the place is not known: no sunset and no sunrise; without a photocell it is lit by day"
     if any(step[0] != CLOCK for plan in source.plans.values() for step in plan):
