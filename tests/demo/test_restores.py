@@ -74,7 +74,6 @@ class Story:
         wait_for(there, "not every frame of the flashes is in the database")
 
 
-@pytest.mark.serial
 @pytest.mark.timeout(300)
 def test_whatever_is_wiped_or_restored_no_nonce_repeats_and_nothing_is_lost(
     tmp_path: Path,

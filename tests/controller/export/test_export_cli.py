@@ -5,7 +5,6 @@ import builtins
 import csv
 import io
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -163,9 +162,14 @@ def test_entities_go_to_a_broker(export: Export, broker: Broker, tmp_path: Path)
     ],
 )
 def test_what_is_wrong_is_said_in_a_line(
-    export: Export, arguments: list[str], code: int, says: str, tmp_path: Path
+    export: Export,
+    arguments: list[str],
+    code: int,
+    says: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    os.chdir(tmp_path)
+    monkeypatch.chdir(tmp_path)
     found, out, err = export(*arguments)
     assert (found, out) == (code, b"")
     assert says in err
