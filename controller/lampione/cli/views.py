@@ -5,8 +5,7 @@ import argparse
 from lampione.cli.errors import OK, USAGE, CliError
 from lampione.cli.output import printer
 from lampione.desk import saved
-from lampione.desk.asking import AskingError
-from lampione.desk.fleet import Fleet
+from lampione.desk.fleet import FilterError, Fleet
 from lampione.desk.present import COLUMNS
 from lampione.desk.saved import SavedError, SavedView
 
@@ -30,7 +29,7 @@ def views(options: argparse.Namespace) -> int:
             out.json({"name": name, **view._asdict()})
         return OK
     if not found:
-        out.line("no view is kept: `lampione views save NAME --filter WORDS`, or V on the screen")
+        out.line("no view is kept: `lampione views save NAME --filter ...`, or V on the screen")
         return OK
     out.table(
         ["view", "filter", "sorted by", "faults only"],
@@ -50,7 +49,7 @@ def _check(options: argparse.Namespace) -> None:
         raise CliError(f"--sort: one of {', '.join(keys)}", USAGE)
     try:
         Fleet().arrange(words=options.filter)
-    except AskingError as error:
+    except FilterError as error:
         raise CliError(f"--filter: {error}", USAGE) from None
 
 

@@ -4,7 +4,7 @@ import argparse
 from typing import Any
 
 HANDLER = "lampione.cli.views:views"
-_FILTER = "words, comparisons and opposites as on the screen: 'viale laeq>65 !online'"
+_FILTER = "these only, as on the screen: 'viale laeq>65 !online'"
 
 
 def add(commands: Any, common: argparse.ArgumentParser, kind: Any) -> None:
@@ -23,7 +23,7 @@ def add(commands: Any, common: argparse.ArgumentParser, kind: Any) -> None:
     actions.add("list", HANDLER, "list them", "")
     save = actions.add("save", HANDLER, "keep one", "")
     save.add_argument("name", metavar="NAME")
-    save.add_argument("--filter", default="", metavar="WORDS", help=_FILTER)
+    save.add_argument("--filter", default="", metavar="QUESTION", help=_FILTER)
     save.add_argument("--sort", default="node", metavar="COLUMN", help="default: node")
     save.add_argument("--descending", action="store_true", help="the other way round")
     save.add_argument("--faults", action="store_true", help="only nodes with a fault")
@@ -34,5 +34,5 @@ def add(commands: Any, common: argparse.ArgumentParser, kind: Any) -> None:
 def add_to_nodes(command: argparse.ArgumentParser) -> None:
     """Add what `nodes` has of them."""
     command.add_argument("--view", metavar="NAME", help="a view that is kept: `lampione views`")
-    command.add_argument("--filter", metavar="WORDS", help=_FILTER)
+    command.add_argument("--filter", metavar="QUESTION", help=_FILTER)
     command.add_argument("--faults", action="store_true", help="only nodes with a fault")

@@ -148,12 +148,21 @@ class Answers(AlarmAnswers, ConfigAnswers, StagedAnswers, RoomAnswers, StreetAns
                 ascending=bool(request.get("ascending")),
                 top=top,
                 sites=sites,
+                troubled=self._troubled(),
             )
 
         try:
             found: api.Selected = await self.in_core(look)
         except words.WordsError as error:
             raise Bad("request", str(error)) from None
+        return found
+
+    def _troubled(self) -> set[str]:
+        """Return the nodes that have an alarm or a lock."""
+        found = {tag.node for tag in self._core.tags.all()}
+        for alarm in self._core.alarming.book.standing.values():
+            if alarm.active:
+                found.update(alarm.members or ([alarm.node] if alarm.node else []))
         return found
 
     async def show(self, request: dict[str, Json]) -> api.Detail:

@@ -5,13 +5,14 @@ Works on the core's dictionaries (`lampione.api.Node`); nothing here talks to an
 
 import time
 from bisect import bisect_left
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
 from lampione_protocol.names import ALL_MESSAGES
 from lampione_protocol.schema import EPOCH_2020
 
 from lampione.desk.text import age
+from lampione.live.meaning import SENSOR_FAULTS
 from lampione.rollup import air
 from lampione.rollup.measures import SENSOR_OF
 
@@ -27,7 +28,6 @@ STATES = {
 }
 _STATE_ORDER = {"offline": 0, "silent": 1, "never": 2, "online": 3}
 _BANDS = ("good", "fair", "mod.", "poor", "v.poor", "e.poor")
-SENSOR_FAULTS = frozenset(("stale", "stuck", "implausible", "silent"))
 TIMES = frozenset({"start", "time", "expires"})
 _CLOCK_UNSET = EPOCH_2020 + 365 * 86400  # nodes count from 2020 until their clock is set
 
@@ -98,6 +98,15 @@ def faults(row: Row) -> list[str]:
     for field, state in row["health"].items():
         if field.startswith("state_") and state in SENSOR_FAULTS:
             found.append(f"{field[6:]} {state}")
+    return found
+
+
+def troubled(alarms: Iterable[Any], tags: Iterable[Any]) -> set[str]:
+    """Return the nodes that have an alarm (`api.Alarm`) or a lock (`api.Tag`)."""
+    found = {tag["node"] for tag in tags}
+    for alarm in alarms:
+        if alarm["active"]:
+            found.update(alarm.get("members") or ([alarm["node"]] if alarm.get("node") else ()))
     return found
 
 

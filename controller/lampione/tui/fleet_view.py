@@ -8,7 +8,7 @@ from textual.binding import Binding, BindingType
 from textual.widgets import Input
 
 from lampione.desk import saved
-from lampione.desk.asking import AskingError
+from lampione.desk.fleet import FilterError
 from lampione.desk.orders import Sending
 from lampione.desk.present import COLUMNS
 from lampione.desk.saved import SavedError, SavedView
@@ -82,7 +82,7 @@ class FleetView(View):
     def _arrange(self, **how: Any) -> None:
         try:
             self.desk.fleet.arrange(**how)
-        except AskingError as error:
+        except FilterError as error:
             self.say(str(error), "warning")
         self._heads.refresh()
         self.grid.rearranged()

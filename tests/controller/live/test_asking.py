@@ -5,6 +5,8 @@ import time
 from collections.abc import Iterator
 
 import pytest
+from lampione.cli.errors import CliError
+from lampione.cli.send_many import targets
 from lampione.core.client import CoreError
 from lampione_protocol import schema
 
@@ -80,3 +82,16 @@ def test_the_command_line(rig: Rig) -> None:
     wrong = lampione("nodes", "--state", str(rig.folder), "--where", "laeq>")
     assert wrong.returncode == 2
     assert "a value is missing at the end" in wrong.stderr
+
+
+def test_every_way_to_ask_takes_the_same(rig: Rig) -> None:
+    question = "online !(site=*bligny* or never) voltage=unknown"
+    assert found(rig, question) == ["b-2"]
+    assert nodes(rig, "--filter", question, "--json").count("\n") == 1
+    assert '"b-2"' in nodes(rig, "--where", question, "--json")
+    assert targets(rig.client, question) == ["b-2"]
+    assert targets(rig.client, "b-2,a-1") == ["b-2", "a-1"]
+    assert targets(rig.client, "online") == ["online"]  # a name, lest a slip lights a district
+    assert targets(rig.client, "faults !online") == []
+    with pytest.raises(CliError, match="is missing at the end"):
+        targets(rig.client, "voltage>")
