@@ -22,8 +22,8 @@ both), comparisons (field = != < <= > >= value, `has` for flags), `faults` (some
 matter), joined by blanks, and, or and parentheses; `!` or not for the opposite. What has blanks or
 signs stands in quotes. A field is one of a report, a health or a hello (`show NODE` lists
 them), or node, site, state, missing, lost, refused, and, as times: age (of the report), health_age,
-quiet (since anything was heard). A value that is not of now is unknown: neither more nor less than anything, nor
-the opposite; only `field=unknown` finds it. Means of decibels are means of energy.
+quiet (since anything was heard). A value that is not of now is unknown: neither more nor less than
+anything, nor the opposite; only `field=unknown` finds it. Means of decibels are means of energy.
 --filter and --view show the fleet's columns, --where those of the question.
 """
 

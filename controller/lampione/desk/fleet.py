@@ -11,10 +11,10 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any
 
 from lampione.desk.asking import Test, ages, asker
-from lampione.desk.present import COLUMNS, Column, Row, faults
+from lampione.desk.columns import column
+from lampione.desk.present import Row, faults
 from lampione.live.words import Asked, Faulty, WordsError, leaves, parse
 
-_BY_KEY: Mapping[str, Column] = {c.key: c for c in COLUMNS}
 Place = tuple[Any, str]
 _AGED_S = 10.0  # how often a filter that time alone can change is asked again
 
@@ -29,6 +29,7 @@ class Fleet:
     Attributes:
         sorts: how often everything was sorted anew.
         moves: how many rows were taken out and put back.
+        columns: keys of those that are shown; none: those that the terminal has room for.
         marks: nodes chosen for work on many.
         faults_only: only nodes with which something is the matter are shown.
         troubled: nodes that have an alarm or a lock.
@@ -50,6 +51,7 @@ class Fleet:
         self._arranged_at = now()
         self._counts: dict[str, int] = {}
         self.sort = "node"
+        self.columns: tuple[str, ...] = ()
         self.descending = False
         self.sorts = 0
         self.moves = 0
@@ -134,7 +136,7 @@ class Fleet:
         same: set[str] = set()
         fresh: list[Row] = []
         counts, sites, places = self._counts, self._sites, self._places
-        order = _BY_KEY[self.sort].order
+        order = column(self.sort).order
         all_pass = self._test is None and not self.faults_only
         for node, plain in latest.items():
             row: Row = {**plain, "site": sites.get(node, "")}
@@ -213,7 +215,7 @@ class Fleet:
         rows: Iterable[Row] = self._rows.values()
         if self._test is not None or self.faults_only:
             rows = filter(self._passes, rows)
-        order = _BY_KEY[self.sort].order
+        order = column(self.sort).order
         self._places = {(node := row["node"]): (order(row), node) for row in rows}
         self._order = sorted(self._places.values())
 
@@ -229,7 +231,7 @@ class Fleet:
         return True
 
     def _place(self, row: Row) -> Place:
-        return _BY_KEY[self.sort].order(row), row["node"]
+        return column(self.sort).order(row), row["node"]
 
     def _passes(self, row: Row) -> bool:
         if self.faults_only and not self.faulty(row):

@@ -3,6 +3,7 @@
 import json
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from lampione.cli.errors import CliError
@@ -95,3 +96,21 @@ def test_every_way_to_ask_takes_the_same(rig: Rig) -> None:
     assert targets(rig.client, "faults !online") == []
     with pytest.raises(CliError, match="is missing at the end"):
         targets(rig.client, "voltage>")
+
+
+def test_a_view_keeps_its_columns(
+    rig: Rig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LAMPIONE_VIEWS", str(tmp_path / "views.json"))
+    kept = ("views", "save", "lit", "--filter", "a-1 or b-2", "--sort", "pm2_5")
+    assert lampione(*kept, "--columns", "pm2_5,rssi").returncode == 0
+    head, first, second = nodes(rig, "--view", "lit").splitlines()
+    assert head.split() == ["node", "pm2_5", "µg/m³", "rssi", "dBm"]
+    assert [first.split()[0], second.split()[0]] == ["b-2", "a-1"]
+    assert nodes(rig, "--view", "lit", "--columns", "age").splitlines()[0].split() == [
+        "node", "age"
+    ]  # fmt: skip
+    assert json.loads(lampione("views", "--json").stdout)["columns"] == ["node", "pm2_5", "rssi"]
+    wrong = lampione("nodes", "--state", str(rig.folder), "--columns", "noise")
+    assert wrong.returncode == 2
+    assert "there is no column 'noise'" in wrong.stderr

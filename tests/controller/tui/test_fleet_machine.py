@@ -6,8 +6,8 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from lampione.desk.asking import asker
+from lampione.desk.columns import COLUMNS
 from lampione.desk.fleet import Fleet
-from lampione.desk.present import COLUMNS
 from lampione.live.words import parse
 
 from tests.controller.nodes import NOW, node
