@@ -399,6 +399,7 @@ class Entered(TypedDict):
     operator: str
     role: Literal["view", "operate", "configure"]
     why: str | None  # the role is no higher
+    by_pin: bool  # a PIN proved the name
 
 
 class Operator(TypedDict):

@@ -310,7 +310,7 @@ def test_a_rollout_in_stages_goes_on_without_a_terminal(street: Street) -> None:
         assert shape["waves"] == [{"done": 1}, {"done": 3, "skipped": 1}]
         told = street.run("rollouts", "2").stdout
         assert re.search(r"late-1 +2 +skipped .* late-1 is locked by .*: the door is open", told)
-        client.call("unlock", node="late-1")
+        client.call("unlock", node="late-1", reason="done")
     again = street.run("rollouts", "2", "retry", "--follow", "--wait", "60s")
     assert again.returncode == 0, again.stdout
     assert again.stdout.endswith("5 of 5\n")

@@ -83,7 +83,10 @@ def test_a_lamp_is_locked_and_unlocked(rig: Rig) -> None:
     refused = do(rig, "send", "a-1", "level", "40", code=1)
     assert "a-1 is locked by anna: new driver" in refused
     assert "gives a reason" in do(rig, "unlock", "a-1", LAMPIONE_OPERATOR="bruno", code=1)
-    assert rows(rig, "unlock", "a-1", "--operator", "anna") == [{"node": "a-1", "locked": False}]
+    told = do(rig, "unlock", "a-1", "--operator", "anna", code=1)
+    assert "a name without a PIN proves nothing, so whoever takes it off gives a reason" in told
+    done = rows(rig, "unlock", "a-1", "--operator", "anna", "--reason", "done")
+    assert done == [{"node": "a-1", "locked": False}]
     assert "not locked" in do(rig, "unlock", "a-1", code=1)
 
 
@@ -101,7 +104,7 @@ def test_the_name_is_asked_for_on_a_terminal(rig: Rig) -> None:
         os.close(here)
         assert process.returncode == code, told
         assert "b-2 goes dark" in told
-    do(rig, "unlock", "b-2")
+    do(rig, "unlock", "b-2", "--reason", "done")
 
 
 def test_the_audit_says_it_exports_it_and_checks_it(rig: Rig, tmp_path: Path) -> None:
@@ -164,7 +167,7 @@ def test_operators_are_made_with_and_without_a_controller(rig: Rig, tmp_path: Pa
     secret: dict[str, Any] = {"LAMPIONE_PIN_FILE": str(pin)}
     assert "no terminal to ask for a PIN" in do(rig, "notes", "--operator", "anna", code=2)
     assert "needs the role operate" in do(rig, "notes", "add", "x", code=1)
-    assert "no operator" in do(rig, "nodes", "--operator", "nobody", code=1)
+    assert "do not fit" in do(rig, "nodes", "--operator", "nobody", code=1)
     as_anna = ("--operator", "anna")
     do(rig, *as_anna, "operators", "add", "night", "--role", "view", **secret)
     do(rig, *as_anna, "operators", "role", "night", "operate", **secret)

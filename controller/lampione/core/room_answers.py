@@ -64,13 +64,14 @@ class RoomAnswers(InCore):
                     seat.who = await asyncio.to_thread(keeper.enter, name, pin, terminal)
                     seat.said = True
             except OperatorsError as error:
-                who = seat.who
-                await self.in_core(
-                    lambda: self._core.record(who, "refused entry", operator=name[:TERMINAL_MAX])
-                )
+                who, deed = seat.who, getattr(error, "deed", None)
+                if deed is not None:
+                    await self.in_core(lambda: self._core.record(who, "refused entry", **deed))
                 raise Bad("refused", str(error)) from None
         who = seat.who
-        return {"operator": who.operator, "role": who.role, "why": who.why}
+        return {
+            "operator": who.operator, "role": who.role, "why": who.why, "by_pin": who.by_pin,
+        }  # fmt: skip
 
     async def operators(self, _: dict[str, Json]) -> list[api.Operator]:
         """See `api`."""

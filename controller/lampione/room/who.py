@@ -35,13 +35,14 @@ class Who(NamedTuple):
     """Who acts.
 
     operator: the name that stands in the audit. terminal: where, for people.
-    why: why the role is no higher, for people.
+    why: why the role is no higher, for people. by_pin: a PIN proves the name.
     """
 
     operator: str
     role: Role
     terminal: str = ""
     why: str | None = None
+    by_pin: bool = False
 
 
 class NotAllowedError(Exception):
