@@ -1,5 +1,6 @@
 """`audit`, `operators`, `lock`, `unlock`, `locks`, `notes` on the command line."""
 
+import argparse
 import contextlib
 import io
 import json
@@ -12,8 +13,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from lampione.cli.deeds import telling
 from lampione.cli.operators_arguments import ROLES as SHOWN
 from lampione.cli.run import run
+from lampione.room.deeds import FLASH
 from lampione.room.who import ROLES
 
 from tests.brokers import Broker, running_broker, wait_until
@@ -107,6 +110,23 @@ def test_the_name_is_asked_for_on_a_terminal(rig: Rig) -> None:
     do(rig, "unlock", "b-2", "--reason", "done")
 
 
+def test_what_is_done_with_boards_in_hand_is_told_to_a_controller_that_runs(
+    rig: Rig, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    here = argparse.Namespace(state=rig.folder, operator="dora")
+    with telling(here) as tell:
+        tell(FLASH, "a-1", result="done", board="a4cf12fe0001", why=None)
+        tell("no such deed", result="done")
+    assert "the audit has no no such deed: action is one of" in capsys.readouterr().err
+    entries = [row for row in rows(rig, "audit") if row["operator"] == "dora"]
+    assert [(e["action"], e["node"], e["detail"]) for e in entries] == [
+        ("flash", "a-1", {"board": "a4cf12fe0001", "result": "done"})
+    ]
+    assert "done, board a4cf12fe0001" in do(rig, "audit", "--by", "dora")
+    with telling(argparse.Namespace(state=tmp_path, operator=None)) as tell:
+        tell(FLASH, result="done")  # nobody is there
+
+
 def test_the_audit_says_it_exports_it_and_checks_it(rig: Rig, tmp_path: Path) -> None:
     rig.node("a-1")
     do(rig, "send", "a-1", "level", "40", "--for", "5m", "--operator", "carla")
@@ -167,6 +187,7 @@ def test_operators_are_made_with_and_without_a_controller(rig: Rig, tmp_path: Pa
     secret: dict[str, Any] = {"LAMPIONE_PIN_FILE": str(pin)}
     assert "no terminal to ask for a PIN" in do(rig, "notes", "--operator", "anna", code=2)
     assert "needs the role operate" in do(rig, "notes", "add", "x", code=1)
+    assert "deed needs the role operate" in do(rig, "flash", "--port", "/dev/none", code=1)
     assert "do not fit" in do(rig, "nodes", "--operator", "nobody", code=1)
     as_anna = ("--operator", "anna")
     do(rig, *as_anna, "operators", "add", "night", "--role", "view", **secret)
@@ -174,7 +195,7 @@ def test_operators_are_made_with_and_without_a_controller(rig: Rig, tmp_path: Pa
     assert "say what" not in do(rig, *as_anna, "operators", "add", "night", code=2, **secret)
     do(rig, "notes", "add", "as night", "--operator", "night")
     pin.write_text("0000\n")
-    assert "not the PIN of anna" in do(rig, *as_anna, "notes", code=1, **secret)
+    assert "do not fit" in do(rig, *as_anna, "notes", code=1, **secret)
     assert "4711" not in do(rig, "audit", "--json")
     rig.stop()
     assert [row["name"] for row in rows(rig, "operators", "list")] == ["anna", "night"]

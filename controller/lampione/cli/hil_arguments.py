@@ -58,6 +58,11 @@ def add(commands: Any, common: argparse.ArgumentParser, group: Any) -> None:
         help="where the report goes (default: hil-reports/DATE-TIME)",
     )
     run.add_argument(
+        "--no-audit",
+        action="store_true",
+        help="a controller that runs is not told: whoever begins the run tells it (as the screen)",
+    )
+    run.add_argument(
         "-n",
         dest="workers",
         type=count,

@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from lampione import calibration, private, seeds
+from lampione.cli.deeds import telling
 from lampione.cli.errors import FAILED, INTERRUPTED, OK, UNKNOWN_NODE, UNREACHABLE, USAGE, CliError
 from lampione.cli.output import Printer, printer
 from lampione.cli.progress import Progress
@@ -88,6 +89,7 @@ def work(
     )
     try:
         with (
+            telling(options) as tell,
             session.prepared(order, seed, queue, _ask) as bench,
             _asked() as asked,
             Progress(out, [row.node for row in queue.rows], key="node") as progress,
@@ -99,6 +101,7 @@ def work(
                 _View(out, progress),
                 jobs=order.jobs,
                 wait_s=order.wait_s,
+                tell=tell,
                 asked=asked,
             ).run()
     except session.NoControllerError as error:

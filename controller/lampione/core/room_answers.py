@@ -12,7 +12,7 @@ from lampione.core.core import Core
 from lampione.core.requests import Bad, InCore, number, text
 from lampione.core.shape import tag_shape
 from lampione.fleet.commands import TooManyCommands
-from lampione.room import operators
+from lampione.room import deeds, operators
 from lampione.room.audit import Chain, Entry
 from lampione.room.operators import Doorkeeper, Operator, OperatorsError
 from lampione.room.tags import LockedError, Tag
@@ -24,6 +24,7 @@ TERMINAL_MAX = 80
 ENTRIES = 1000
 _PIECE = 5000
 _EVER = 1e12
+_OWN = frozenset(("self", "who", "action", "node"))  # of `Core.record`
 
 
 class RoomAnswers(InCore):
@@ -117,6 +118,16 @@ class RoomAnswers(InCore):
             for seat in self._seats:  # what was taken away ends at once
                 seat.who = operators.still(before, after, seat) if after else seat.who
         return _listed(after)
+
+    async def deed(self, request: dict[str, Json]) -> None:
+        """See `api`."""
+        action, node, who = text(request, "action"), text(request, "node", None), present()
+        detail = request.get("detail", {})
+        if action not in deeds.ACTIONS:
+            raise Bad("request", f"action is one of {', '.join(deeds.ACTIONS)}")
+        if not isinstance(detail, dict) or _OWN & detail.keys():
+            raise Bad("request", "detail is an object")
+        await self.in_core(lambda: self._core.record(who, action, node, **detail))
 
     async def audit(self, request: dict[str, Json]) -> list[api.AuditEntry]:
         """See `api`."""

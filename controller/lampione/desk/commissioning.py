@@ -8,11 +8,14 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from lampione_hil.board import BenchError
+from lampione_hil.firmware import CompileError
 from lampione_hil.testing.measuring import limits
 
 from lampione import private, seeds
 from lampione.broker_url import BrokerUrl, BrokerUrlError
 from lampione.config.model import Wifi
+from lampione.core.client import CoreError
 from lampione.core.folder import make_private
 from lampione.desk import boards, configs
 from lampione.desk.boards import Connected
@@ -25,6 +28,7 @@ from lampione.provision import wifi as wifis
 from lampione.provision.errors import ProvisionError
 from lampione.provision.queue import Entry, Queue, held
 from lampione.provision.run import Outcome, Run
+from lampione.room.deeds import FLASH
 
 LAST = "commission.list"  # in the controller's folder: the list that was worked on last
 WAIT_S = 24 * 3600.0  # boards are plugged in one after the other, all day
@@ -282,7 +286,8 @@ class Commissioning:
                     view = _Told(job, queue)
                     return Run(
                         bench, queue, order.records_folder, view,
-                        jobs=order.jobs, wait_s=order.wait_s, asked=lambda: self._asked,
+                        jobs=order.jobs, wait_s=order.wait_s, tell=self._tell,
+                        asked=lambda: self._asked,
                     ).run()  # fmt: skip
 
         self._desk.run(work, self._over, self._take)
@@ -298,7 +303,12 @@ class Commissioning:
             def told(step: str, part: float) -> None:
                 job.tell(f"{step} {round(part * 100)} %" if part else step)
 
-            return boards.bring_up_to_date(board.port, told)
+            try:
+                done = boards.bring_up_to_date(board.port, told)
+            except (BenchError, CompileError) as error:
+                untold = self._untold(board, result="failed", why=str(error))
+                raise RuntimeError(f"{error}{untold}") from None
+            return done.words() + self._untold(board, result="done", firmware=done.firmware)
 
         def each(text: str) -> None:
             self.flashing[board.board] = text
@@ -315,6 +325,19 @@ class Commissioning:
 
         self._desk.run(work, done, each)
         self._changed()
+
+    def _tell(self, action: str, node: str | None = None, **detail: Any) -> None:
+        """Have the audit hear of it, if a controller runs."""
+        if self._desk.link is None:
+            self._desk.call("deed", action=action, node=node, detail=detail)
+
+    def _untold(self, board: Connected, **detail: Any) -> str:
+        """Have the audit hear of a flash; return why it did not."""
+        try:
+            self._tell(FLASH, board.node, board=board.board, **detail)
+        except (CoreError, TimeoutError) as error:
+            return f"; the audit does not have it: {error}"
+        return ""
 
     def item(self, node: str) -> Item | None:
         """Return a row."""

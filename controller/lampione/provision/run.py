@@ -11,6 +11,7 @@ from typing import Protocol
 
 from lampione_hil.board import BenchError
 
+from lampione.core.client import CoreError
 from lampione.core.folder import FolderError
 from lampione.provision import record as records
 from lampione.provision.commission import EXPECTED, Bench, Stopped, commission
@@ -19,6 +20,7 @@ from lampione.provision.hands import Place
 from lampione.provision.queue import Queue
 from lampione.provision.record import Record
 from lampione.provision.rows import Row
+from lampione.room.deeds import PROVISION, SIGN_OFF, Tell, to_nobody
 
 _LOOK_S = 0.5  # at what is plugged in
 _STOP_S = 30.0  # boards may take to come to a step's end
@@ -65,6 +67,7 @@ class Run:
         folder: of the records.
         jobs: boards at a time.
         wait_s: how long to wait for boards that are not there, once nothing else is to be done.
+        tell: has the audit hear of each board.
         asked: how often it was asked to end: once, between two steps; twice, at once.
     """
 
@@ -77,6 +80,7 @@ class Run:
         *,
         jobs: int,
         wait_s: float,
+        tell: Tell = to_nobody,
         asked: Callable[[], int] = lambda: 0,
     ) -> None:
         self._bench = bench
@@ -85,6 +89,7 @@ class Run:
         self._view = view
         self._jobs = jobs
         self._wait_s = wait_s
+        self._tell = tell
         self._to_end = asked
         self._left = list_.left()
         self._busy: dict[str, Row] = {}  # by the board's serial number
@@ -197,6 +202,7 @@ class Run:
             path = records.file(self._folder, record)
         except (Stopped, *EXPECTED, FolderError) as error:
             if self._bench.stop.is_set():
+                self._audit(row, record, "stopped")
                 self._view.end(row.node, "stopped: run this again to go on", good=False)
                 return "stopped"
             why, do = words(error)
@@ -205,6 +211,7 @@ class Run:
             another = isinstance(error, ProvisionError) and record.step == "who it is"
             return "aside" if another and row.board is None else "failed"
         self._list.done(row, path)
+        self._audit(row, record, "done")
         self._view.end(row.node, f"{record.outcome}, {path}", good=True)
         return "done"
 
@@ -215,7 +222,22 @@ class Run:
         except OSError as error:  # what went wrong with the board is worth more
             do = f"{do} (no record: {error.strerror})"
         self._list.failed(row, why, do, path)
+        self._audit(row, record, "failed", why)
         self._view.end(row.node, f"{why}: {do}" if do else why, good=False)
+
+    def _audit(self, row: Row, record: Record | None, result: str, why: str | None = None) -> None:
+        board = row.board if record is None else record.board
+        step = None if record is None or result == "done" else record.step
+        firmware = None if record is None else record.firmware.get("firmware")
+        try:
+            self._tell(PROVISION, row.node, result=result, board=board, step=step, why=why,
+                       firmware=firmware)  # fmt: skip
+            if record is not None and record.checks:
+                bad = [check.name for check in record.checks if check.verdict == "bad"]
+                self._tell(SIGN_OFF, row.node, result="failed" if bad else "passed", board=board,
+                           checks=len(record.checks), bad=", ".join(bad) or None)  # fmt: skip
+        except (CoreError, TimeoutError) as error:
+            self._view.say(f"the audit does not have {row.node}: {error}")
 
     def _take(self, serial_number: str, row: Row, end: str) -> None:
         """A board has ended."""

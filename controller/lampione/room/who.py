@@ -17,6 +17,7 @@ NEEDS: dict[str, Role] = {
     "note": OPERATE,
     "alarm": OPERATE,
     "deliver": OPERATE,
+    "deed": OPERATE,
     "configure": CONFIGURE,
     "revert": CONFIGURE,
     "adopt": CONFIGURE,
