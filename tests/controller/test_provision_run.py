@@ -1,7 +1,7 @@
 """A run over a list: who gets which board, what a failure and Ctrl-C do. Boards are names here."""
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ from lampione.provision.queue import Queue
 from lampione.provision.record import Record
 from lampione.provision.rows import Row
 from lampione.provision.run import Outcome, Run
-from lampione.provision.signoff import judge
+from lampione.provision.signoff import Check, judge
 from lampione_hil.board import BenchError
 
 from tests.brokers import wait_until
@@ -49,8 +49,12 @@ class View:
         self._heard = heard
         self.said: list[str] = []
         self.ends: dict[str, str] = {}
+        self.checks: dict[str, Sequence[Check]] = {}
 
     def tell(self, name: str, step: str, part: float | None = None) -> None: ...
+
+    def measured(self, name: str, checks: Sequence[Check]) -> None:
+        self.checks[name] = checks
 
     def end(self, name: str, text: str, good: bool) -> None:
         self.ends[name] = text
@@ -97,6 +101,7 @@ class Workshop:
                     if name in self.work and step in ("flash", "who it is"):
                         self.work[name](row, place)
             record.checks = judge(good())
+            told("sensors", None)
             record.outcome, record.step = "signed off", None
             self.became[row.node] = place.serial_number
         finally:
@@ -159,7 +164,8 @@ def test_the_audit_hears_of_each_board_and_whether_it_was_signed_off(
     shop = Workshop(tmp_path, monkeypatch, Hands("x", "y"))
     rows, path = listed(tmp_path, Row(NODES[0], "x"), Row(NODES[1], "y"))
     shop.work = {"y": fail(BenchError("/dev/y: the cable was pulled: connect it"))}
-    shop.run(Queue(rows, path), jobs=1)
+    _, view = shop.run(Queue(rows, path), jobs=1)
+    assert view.checks == {NODES[0]: judge(good())}  # before its end
     assert shop.audit == [
         ("provision", NODES[0], {"result": "done", "board": "x"}),
         ("sign-off", NODES[0], {"result": "passed", "board": "x", "checks": 13}),

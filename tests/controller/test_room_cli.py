@@ -179,7 +179,7 @@ def test_operators_are_made_with_and_without_a_controller(rig: Rig, tmp_path: Pa
     assert "no operators" in do(rig, "operators")
     assert "somebody has to keep" in do(rig, "operators", "add", "bruno", "--role", "view", code=1)
     pin = tmp_path / "pin"
-    pin.write_text("4711\n")
+    pin.write_text("pin4711\n")
     add = ("operators", "add", "anna", "--role", "configure", "--pin-file", str(pin))
     assert "chmod 600" in do(rig, *add, code=1)
     pin.chmod(0o600)
@@ -196,7 +196,7 @@ def test_operators_are_made_with_and_without_a_controller(rig: Rig, tmp_path: Pa
     do(rig, "notes", "add", "as night", "--operator", "night")
     pin.write_text("0000\n")
     assert "do not fit" in do(rig, *as_anna, "notes", code=1, **secret)
-    assert "4711" not in do(rig, "audit", "--json")
+    assert "pin4711" not in do(rig, "audit", "--json")
     rig.stop()
     assert [row["name"] for row in rows(rig, "operators", "list")] == ["anna", "night"]
     do(rig, "operators", "add", "anna", "--no-pin")

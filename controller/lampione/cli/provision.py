@@ -4,7 +4,7 @@ import argparse
 import contextlib
 import signal
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,6 +21,7 @@ from lampione.provision import rows as lists
 from lampione.provision.queue import Queue, held
 from lampione.provision.rows import Row
 from lampione.provision.run import Outcome, Run
+from lampione.provision.signoff import Check, as_data
 
 
 def provision(options: argparse.Namespace) -> int:
@@ -151,6 +152,19 @@ class _View:
         self.tell = progress.tell
         self.say = progress.say
         self._end = progress.end
+        self._shown: dict[str, Sequence[Check]] = {}
+
+    def measured(self, name: str, checks: Sequence[Check]) -> None:
+        """See run.View."""
+        before = self._shown.get(name, ())
+        self._shown[name] = checks
+        for check in checks:
+            if check in before:
+                continue
+            if self._out.as_json:
+                self._out.json({"node": name, "check": as_data(check)})
+            else:
+                self.say(f"{name}: {check.words()}")
 
     def end(self, name: str, text: str, good: bool) -> None:
         """See run.View."""

@@ -28,6 +28,7 @@ from lampione.provision import wifi as wifis
 from lampione.provision.errors import ProvisionError
 from lampione.provision.queue import Entry, Queue, held
 from lampione.provision.run import Outcome, Run
+from lampione.provision.signoff import Check, as_data
 from lampione.room.deeds import FLASH
 
 LAST = "commission.list"  # in the controller's folder: the list that was worked on last
@@ -43,7 +44,7 @@ class Item:
     """A row of the list.
 
     trail: what was done to it in this run, the last being what is done now; part: of that.
-    checks: of its newest record.
+    checks: of its newest record; in this run, what was measured so far.
     """
 
     entry: Entry
@@ -88,6 +89,7 @@ class Item:
         entry = self.entry
         if self.going:
             found += [("good", f"✓ {step}") for step in self.trail[:-1]]
+            found += [_checked(check) for check in self.checks]
             part = "" if self.part is None else f"  {round(self.part * 100)} %"
             found.append(("note", f"► {self.now}{part}"))
             return found
@@ -99,10 +101,14 @@ class Item:
                 found.append(("", "what to do  begin again: it goes on with the same board"))
         if entry.record:
             found.append(("dim", f"record      {entry.record}"))
-        for check in sorted(self.checks, key=lambda check: check["verdict"] != "bad"):
-            tone, glyph = _VERDICTS[check["verdict"]]
-            found.append((tone, f"{glyph} {words_of(check)}"))
+        bad_first = sorted(self.checks, key=lambda check: check["verdict"] != "bad")
+        found += [_checked(check) for check in bad_first]
         return found or [("dim", "nothing was done with it yet")]
+
+
+def _checked(check: Mapping[str, Any]) -> Toned:
+    tone, glyph = _VERDICTS[check["verdict"]]
+    return tone, f"{glyph} {words_of(check)}"
 
 
 def words_of(check: Mapping[str, Any]) -> str:
@@ -350,12 +356,15 @@ class Commissioning:
             self.said = ("note", clean(what))
         elif item is not None and kind == "begin":
             item.going, item.trail, item.part, item.entry = True, [], None, more
+            item.checks = ()
             self.said = ("", "")
         elif item is not None and kind == "tell":
             step = clean(what)
             if not item.trail or _NUMBER.sub("", item.trail[-1]) != _NUMBER.sub("", step):
                 item.trail.append(step)
             item.trail[-1], item.part = step, more
+        elif item is not None and kind == "measured":
+            item.checks = more
         elif item is not None:
             item.going = False
             item.entry, item.checks, self.summary, after = more
@@ -401,6 +410,10 @@ class _Told:
             self._begun.add(name)
             self._job.tell(("begin", name, "", self._entry(name)))
         self._job.tell(("tell", name, step, part))
+
+    def measured(self, name: str, checks: Sequence[Check]) -> None:
+        """See run.View."""
+        self._job.tell(("measured", name, "", [as_data(check) for check in checks]))
 
     def end(self, name: str, text: str, good: bool) -> None:
         """See run.View."""

@@ -20,6 +20,7 @@ from lampione.provision.hands import Place
 from lampione.provision.queue import Queue
 from lampione.provision.record import Record
 from lampione.provision.rows import Row
+from lampione.provision.signoff import Check
 from lampione.room.deeds import PROVISION, SIGN_OFF, Tell, to_nobody
 
 _LOOK_S = 0.5  # at what is plugged in
@@ -31,6 +32,10 @@ class View(Protocol):
 
     def tell(self, name: str, step: str, part: float | None = None) -> None:
         """Say what is being done for a node."""
+        ...
+
+    def measured(self, name: str, checks: Sequence[Check]) -> None:
+        """Say what its sign-off has measured so far."""
         ...
 
     def end(self, name: str, text: str, good: bool) -> None:
@@ -189,13 +194,17 @@ class Run:
         record = Record(row.node, site.name, node.profile, place.serial_number)
         board_of = records.board_of(self._folder, row.node)
         shown = ""
+        checks: Sequence[Check] = ()
 
         def told(said: str, part: float | None) -> None:
-            nonlocal shown
+            nonlocal shown, checks
             if record.step and record.step != shown:
                 shown = record.step
                 self._list.step(row, shown)
             self._view.tell(row.node, said, part)
+            if record.checks is not checks:
+                checks = record.checks
+                self._view.measured(row.node, checks)
 
         try:
             commission(self._bench, row, place, board_of, record, told)
@@ -234,7 +243,8 @@ class Run:
                        firmware=firmware)  # fmt: skip
             if record is not None and record.checks:
                 bad = [check.name for check in record.checks if check.verdict == "bad"]
-                self._tell(SIGN_OFF, row.node, result="failed" if bad else "passed", board=board,
+                passed = "passed" if result == "done" else result
+                self._tell(SIGN_OFF, row.node, result=passed, board=board,
                            checks=len(record.checks), bad=", ".join(bad) or None)  # fmt: skip
         except (CoreError, TimeoutError) as error:
             self._view.say(f"the audit does not have {row.node}: {error}")

@@ -204,6 +204,7 @@ def test_a_run_is_left_stopped_and_taken_up_again(
 
     def script(run: Played) -> Outcome:
         run.begin(0, "a4cf12fe0001", ("who it is", None), ("lamp half", None))
+        run.view.measured(run.queue.rows[0].node, [CHECKS[0], CHECKS[-1]])
         on.wait(10)
         while not run.asked():
             on.wait(0.01)
@@ -216,6 +217,9 @@ def test_a_run_is_left_stopped_and_taken_up_again(
         view = await with_list(app, pilot, bench)
         await begun(app, pilot, view)
         await until(pilot, lambda: "► lamp half" in about(app))
+        # What was measured stands there while the rest is yet to come.
+        await until(pilot, lambda: "✗ radio" in about(app) and "-92 dBm" in about(app))
+        assert about(app).index(f"✓ {CHECKS[0].name}") < about(app).index("► lamp half")
         assert "► at work      a4cf12fe0001" in lines(app, "#rows")[1]
         assert "► bligny-1" in lines(app, "#boards")[1]
         assert "fifty.toml: 0 of 3 done, 1 at work" in top(app)
