@@ -65,7 +65,9 @@ def watch(options: argparse.Namespace) -> int:
             timer.daemon = True
             timer.start()
         if not out.as_json:
-            out.line(out.paint("time      " + _columns(heads, [c.head for c in heads]), "bold"))
+            out.line(
+                out.paint("time            " + _columns(heads, [c.head for c in heads]), "bold")
+            )
         parameters = {"nodes": options.nodes} if options.nodes else {}
         try:
             for item in client.stream("watch", **parameters):
@@ -80,7 +82,8 @@ def watch(options: argparse.Namespace) -> int:
                         out.json(present.flat(row))
                         continue
                     cells = [c.cell(row, time.time()) for c in heads]
-                    out.line(f"{present.clock(row['report_at'])}  {_columns(heads, cells)}")
+                    at = present.clock(row["report_at"], "%m-%d %H:%M:%S")
+                    out.line(f"{at}  {_columns(heads, cells)}")
         except NoCore:
             if time.monotonic() < ends:
                 raise  # not our timer: the controller has gone

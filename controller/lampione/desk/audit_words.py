@@ -1,7 +1,6 @@
 """What an entry of the audit says, for people. Works on the core's dictionaries."""
 
 import json
-import time
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -34,12 +33,6 @@ class Outcome(NamedTuple):
 
     tone: str
     text: str
-
-
-def when(at: float, now: float) -> str:
-    """Write a time in eleven characters: of the day, and which, unless it is today."""
-    today = time.localtime(at)[:3] == time.localtime(now)[:3]
-    return clock(at, "%H:%M:%S" if today else "%m-%d %H:%M")
 
 
 def what_was_done(entry: Entry) -> str:

@@ -53,6 +53,12 @@ def clock(unix_s: float | None, form: str = "%H:%M:%S") -> str:
     return UNKNOWN if unix_s is None else time.strftime(form, time.localtime(unix_s))
 
 
+def when(at: float, now: float) -> str:
+    """Write a time in eleven characters: of the day, and which, unless it is today."""
+    today = time.localtime(at)[:3] == time.localtime(now)[:3]
+    return clock(at, "%H:%M:%S" if today else "%m-%d %H:%M")
+
+
 def value(message: str, field: str, found: Any) -> str:
     """Write one field's value without its unit; `–` when unknown."""
     if found is None:
