@@ -29,8 +29,7 @@ def add(commands: Any, common: argparse.ArgumentParser, group: Any) -> None:
         "  lampione hil run --rig bench.toml --smoke\n"
         "  lampione hil doctor --rig bench.toml   is this bench sound?\n",
     )
-    actions = group(hil, "action", common)
-    actions._sub.required = True
+    actions = group(hil, "action", common, required=True)
 
     run = actions.add(
         "run",
