@@ -24,7 +24,7 @@ TERMINAL_MAX = 80
 ENTRIES = 1000
 _PIECE = 5000
 _EVER = 1e12
-_OWN = frozenset(("self", "who", "action", "node"))  # of `Core.record`
+_OWN = frozenset(("self", "who", "action", "node"))  # of `Deeds.record`
 
 
 class RoomAnswers(InCore):
@@ -67,7 +67,9 @@ class RoomAnswers(InCore):
             except OperatorsError as error:
                 who, deed = seat.who, getattr(error, "deed", None)
                 if deed is not None:
-                    await self.in_core(lambda: self._core.record(who, "refused entry", **deed))
+                    await self.in_core(
+                        lambda: self._core.deeds.record(who, "refused entry", **deed)
+                    )
                 raise Bad("refused", str(error)) from None
         who = seat.who
         return {
@@ -111,7 +113,7 @@ class RoomAnswers(InCore):
             except (OperatorsError, OSError) as error:
                 raise Bad("refused", str(error)) from None
             try:
-                await self.in_core(lambda: self._core.record(who, "operator", **detail))
+                await self.in_core(lambda: self._core.deeds.record(who, "operator", **detail))
             except BaseException:
                 operators.save(path, before or {})
                 raise
@@ -127,7 +129,7 @@ class RoomAnswers(InCore):
             raise Bad("request", f"action is one of {', '.join(deeds.ACTIONS)}")
         if not isinstance(detail, dict) or _OWN & detail.keys():
             raise Bad("request", "detail is an object")
-        await self.in_core(lambda: self._core.record(who, action, node, **detail))
+        await self.in_core(lambda: self._core.deeds.record(who, action, node, **detail))
 
     async def audit(self, request: dict[str, Json]) -> list[api.AuditEntry]:
         """See `api`."""
@@ -178,7 +180,7 @@ class RoomAnswers(InCore):
 
         def do(core: Core, name: str) -> Tag:
             tag = core.tags.lock(self._node(name), who, reason, confirm)
-            core.record(who, "lock", name, reason=tag.reason)
+            core.deeds.record(who, "lock", name, reason=tag.reason)
             return tag
 
         return await self._about_lock(request, do)
@@ -190,7 +192,7 @@ class RoomAnswers(InCore):
 
         def do(core: Core, name: str) -> Tag:
             tag, why = core.tags.unlock(self._node(name), who, reason)
-            core.record(who, "unlock", name, reason=why, locked_by=tag.author)
+            core.deeds.record(who, "unlock", name, reason=why, locked_by=tag.author)
             return tag
 
         return await self._about_lock(request, do)
@@ -229,7 +231,7 @@ class RoomAnswers(InCore):
         def add() -> api.Note:
             core = self._core
             note = core.store.add_note(StoredNote(0, time.time(), who.operator, words, 0, b""))
-            core.record(who, "note", note=note.id)
+            core.deeds.record(who, "note", note=note.id)
             return note_shape(note)
 
         found: api.Note = await self.in_core(add)

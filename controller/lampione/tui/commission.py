@@ -9,7 +9,8 @@ from textual.binding import Binding, BindingType
 from textual.widgets import Static
 
 from lampione.desk.boards import Connected
-from lampione.desk.commissioning import Commissioning, Item
+from lampione.desk.commission_rows import Item
+from lampione.desk.commissioning import Commissioning
 from lampione.desk.text import clean, fitted
 from lampione.tui.dialogs import Ask, Confirm, KeysScreen
 from lampione.tui.table import Cell, Col, Table
