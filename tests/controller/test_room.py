@@ -4,8 +4,6 @@ import json
 import sqlite3
 import threading
 import time
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,7 +15,7 @@ from lampione.room import operators
 from lampione.room.who import NEEDS, WITH
 from lampione_protocol import names
 
-from tests.brokers import Broker, running_broker, wait_until
+from tests.brokers import wait_until
 from tests.controller.fake_node import FakeNode
 from tests.controller.rig import Rig
 
@@ -29,18 +27,6 @@ READS = {
     "audit", "verify", "tags", "notes", "alarms", "cancel",
 }  # fmt: skip
 """What everybody may do who may look. An operation that is new belongs here or into NEEDS."""
-
-
-@pytest.fixture(scope="module")
-def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
-    with running_broker("nats", tmp_path_factory.mktemp("broker")) as running:
-        yield running
-
-
-@pytest.fixture
-def rig(tmp_path: Path, broker: Broker) -> Iterator[Rig]:
-    with Rig(tmp_path / "s", broker, ("a-1", "b-2")) as running:
-        yield running
 
 
 def audit(rig: Rig, action: str | None = None, **asked: Any) -> list[Any]:

@@ -19,14 +19,8 @@ from lampione.cli.run import run
 from lampione.room.deeds import FLASH
 from lampione.room.who import ROLES
 
-from tests.brokers import Broker, running_broker, wait_until
+from tests.brokers import Broker, wait_until
 from tests.controller.rig import Rig
-
-
-@pytest.fixture(scope="module")
-def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
-    with running_broker("nats", tmp_path_factory.mktemp("broker")) as running:
-        yield running
 
 
 @pytest.fixture(scope="module")

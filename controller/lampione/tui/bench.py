@@ -194,11 +194,7 @@ class BenchView(View):
 
     def action_stop(self) -> None:
         """End what goes on in good order."""
-        if not self.work.doing:
-            self.say("nothing runs")
-            return
-        self.work.stop()
-        self.say("stopping: boards are being switched off", "warning")
+        self.end(self.work.doing, self.work.stop, "boards are being switched off")
 
     def action_compare(self) -> None:
         """Compare the last two reports."""

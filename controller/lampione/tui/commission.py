@@ -226,11 +226,8 @@ class CommissionView(View):
 
     def action_stop(self) -> None:
         """Stop between two steps."""
-        if not self.work.running:
-            self.say("nothing runs")
-            return
-        self.work.stop()
-        self.say("stopping: what is under way comes to the end of a step", "warning")
+        words = "what is under way comes to the end of a step"
+        self.end(self.work.running, self.work.stop, words)
 
     def action_flash(self) -> None:
         """Bring the firmware of the board under the cursor up to date."""
