@@ -68,7 +68,13 @@ def rows() -> Rows:
     live.report.take(ids, frames)
     nothing = [0] * NODES
     live.know(
-        ids, seen=[now] * NODES, claimed=nothing, claimed_at=nothing, missing=nothing, lost=nothing
+        ids,
+        seen=[now] * NODES,
+        claimed=nothing,
+        claimed_at=nothing,
+        missing=nothing,
+        lost=nothing,
+        refused=nothing,
     )
     selector = Selector(live)
 

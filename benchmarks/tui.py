@@ -13,8 +13,8 @@ import time
 from collections.abc import Awaitable, Callable, Iterator
 from typing import Any
 
+from lampione.desk.columns import COLUMNS
 from lampione.desk.desk import Desk
-from lampione.desk.present import COLUMNS
 from lampione.tui.app import LampioneApp
 from lampione.tui.grid import Grid
 from textual.app import App, ComposeResult

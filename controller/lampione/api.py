@@ -46,6 +46,8 @@ unless said) and what `result` is:
     enter     operator, pin, terminal                         Entered; who acts from here on
     operators                                                 list[Operator]
     operator  do (required: set, remove), name (required), role, pin    list[Operator]
+    deed      action (required: flash, provision, sign-off,   None; done with boards in hand
+              bench run), node, detail
     audit     node, operator, since, before, limit            list[AuditEntry], newest first
     audit     after (required), limit                         list[AuditEntry], rising from there
     verify                                                    Verified
@@ -107,6 +109,7 @@ OPS = (
     "operator",
     "audit",
     "verify",
+    "deed",
     "alarms",
     "alarm",
     "tags",
@@ -399,6 +402,7 @@ class Entered(TypedDict):
     operator: str
     role: Literal["view", "operate", "configure"]
     why: str | None  # the role is no higher
+    by_pin: bool  # a PIN proved the name
 
 
 class Operator(TypedDict):

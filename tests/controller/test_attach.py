@@ -3,7 +3,6 @@
 import json
 import threading
 from binascii import crc32
-from collections.abc import Iterator
 from pathlib import Path
 from struct import pack
 from typing import Any
@@ -22,14 +21,13 @@ from lampione.provision.attach import LeftStopped, visit
 from lampione.provision.errors import ProvisionError
 from lampione.room.who import CONFIGURE, Who
 from lampione_hil.board import BenchError
-from lampione_hil.interpreter import NoInterpreterError
 from lampione_hil.real.errors import CablePulledError
 from lampione_hil.virtual import VirtualBench, VirtualBoard
 from lampione_hil.virtual.lamppost import lamppost
 from lampione_light.level import MAINTENANCE
 from lampione_protocol import schema
 
-from tests.brokers import Broker, running_broker
+from tests.brokers import Broker
 from tests.controller.fake_node import seal_up, text
 from tests.controller.rig import Rig
 from tests.node.controller import node_files
@@ -37,21 +35,6 @@ from tests.node.controller import node_files
 WHO = Who("anna", CONFIGURE, "cable")
 PARTS = {"lamp": {"pin": 5}, "energy": {"uart": 0, "tx": 17, "rx": 18}}
 WIFI = Wifi.model_validate({"ssid": "square", "password": "hunter2hunter2"})
-
-
-@pytest.fixture(scope="module")
-def bench() -> Iterator[VirtualBench]:
-    try:
-        with VirtualBench() as made:
-            yield made
-    except NoInterpreterError as error:
-        pytest.skip(str(error))
-
-
-@pytest.fixture(scope="module")
-def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
-    with running_broker("nats", tmp_path_factory.mktemp("broker")) as running:
-        yield running
 
 
 @pytest.fixture(scope="module")

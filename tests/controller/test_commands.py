@@ -2,8 +2,6 @@
 
 import sqlite3
 import time
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,23 +10,11 @@ from lampione.core.client import CoreError
 from lampione.values import OrderError, check_order, encode_order
 from lampione_protocol import codec, names, schema
 
-from tests.brokers import Broker, running_broker, wait_until
+from tests.brokers import wait_until
 from tests.controller.fake_node import FakeNode
 from tests.controller.rig import Rig
 
 LEVEL = {"op": "level", "level": 40, "ramp_s": 5.5, "for_s": 600}
-
-
-@pytest.fixture(scope="module")
-def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
-    with running_broker("nats", tmp_path_factory.mktemp("broker")) as running:
-        yield running
-
-
-@pytest.fixture
-def rig(tmp_path: Path, broker: Broker) -> Iterator[Rig]:
-    with Rig(tmp_path / "s", broker, ("a-1", "b-2")) as running:
-        yield running
 
 
 def send(rig: Rig, order: dict[str, Any], **more: Any) -> list[Any]:

@@ -13,15 +13,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from lampione import keys, seeds, wanted
-from lampione.broker import LocalBroker
-from lampione.config import blob, flash
+from lampione.config import flash
 from lampione.core.client import Client
 from lampione.demo import processes
 from lampione_hil import firmware, interpreter
-from lampione_hil.virtual.bench import VirtualBench
 
-from tests.brokers import free_port, wait_until
+from tests.brokers import wait_until
+from tests.controller.posts import Posts
 from tests.controller.test_cli import lampione
 
 FLEET = """
@@ -75,39 +73,14 @@ def fleet(**instead: str) -> str:
     return text
 
 
-class Street:
-    """A controller, a broker and five boards, each with its first config on flash."""
+class Street(Posts):
+    """Five boards, each with its first config on flash."""
 
     def __init__(self, state: Path, ends: ExitStack) -> None:
-        self.state = state
-        (state / "fleet.toml").write_text(fleet())
-        seed = seeds.load(state / "fleet.toml")
-        keys.new(state / keys.FILE, NODES)
-        secrets = keys.load(state / keys.FILE)
-        self.bench = VirtualBench("wall", state / "bench")
-        ends.callback(self.bench.close)
-        self.bench.start()
-        broker = LocalBroker(state / "broker")
-        self.port = broker.start(free_port()).port
-        ends.callback(broker.stop)
-        self.core = processes.Core(state, self.port)
-        ends.callback(lambda: self.core.close())
-        compiled = firmware.compile_tree()
-        configs = {}
+        super().__init__(state, ends, fleet(), NODES)
         for node in NODES:
-            config = blob.encode(wanted.of(seed, node, {}))
-            configs[node] = config.hex()
-            settings = seeds.settings(seed, node, host="127.0.0.1", port=self.port, ssid="lampione")
-            files = {
-                **compiled,
-                "/settings.json": json.dumps(settings).encode(),
-                flash.GOOD: flash.file_of(flash.FIRST_VERSION, config),
-                "/node.key": secrets[node],
-            }
-            self.bench.board(node, files)
-        self.core.wait()
-        with Client.open(state) as client:
-            client.call("adopt", configs=configs, version=flash.FIRST_VERSION)
+            self.board(node)
+        self.told()
         for node in NODES:
             if node != "late-1":
                 self.bench.boards[node].power_on()
@@ -310,7 +283,7 @@ def test_a_rollout_in_stages_goes_on_without_a_terminal(street: Street) -> None:
         assert shape["waves"] == [{"done": 1}, {"done": 3, "skipped": 1}]
         told = street.run("rollouts", "2").stdout
         assert re.search(r"late-1 +2 +skipped .* late-1 is locked by .*: the door is open", told)
-        client.call("unlock", node="late-1")
+        client.call("unlock", node="late-1", reason="done")
     again = street.run("rollouts", "2", "retry", "--follow", "--wait", "60s")
     assert again.returncode == 0, again.stdout
     assert again.stdout.endswith("5 of 5\n")

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 from lampione.fleet.config_stage import REPLACED, SAME, ConfigKind
-from lampione.fleet.staged import Staged, Untouched
+from lampione.fleet.staged import Staged
+from lampione.fleet.staged_kind import Untouched
 from lampione.fleet.stages import Rules, StagesRefused
 
 from tests.controller.test_rollouts import BREAKS, REFUSED, RESTARTS, SMALL, World

@@ -27,12 +27,6 @@ from tests.controller.test_cli import lampione
 
 
 @pytest.fixture(scope="module")
-def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
-    with running_broker("nats", tmp_path_factory.mktemp("broker")) as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
 def rig(tmp_path_factory: pytest.TempPathFactory, broker: Broker) -> Iterator[Rig]:
     with Rig(tmp_path_factory.mktemp("core") / "s", broker, ("a-1", "b-2")) as running:
         node = running.node()

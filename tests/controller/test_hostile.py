@@ -7,7 +7,6 @@ import json
 import socket
 import sqlite3
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,23 +19,11 @@ from lampione.config.model import NodeConfig
 from lampione.core.client import Client, CoreError
 from lampione.live import places
 
-from tests.brokers import Broker, running_broker, wait_until
+from tests.brokers import wait_until
 from tests.controller.rig import Rig
 
 BLOB = encode(NodeConfig()).hex()
 LONE = "\ud800"
-
-
-@pytest.fixture(scope="module")
-def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
-    with running_broker("nats", tmp_path_factory.mktemp("broker")) as running:
-        yield running
-
-
-@pytest.fixture
-def rig(tmp_path: Path, broker: Broker) -> Iterator[Rig]:
-    with Rig(tmp_path / "s", broker, ("a-1", "b-2")) as running:
-        yield running
 
 
 def refused(rig: Rig, op: str, **asked: Any) -> CoreError:

@@ -19,21 +19,9 @@ from lampione.store.sqlite.writer import SqliteStore
 from lampione_protocol import schema, seal, topics
 from lampione_protocol.errors import RangeError
 
-from tests.brokers import Broker, running_broker, wait_until
+from tests.brokers import running_broker, wait_until
 from tests.controller.fake_node import SHARD, FakeNode, Flash, seal_hello, seal_up, text
 from tests.controller.rig import Rig
-
-
-@pytest.fixture(scope="module")
-def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
-    with running_broker("nats", tmp_path_factory.mktemp("broker")) as running:
-        yield running
-
-
-@pytest.fixture
-def rig(tmp_path: Path, broker: Broker) -> Iterator[Rig]:
-    with Rig(tmp_path / "s", broker, ("a-1", "b-2")) as running:
-        yield running
 
 
 @pytest.fixture

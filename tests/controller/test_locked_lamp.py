@@ -82,5 +82,5 @@ def test_no_program_lights_a_locked_lamp(
         wait_until("it reports", lambda: reports() >= before + 3, 60)
         assert rig.show()["report"]["lamp_level"] == 0
         assert board.pwm_duty(PIN) == 0
-        rig.client.call("unlock", node="a-1")
+        rig.client.call("unlock", node="a-1", reason="done")
         board.wait_pwm(PIN, BASE * 655 - 800, 65_535, 30)

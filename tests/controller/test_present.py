@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from lampione.api import Event
 from lampione.desk import present
+from lampione.desk.columns import COLUMNS
 from lampione.desk.describe import describe
 from lampione.desk.event_words import told
 
@@ -85,7 +86,7 @@ def test_every_cell_of_every_node_is_one_line(
     at = None if state == "never" else NOW
     row = {**node("a", at=at, state=state, laeq=laeq, lamp_level=level), "site": None}
     row["missing"] = missing
-    for column in present.COLUMNS:
+    for column in COLUMNS:
         text = column.cell(row, NOW)
         assert text
         assert "\n" not in text

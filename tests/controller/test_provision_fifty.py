@@ -208,7 +208,12 @@ def run_of(
     status = workshop.status()
     assert {entry.state for entry in status.values()} == {"done"}
     assert [status[f"post-{n}"].attempts for n in (1, 4)] == [2, 1]
-    _no_secret_shown(workshop, [*said, *again])
+    heard = workshop.rig.client.call("audit")
+    results = {(e["node"], e["detail"]["result"]) for e in heard if e["action"] == "provision"}
+    assert {("post-1", "failed"), ("post-1", "done"), ("post-4", "done")} <= results
+    signed = {(e["node"], e["detail"]["result"]) for e in heard if e["action"] == "sign-off"}
+    assert {("post-3", "failed"), ("post-4", "passed")} <= signed
+    _no_secret_shown(workshop, [*said, *again, *heard])
 
 
 def _no_secret_shown(workshop: Workshop, said: list[Any]) -> None:

@@ -1,7 +1,7 @@
 """A run over a list: who gets which board, what a failure and Ctrl-C do. Boards are names here."""
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from lampione import seeds
+from lampione.core.client import NoCore
 from lampione.provision import record, run
 from lampione.provision.commission import Bench, Stopped
 from lampione.provision.errors import ProvisionError
@@ -17,9 +18,11 @@ from lampione.provision.queue import Queue
 from lampione.provision.record import Record
 from lampione.provision.rows import Row
 from lampione.provision.run import Outcome, Run
+from lampione.provision.signoff import Check, judge
 from lampione_hil.board import BenchError
 
 from tests.brokers import wait_until
+from tests.controller.test_provision_signoff import good
 
 SEED = seeds.load()
 NODES = [node.id for node in SEED.running]
@@ -46,8 +49,12 @@ class View:
         self._heard = heard
         self.said: list[str] = []
         self.ends: dict[str, str] = {}
+        self.checks: dict[str, Sequence[Check]] = {}
 
     def tell(self, name: str, step: str, part: float | None = None) -> None: ...
+
+    def measured(self, name: str, checks: Sequence[Check]) -> None:
+        self.checks[name] = checks
 
     def end(self, name: str, text: str, good: bool) -> None:
         self.ends[name] = text
@@ -73,6 +80,8 @@ class Workshop:
         self.work: Mapping[str, Work] = {}  # by node or board, instead of success
         self.heard: Callable[[], None] = lambda: None
         self.asked = 0  # to end
+        self.audit_fails = False
+        self.audit: list[tuple[str, str | None, dict[str, Any]]] = []
         monkeypatch.setattr(run, "commission", self._commission)
         monkeypatch.setattr(run, "_LOOK_S", 0.005)
 
@@ -91,6 +100,8 @@ class Workshop:
                 for name in (row.node, place.serial_number):
                     if name in self.work and step in ("flash", "who it is"):
                         self.work[name](row, place)
+            record.checks = judge(good())
+            told("sensors", None)
             record.outcome, record.step = "signed off", None
             self.became[row.node] = place.serial_number
         finally:
@@ -112,9 +123,15 @@ class Workshop:
             view,
             jobs=jobs,
             wait_s=wait_s,
+            tell=self._tell,
             asked=lambda: self.asked,
         )
         return work.run(), view
+
+    def _tell(self, action: str, node: str | None = None, **detail: Any) -> None:
+        self.audit.append((action, node, {k: v for k, v in detail.items() if v is not None}))
+        if self.audit_fails:
+            raise NoCore("the core ended the connection")
 
 
 def fail(error: Exception) -> Work:
@@ -139,6 +156,28 @@ def test_named_boards_go_to_their_rows_and_the_rest_in_order(
     assert outcome.good
     assert shop.became == {NODES[0]: "y", NODES[1]: "x", NODES[2]: "z"}
     assert shop.most <= 2
+
+
+def test_the_audit_hears_of_each_board_and_whether_it_was_signed_off(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shop = Workshop(tmp_path, monkeypatch, Hands("x", "y"))
+    rows, path = listed(tmp_path, Row(NODES[0], "x"), Row(NODES[1], "y"))
+    shop.work = {"y": fail(BenchError("/dev/y: the cable was pulled: connect it"))}
+    _, view = shop.run(Queue(rows, path), jobs=1)
+    assert view.checks == {NODES[0]: judge(good())}  # before its end
+    assert shop.audit == [
+        ("provision", NODES[0], {"result": "done", "board": "x"}),
+        ("sign-off", NODES[0], {"result": "passed", "board": "x", "checks": 13}),
+        ("provision", NODES[1], {
+            "result": "failed", "board": "y", "step": "who it is",
+            "why": "/dev/y: the cable was pulled",
+        }),
+    ]  # fmt: skip
+    shop.audit_fails, shop.work = True, {}
+    outcome, view = shop.run(Queue(rows, path))
+    assert outcome.done == [NODES[1]]  # whatever becomes of the audit
+    assert f"the audit does not have {NODES[1]}: the core ended the connection" in view.said
 
 
 def test_one_failure_stops_no_other_and_says_what_to_do(

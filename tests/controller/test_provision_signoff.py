@@ -20,7 +20,15 @@ from lampione.provision import label, record, trial, wifi
 from lampione.provision.controller import Controller
 from lampione.provision.errors import ProvisionError
 from lampione.provision.record import Record
-from lampione.provision.signoff import Check, Evidence, Step, expected_percent, judge, passed
+from lampione.provision.signoff import (
+    Check,
+    Evidence,
+    Step,
+    expected_percent,
+    judge,
+    passed,
+    so_far,
+)
 from lampione_protocol import names, schema
 
 from tests.brokers import Broker, running_broker, wait_until
@@ -184,11 +192,13 @@ def test_the_conversation(broker: Broker, tmp_path: Path) -> None:
         thread = threading.Thread(target=report)
         thread.start()
         told: list[str] = []
+        known: list[list[str]] = []
         try:
             with Controller.open(tmp_path / "s") as controller:
                 evidence = trial.sign_off(
                     controller, "a-1", ("climate", "energy", "no2", "sound"), LAMP,
-                    told=told.append, warm_s=0.0, meter_s=0.0,
+                    told=told.append, measured=lambda e: known.append([c.name for c in so_far(e)]),
+                    warm_s=0.0, meter_s=0.0,
                 )  # fmt: skip
         finally:
             over.set()
@@ -199,6 +209,11 @@ def test_the_conversation(broker: Broker, tmp_path: Path) -> None:
         assert evidence.states == {
             "climate": "ok", "energy": "ok", "no2": "warming", "sound": "absent"
         }  # fmt: skip
+        assert known[0] == ["identify"]
+        assert known[1] == ["identify", "lamp at 0 %", "power at 0 %"]
+        assert known[2] == ["identify", "lamp at 0 %", "lamp at 50 %", "power at 0 %"]
+        assert known[3][-3:] == ["power at 0 %", "power at 50 %", "power at 100 %"]
+        assert known[-1][-5:] == ["climate", "energy", "no2", "sound", "radio"]
         assert evidence.rssi_dbm == -70
         assert evidence.clock == "controller"
         assert [c.name for c in judge(evidence) if c.verdict == "bad"] == ["sound"]

@@ -1,23 +1,16 @@
 """A backup taken while everything runs, and a controller that begins again from it."""
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.brokers import Broker, running_broker, wait_until
+from tests.brokers import Broker, wait_until
 from tests.controller.rig import Rig
 from tests.controller.test_cli import lampione
 from tests.controller.test_ingest import not_repeated
 
 ORDER = {"op": "level", "level": 30, "for_s": 60}
-
-
-@pytest.fixture(scope="module")
-def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
-    with running_broker("nats", tmp_path_factory.mktemp("broker")) as running:
-        yield running
 
 
 def test_a_restored_controller_asks_for_what_it_lacks(tmp_path: Path, broker: Broker) -> None:

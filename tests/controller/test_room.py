@@ -4,8 +4,6 @@ import json
 import sqlite3
 import threading
 import time
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,7 +15,7 @@ from lampione.room import operators
 from lampione.room.who import NEEDS, WITH
 from lampione_protocol import names
 
-from tests.brokers import Broker, running_broker, wait_until
+from tests.brokers import wait_until
 from tests.controller.fake_node import FakeNode
 from tests.controller.rig import Rig
 
@@ -29,18 +27,6 @@ READS = {
     "audit", "verify", "tags", "notes", "alarms", "cancel",
 }  # fmt: skip
 """What everybody may do who may look. An operation that is new belongs here or into NEEDS."""
-
-
-@pytest.fixture(scope="module")
-def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
-    with running_broker("nats", tmp_path_factory.mktemp("broker")) as running:
-        yield running
-
-
-@pytest.fixture
-def rig(tmp_path: Path, broker: Broker) -> Iterator[Rig]:
-    with Rig(tmp_path / "s", broker, ("a-1", "b-2")) as running:
-        yield running
 
 
 def audit(rig: Rig, action: str | None = None, **asked: Any) -> list[Any]:
@@ -140,13 +126,25 @@ def test_a_pin_opens_and_wrong_ones_are_in_the_audit(rig: Rig) -> None:
             with pytest.raises(CoreError, match="PIN"):
                 other.call("enter", operator="bruno", pin=pin)
         assert other.call("enter", operator="bruno", pin="4711") == {
-            "operator": "bruno", "role": "operate", "why": None,
+            "operator": "bruno", "role": "operate", "why": None, "by_pin": True,
         }  # fmt: skip
         other.call("note", text="hello")
         assert rig.client.call("enter")["operator"] != "bruno"  # of one connection alone
     assert [e["detail"]["operator"] for e in audit(rig, "refused entry")] == ["bruno"] * 2
     (note,) = audit(rig, "note")
     assert (note["operator"], note["role"]) == ("bruno", "operate")
+    with Client.open(rig.folder) as other:
+        for _ in range(20):
+            for name in ("bruno", "mallory", "eve"):
+                with pytest.raises(CoreError):
+                    other.call("enter", operator=name, pin="0001")
+    told = [
+        (e["detail"]["operator"], e["detail"]["tries"], "of" in e["detail"])
+        for e in audit(rig, "refused entry")[2:]
+    ]
+    assert [tries for name, tries, nobodys in told if name == "bruno"] == [1, 2, 4, 8, 16]
+    assert [tries for name, tries, nobodys in told if nobodys] == [1, 2, 4, 8, 16, 32]
+    assert len(told) == 11
     whole = json.dumps(audit(rig))
     assert "4711" not in whole
     assert "0000" not in whole.replace("0" * 5, "")
@@ -207,8 +205,9 @@ def test_a_locked_lamp_is_dark_whoever_asks(rig: Rig) -> None:
     assert "locked by anna" in configured["error"]
     assert "locked by anna" in refusal(rig, "lock", node="a-1", reason="x", confirm="a-1")
     assert list(rig.client.stream("send", node="a-1", command={"op": "read"}))[-1]["final"]
+    assert "proves nothing" in refusal(rig, "unlock", node="a-1")
     rig.client.call("enter", operator="bruno")
-    assert "reason" in refusal(rig, "unlock", node="a-1")
+    assert "whoever else takes it off gives a reason" in refusal(rig, "unlock", node="a-1")
     rig.client.call("unlock", node="a-1", reason="she called")
     wait_until("it may shine", lambda: heard(node)[-1] == ("maintenance", 0))
     assert rig.client.call("tags") == []
@@ -216,6 +215,16 @@ def test_a_locked_lamp_is_dark_whoever_asks(rig: Rig) -> None:
     (unlocked,) = audit(rig, "unlock")
     assert unlocked["operator"] == "bruno"
     assert unlocked["detail"] == {"reason": "she called", "locked_by": "anna"}
+
+
+def test_a_pin_proves_who_locked_it(rig: Rig) -> None:
+    staff(rig)
+    with Client.open(rig.folder) as other:
+        other.call("enter", operator="bruno", pin="4711")
+        other.call("lock", node="a-1", reason="driver", confirm="a-1")
+        assert other.call("unlock", node="a-1")["operator"] == "bruno"
+    (unlocked,) = audit(rig, "unlock")
+    assert unlocked["detail"] == {"locked_by": "bruno"}
 
 
 def test_what_waited_for_a_lamp_that_is_locked_now_is_not_given(rig: Rig) -> None:

@@ -1,5 +1,6 @@
 """`audit`, `operators`, `lock`, `unlock`, `locks`, `notes` on the command line."""
 
+import argparse
 import contextlib
 import io
 import json
@@ -12,18 +13,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from lampione.cli.deeds import telling
 from lampione.cli.operators_arguments import ROLES as SHOWN
 from lampione.cli.run import run
+from lampione.room.deeds import FLASH
 from lampione.room.who import ROLES
 
-from tests.brokers import Broker, running_broker, wait_until
+from tests.brokers import Broker, wait_until
 from tests.controller.rig import Rig
-
-
-@pytest.fixture(scope="module")
-def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
-    with running_broker("nats", tmp_path_factory.mktemp("broker")) as running:
-        yield running
 
 
 @pytest.fixture(scope="module")
@@ -83,7 +80,10 @@ def test_a_lamp_is_locked_and_unlocked(rig: Rig) -> None:
     refused = do(rig, "send", "a-1", "level", "40", code=1)
     assert "a-1 is locked by anna: new driver" in refused
     assert "gives a reason" in do(rig, "unlock", "a-1", LAMPIONE_OPERATOR="bruno", code=1)
-    assert rows(rig, "unlock", "a-1", "--operator", "anna") == [{"node": "a-1", "locked": False}]
+    told = do(rig, "unlock", "a-1", "--operator", "anna", code=1)
+    assert "a name without a PIN proves nothing, so whoever takes it off gives a reason" in told
+    done = rows(rig, "unlock", "a-1", "--operator", "anna", "--reason", "done")
+    assert done == [{"node": "a-1", "locked": False}]
     assert "not locked" in do(rig, "unlock", "a-1", code=1)
 
 
@@ -101,7 +101,24 @@ def test_the_name_is_asked_for_on_a_terminal(rig: Rig) -> None:
         os.close(here)
         assert process.returncode == code, told
         assert "b-2 goes dark" in told
-    do(rig, "unlock", "b-2")
+    do(rig, "unlock", "b-2", "--reason", "done")
+
+
+def test_what_is_done_with_boards_in_hand_is_told_to_a_controller_that_runs(
+    rig: Rig, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    here = argparse.Namespace(state=rig.folder, operator="dora")
+    with telling(here) as tell:
+        tell(FLASH, "a-1", result="done", board="a4cf12fe0001", why=None)
+        tell("no such deed", result="done")
+    assert "the audit has no no such deed: action is one of" in capsys.readouterr().err
+    entries = [row for row in rows(rig, "audit") if row["operator"] == "dora"]
+    assert [(e["action"], e["node"], e["detail"]) for e in entries] == [
+        ("flash", "a-1", {"board": "a4cf12fe0001", "result": "done"})
+    ]
+    assert "done, board a4cf12fe0001" in do(rig, "audit", "--by", "dora")
+    with telling(argparse.Namespace(state=tmp_path, operator=None)) as tell:
+        tell(FLASH, result="done")  # nobody is there
 
 
 def test_the_audit_says_it_exports_it_and_checks_it(rig: Rig, tmp_path: Path) -> None:
@@ -156,7 +173,7 @@ def test_operators_are_made_with_and_without_a_controller(rig: Rig, tmp_path: Pa
     assert "no operators" in do(rig, "operators")
     assert "somebody has to keep" in do(rig, "operators", "add", "bruno", "--role", "view", code=1)
     pin = tmp_path / "pin"
-    pin.write_text("4711\n")
+    pin.write_text("pin4711\n")
     add = ("operators", "add", "anna", "--role", "configure", "--pin-file", str(pin))
     assert "chmod 600" in do(rig, *add, code=1)
     pin.chmod(0o600)
@@ -164,15 +181,16 @@ def test_operators_are_made_with_and_without_a_controller(rig: Rig, tmp_path: Pa
     secret: dict[str, Any] = {"LAMPIONE_PIN_FILE": str(pin)}
     assert "no terminal to ask for a PIN" in do(rig, "notes", "--operator", "anna", code=2)
     assert "needs the role operate" in do(rig, "notes", "add", "x", code=1)
-    assert "no operator" in do(rig, "nodes", "--operator", "nobody", code=1)
+    assert "deed needs the role operate" in do(rig, "flash", "--port", "/dev/none", code=1)
+    assert "do not fit" in do(rig, "nodes", "--operator", "nobody", code=1)
     as_anna = ("--operator", "anna")
     do(rig, *as_anna, "operators", "add", "night", "--role", "view", **secret)
     do(rig, *as_anna, "operators", "role", "night", "operate", **secret)
     assert "say what" not in do(rig, *as_anna, "operators", "add", "night", code=2, **secret)
     do(rig, "notes", "add", "as night", "--operator", "night")
     pin.write_text("0000\n")
-    assert "not the PIN of anna" in do(rig, *as_anna, "notes", code=1, **secret)
-    assert "4711" not in do(rig, "audit", "--json")
+    assert "do not fit" in do(rig, *as_anna, "notes", code=1, **secret)
+    assert "pin4711" not in do(rig, "audit", "--json")
     rig.stop()
     assert [row["name"] for row in rows(rig, "operators", "list")] == ["anna", "night"]
     do(rig, "operators", "add", "anna", "--no-pin")

@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from lampione import keys
 from lampione.fleet.node import Fleet, NodeState
-from lampione.fleet.staged import NO_KEY, Outcome, Plan, Staged, Untouched
+from lampione.fleet.staged import NO_KEY, Plan, Staged
+from lampione.fleet.staged_kind import Outcome, Untouched
 from lampione.fleet.stages import Rules, StagesRefused
 from lampione.store.sqlite.writer import SqliteStore
 

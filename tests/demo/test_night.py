@@ -13,19 +13,15 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from lampione import keys, seeds, wanted
-from lampione.broker import LocalBroker
-from lampione.config import blob, flash
 from lampione.core.client import Client
-from lampione.demo import processes
 from lampione.values import wire_seconds
 from lampione_hil import firmware, interpreter
-from lampione_hil.virtual.bench import VirtualBench
 from lampione_protocol import schema
 from lampione_protocol.names import FAULTS
 
-from tests.brokers import free_port, wait_until
+from tests.brokers import wait_until
 from tests.controller.fake_node import FakeNode, seal_up, text
+from tests.controller.posts import Posts
 from tests.controller.test_cli import lampione
 from tests.controller.test_config_push import FLEET
 from tests.terminal import TMUX, Terminal
@@ -64,36 +60,13 @@ def fleet(profile: str = "post") -> str:
     return told
 
 
-class Night:
-    """A controller, a broker, one board with the firmware, and 44 fakes."""
+class Night(Posts):
+    """One board with the firmware, and 44 fakes."""
 
     def __init__(self, state: Path, ends: ExitStack) -> None:
-        self.state = state
-        (state / "fleet.toml").write_text(fleet())
-        seed = seeds.load(state / "fleet.toml")
-        names = [REAL, *FAR, *SQUARE]
-        keys.new(state / keys.FILE, names)
-        self.keys = keys.load(state / keys.FILE)
-        self.bench = VirtualBench("wall", state / "bench")
-        ends.callback(self.bench.close)
-        self.bench.start()
-        broker = LocalBroker(state / "broker")
-        self.port = broker.start(free_port()).port
-        ends.callback(broker.stop)
-        self.core = processes.Core(state, self.port)
-        ends.callback(self.core.close)
-        config = blob.encode(wanted.of(seed, REAL, {}))
-        settings = seeds.settings(seed, REAL, host="127.0.0.1", port=self.port, ssid="lampione")
-        files = {
-            **firmware.compile_tree(),
-            "/settings.json": json.dumps(settings).encode(),
-            flash.GOOD: flash.file_of(flash.FIRST_VERSION, config),
-            "/node.key": self.keys[REAL],
-        }
-        self.bench.board(REAL, files).power_on()
-        self.core.wait()
-        with Client.open(state) as client:
-            client.call("adopt", configs={REAL: config.hex()}, version=flash.FIRST_VERSION)
+        super().__init__(state, ends, fleet(), [REAL, *FAR, *SQUARE])
+        self.board(REAL).power_on()
+        self.told()
         self.nodes = {name: FakeNode(name, self.keys[name]) for name in [*FAR, *SQUARE]}
         for node in self.nodes.values():
             ends.callback(node.disconnect)

@@ -3,20 +3,12 @@
 from collections.abc import Iterator
 
 import pytest
-from lampione_hil.interpreter import NoInterpreterError
-from lampione_hil.virtual import VirtualBench
 
 from tests.brokers import Broker
 from tests.node.controller import Controller
+from tests.virtual_bench import bench
 
-
-@pytest.fixture(scope="module")
-def bench() -> Iterator[VirtualBench]:
-    try:
-        with VirtualBench() as made:
-            yield made
-    except NoInterpreterError as error:
-        pytest.skip(str(error))
+__all__ = ["bench"]
 
 
 @pytest.fixture(scope="module")

@@ -22,8 +22,7 @@ def add(commands: Any, common: argparse.ArgumentParser, make: Any) -> None:
         "  mpremote connect $(lampione board list --json | jq -r .port) fs ls\n"
         "  lampione board reset virtual-1\n",
     )
-    actions = make(board, "action", common)
-    actions._sub.required = True
+    actions = make(board, "action", common, required=True)
     _start(actions)
     actions.add(
         "list",

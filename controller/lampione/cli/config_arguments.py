@@ -9,8 +9,17 @@ from lampione.cli import values
 _HANDLERS = "lampione.cli.config:"
 
 
-def add(commands: Any) -> None:
-    """Add its commands to `commands`, see `parser`."""
+def add(commands: Any, common: argparse.ArgumentParser, kind: Any) -> None:
+    """Add the command. See `parser`."""
+    config = commands.add(
+        "config",
+        _HANDLERS + "status",
+        "compare, push and follow what nodes are set to",
+        "  lampione config diff --all\n"
+        "  lampione config push bligny-1 --trial 5m\n"
+        "  lampione config status\n",
+    )
+    commands = kind(config, "action", common, required=True)
     diff = commands.add(
         "diff",
         _HANDLERS + "compare",

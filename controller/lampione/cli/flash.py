@@ -6,9 +6,11 @@ import threading
 from concurrent.futures import ThreadPoolExecutor, wait
 from typing import TYPE_CHECKING, Any
 
+from lampione.cli.deeds import telling
 from lampione.cli.errors import FAILED, INTERRUPTED, OK, USAGE, CliError
 from lampione.cli.output import Printer, printer
 from lampione.cli.progress import Progress
+from lampione.room.deeds import FLASH, Tell, to_nobody
 
 if TYPE_CHECKING:
     from lampione_hil.flashing import Flashed
@@ -30,7 +32,11 @@ def flash(options: argparse.Namespace) -> int:
     if options.no_rom and not options.micropython:
         raise CliError("--no-rom goes with --micropython IMAGE", USAGE)
     wanted, missing = _chosen(options)
-    return _Work(options, out, _image(options, out)).run(wanted, missing)
+    image = _image(options, out)
+    if options.dry_run:
+        return _Work(options, out, image, to_nobody).run(wanted, missing)
+    with telling(options) as tell:
+        return _Work(options, out, image, tell).run(wanted, missing)
 
 
 def _image(options: argparse.Namespace, out: Printer) -> "Image | None":
@@ -96,12 +102,15 @@ def _chosen(options: argparse.Namespace) -> tuple[dict[str, "Port"], dict[str, s
 class _Work:
     """One run over several boards."""
 
-    def __init__(self, options: argparse.Namespace, out: Printer, image: "Image | None") -> None:
+    def __init__(
+        self, options: argparse.Namespace, out: Printer, image: "Image | None", tell: Tell
+    ) -> None:
         from lampione_hil.firmware import Trees
 
         self._options = options
         self._out = out
         self._image = image
+        self._tell = tell
         self._trees = Trees()
         self._stop = threading.Event()
         self._failed: list[str] = []
@@ -162,10 +171,14 @@ class _Work:
             )
         except (BenchError, CompileError) as error:
             self._say(progress, name, str(error))
+            self._tell(FLASH, result="failed", board=name, why=str(error))
         except Exception as error:  # noqa: BLE001 - the others go on
-            self._say(progress, name, f"unexpected {type(error).__name__}: {error}")
+            why = f"unexpected {type(error).__name__}: {error}"
+            self._say(progress, name, why)
+            self._tell(FLASH, result="failed", board=name, why=why)
         else:
             self._say(progress, name, done.words(dry_run=self._options.dry_run), done)
+            self._tell(FLASH, result="done", board=name, firmware=done.firmware)
 
     def _install(self, image: "Image", progress: Progress, name: str, port: "Port") -> bool:
         """Install MicroPython; False: the board runs this very one, laid out as it should be."""
@@ -210,6 +223,7 @@ class _Work:
         if done.lacking:
             text += f"; this MicroPython has no {', '.join(sorted(done.lacking))}"
         progress.end(name, text, True)
+        self._tell(FLASH, result="done", board=name, firmware=done.firmware, instrument=True)
         if self._out.as_json:
             said: dict[str, Any] = {"port": done.port, "unique_id": done.serial_number}
             said |= {"firmware": done.firmware, "sent": done.sent, "kept": done.kept}

@@ -6,7 +6,7 @@ import math
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, cast
 
 from lampione.cli import entry
@@ -15,6 +15,7 @@ from lampione.cli.output import Printer, printer
 from lampione.core.client import Client, NoCore
 from lampione.core.lookup import Lookup
 from lampione.desk import present
+from lampione.desk.columns import COLUMNS, Column, column
 from lampione.desk.text import age
 from lampione.live.places import names
 
@@ -36,19 +37,22 @@ def core(options: argparse.Namespace) -> Iterator[Client]:
         yield client
 
 
-def print_nodes(out: Printer, rows: list[dict[str, Any]], now: float) -> None:
-    """Print the fleet's table."""
+def print_nodes(
+    out: Printer, rows: list[dict[str, Any]], now: float, keys: Sequence[str] = ()
+) -> None:
+    """Print the fleet's table, with these columns or all that come by themselves."""
+    shown = [column(key) for key in keys] or COLUMNS
     out.table(
-        [c.head for c in present.COLUMNS],
-        ([c.cell(row, now) for c in present.COLUMNS] for row in rows),
-        right=frozenset(c.head for c in present.COLUMNS if c.right),
+        [c.head for c in shown],
+        ([c.cell(row, now) for c in shown] for row in rows),
+        right=frozenset(c.head for c in shown if c.right),
     )
 
 
 def watch(options: argparse.Namespace) -> int:
     """`lampione watch`: a line for each new report."""
     out = printer(options)
-    heads = [c for c in present.COLUMNS if c.key not in ("age", "site")]
+    heads = [c for c in COLUMNS if c.key not in ("age", "site")]
     seen: dict[str, float | None] = {}
     with core(options) as client:
         sites = names(client.call("places"))
@@ -61,7 +65,9 @@ def watch(options: argparse.Namespace) -> int:
             timer.daemon = True
             timer.start()
         if not out.as_json:
-            out.line(out.paint("time      " + _columns(heads, [c.head for c in heads]), "bold"))
+            out.line(
+                out.paint("time            " + _columns(heads, [c.head for c in heads]), "bold")
+            )
         parameters = {"nodes": options.nodes} if options.nodes else {}
         try:
             for item in client.stream("watch", **parameters):
@@ -76,14 +82,15 @@ def watch(options: argparse.Namespace) -> int:
                         out.json(present.flat(row))
                         continue
                     cells = [c.cell(row, time.time()) for c in heads]
-                    out.line(f"{present.clock(row['report_at'])}  {_columns(heads, cells)}")
+                    at = present.clock(row["report_at"], "%m-%d %H:%M:%S")
+                    out.line(f"{at}  {_columns(heads, cells)}")
         except NoCore:
             if time.monotonic() < ends:
                 raise  # not our timer: the controller has gone
     return OK
 
 
-def _columns(heads: list[present.Column], cells: list[str]) -> str:
+def _columns(heads: list[Column], cells: list[str]) -> str:
     return "  ".join(
         t.rjust(c.width) if c.right else t.ljust(c.width) for c, t in zip(heads, cells, strict=True)
     ).rstrip()

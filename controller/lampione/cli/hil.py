@@ -1,5 +1,6 @@
 """`lampione hil`: what its commands print."""
 
+import contextlib
 import datetime
 import sys
 import tempfile
@@ -9,9 +10,12 @@ from typing import Any
 from lampione_hil.real.outside import around
 from lampione_hil.testing import engine, report, rig, signing
 
+from lampione.cli.deeds import telling
 from lampione.cli.errors import INTERRUPTED, OK, USAGE, CliError
 from lampione.cli.output import Printer
 from lampione.desk.text import clean
+from lampione.room.deeds import BENCH as BENCH_RUN
+from lampione.room.deeds import to_nobody
 
 PAINT = {
     "pass": "green",
@@ -32,17 +36,23 @@ def run(options: Any) -> int:
     file = rig_of(options)
     bench = options.state / BENCH
     signing.BenchKey.load(bench)  # a key that is not to be used is said now, not after an hour
-    with around(file.hooks):
-        try:
-            going = engine.Run(order, folder)
-            for line in going.follow():
-                _tell(printer, line, options.count > 1)
-        finally:
-            _all_off(file)
-    _complain(going)
-    record = report.write(folder, bench, order)
+    with contextlib.nullcontext(to_nobody) if options.no_audit else telling(options) as tell:
+        with around(file.hooks):
+            try:
+                going = engine.Run(order, folder)
+                for line in going.follow():
+                    _tell(printer, line, options.count > 1)
+            finally:
+                _all_off(file)
+        _complain(going)
+        record = report.write(folder, bench, order)
+        verdict = record["verdict"]["verdict"]
+        tell(
+            BENCH_RUN, result="stopped" if going.interrupted else verdict, rig=file.name,
+            tests=len(record["tests"]), report=str(folder),
+        )  # fmt: skip
     _conclude(printer, record, folder)
-    return INTERRUPTED if going.interrupted else report.CODES[record["verdict"]["verdict"]]
+    return INTERRUPTED if going.interrupted else report.CODES[verdict]
 
 
 def _all_off(file: rig.RigFile) -> None:

@@ -29,8 +29,7 @@ def add(commands: Any, common: argparse.ArgumentParser, group: Any) -> None:
         "  lampione hil run --rig bench.toml --smoke\n"
         "  lampione hil doctor --rig bench.toml   is this bench sound?\n",
     )
-    actions = group(hil, "action", common)
-    actions._sub.required = True
+    actions = group(hil, "action", common, required=True)
 
     run = actions.add(
         "run",
@@ -56,6 +55,11 @@ def add(commands: Any, common: argparse.ArgumentParser, group: Any) -> None:
         type=values.folder,
         metavar="DIR",
         help="where the report goes (default: hil-reports/DATE-TIME)",
+    )
+    run.add_argument(
+        "--no-audit",
+        action="store_true",
+        help="a controller that runs is not told: whoever begins the run tells it (as the screen)",
     )
     run.add_argument(
         "-n",

@@ -9,8 +9,9 @@ from lampione.cli.fleet import core, print_nodes
 from lampione.cli.output import Printer, printer
 from lampione.cli.views import of
 from lampione.desk import present
-from lampione.desk.asking import AskingError
-from lampione.desk.fleet import Fleet
+from lampione.desk.columns import ColumnError
+from lampione.desk.fleet import FilterError, Fleet
+from lampione.desk.saved import SavedView
 from lampione.desk.text import age
 from lampione.live.places import names
 
@@ -31,13 +32,14 @@ def nodes(options: argparse.Namespace) -> int:
     with core(options) as client:
         rows = client.call("nodes")
         sites = names(client.call("places"))
-        locked = [tag["node"] for tag in client.call("tags")]
-    rows = _chosen(options, rows, sites, locked)
+        troubled = present.troubled(client.call("alarms"), client.call("tags"))
+    view = of(options)
+    rows = _chosen(view, rows, sites, troubled)
     if out.as_json:
         for row in rows:
             out.json(present.flat(row))
     elif rows:
-        print_nodes(out, rows, time.time())
+        print_nodes(out, rows, time.time(), view.columns)
     elif options.filter or options.faults or options.view:
         out.line("no node is like that")
     else:
@@ -46,16 +48,15 @@ def nodes(options: argparse.Namespace) -> int:
 
 
 def _chosen(
-    options: argparse.Namespace, rows: list[Any], sites: dict[str, str], locked: list[str]
+    view: SavedView, rows: list[Any], sites: dict[str, str], troubled: set[str]
 ) -> list[Any]:
     """Return the rows of a view, in its order, with their sites."""
-    view = of(options)
     fleet = Fleet(sites)
-    fleet.faults_only, fleet.troubled = view.faults_only, locked
+    fleet.faults_only, fleet.troubled = view.faults_only, troubled
     fleet.update(rows)
     try:
         fleet.arrange(words=view.words, sort=view.sort, descending=view.descending)
-    except AskingError as error:
+    except (FilterError, ColumnError) as error:
         raise CliError(f"--filter: {error}", USAGE) from None
     return [fleet.at(number) for number in range(len(fleet))]
 

@@ -17,11 +17,14 @@ _EXAMPLES = """\
   lampione nodes --where 'site="Via Bligny*" and state=online' --fields laeq,la90 --summary
   lampione nodes --where 'age>10m or faults has lamp'
 
-questions: field = != < <= > >= value, joined with and, or, not and parentheses; `has` for flags.
-A field is one of a report or a health (`show NODE` lists them), or node, site, state, missing,
-lost, and, as times: age (of the report), health_age, quiet (since anything was heard).
-A value that is not of now is unknown: it is neither more nor less than anything, and only
-`field=unknown` finds it. Means of decibels are means of energy.
+questions, the same everywhere: words (`viale off`: name, site, state or the lamp's reason hold
+both), comparisons (field = != < <= > >= value, `has` for flags), `faults` (something is the
+matter), joined by blanks, and, or and parentheses; `!` or not for the opposite. What has blanks or
+signs stands in quotes. A field is one of a report, a health or a hello (`show NODE` lists
+them), or node, site, state, missing, lost, refused, and, as times: age (of the report), health_age,
+quiet (since anything was heard). A value that is not of now is unknown: neither more nor less than
+anything, nor the opposite; only `field=unknown` finds it. Means of decibels are means of energy.
+--filter and --view show the fleet's columns, --where those of the question.
 """
 
 

@@ -4,11 +4,12 @@ import argparse
 import contextlib
 import signal
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from lampione import calibration, private, seeds
+from lampione.cli.deeds import telling
 from lampione.cli.errors import FAILED, INTERRUPTED, OK, UNKNOWN_NODE, UNREACHABLE, USAGE, CliError
 from lampione.cli.output import Printer, printer
 from lampione.cli.progress import Progress
@@ -20,6 +21,7 @@ from lampione.provision import rows as lists
 from lampione.provision.queue import Queue, held
 from lampione.provision.rows import Row
 from lampione.provision.run import Outcome, Run
+from lampione.provision.signoff import Check, as_data
 
 
 def provision(options: argparse.Namespace) -> int:
@@ -88,6 +90,7 @@ def work(
     )
     try:
         with (
+            telling(options) as tell,
             session.prepared(order, seed, queue, _ask) as bench,
             _asked() as asked,
             Progress(out, [row.node for row in queue.rows], key="node") as progress,
@@ -99,6 +102,7 @@ def work(
                 _View(out, progress),
                 jobs=order.jobs,
                 wait_s=order.wait_s,
+                tell=tell,
                 asked=asked,
             ).run()
     except session.NoControllerError as error:
@@ -148,6 +152,19 @@ class _View:
         self.tell = progress.tell
         self.say = progress.say
         self._end = progress.end
+        self._shown: dict[str, Sequence[Check]] = {}
+
+    def measured(self, name: str, checks: Sequence[Check]) -> None:
+        """See run.View."""
+        before = self._shown.get(name, ())
+        self._shown[name] = checks
+        for check in checks:
+            if check in before:
+                continue
+            if self._out.as_json:
+                self._out.json({"node": name, "check": as_data(check)})
+            else:
+                self.say(f"{name}: {check.words()}")
 
     def end(self, name: str, text: str, good: bool) -> None:
         """See run.View."""

@@ -1,6 +1,7 @@
 """`send` to many nodes: asked about first, then each followed to its end."""
 
 import argparse
+import re
 import sys
 import time
 from collections import Counter
@@ -13,18 +14,23 @@ from lampione.core.client import Client, CoreError
 from lampione.desk.orders import AT_ONCE, CHOICES, lamps, words
 from lampione.live import words as questions
 
+_QUESTION = re.compile(r"""[=<>!()"\s]""")  # a name has none of these
 _GOOD = ("accepted", "done")
 
 
 def targets(client: Client, text: str) -> list[str]:
     """Return the nodes that are meant: names, or those that a question is true of."""
-    if not any(sign in text for sign in "=<>"):
+    if not _QUESTION.search(text):
         return list(dict.fromkeys(name for name in text.split(",") if name))
     try:
         questions.parse(text)
     except questions.WordsError as error:
         raise CliError(f"{text!r}: {error}", USAGE) from None
-    return [row["node"] for row in client.call("select", where=text)["rows"]]
+    found = client.call("select", where=text)
+    rows = found["rows"]
+    if len(rows) < found["matched"]:
+        raise CliError(f"{found['matched']} nodes are meant: {len(rows)} at most at once")
+    return [row["node"] for row in rows]
 
 
 def send_many(

@@ -36,8 +36,7 @@ def add(commands: Any, common: argparse.ArgumentParser, group: Any) -> None:
         "  lampione store check --full\n"
         "  lampione store move lampione.db postgresql://db.example/lampione\n",
     )
-    actions = group(store, "action", common)
-    actions._sub.required = True
+    actions = group(store, "action", common, required=True)
 
     space = actions.add("space", _HANDLERS + "space", "say what takes how much space")
     retain = actions.add(

@@ -1,13 +1,12 @@
-"""`views`: filters and orders of the fleet that are kept by name."""
+"""`views`: filters, orders and columns of the fleet that are kept by name."""
 
 import argparse
 
 from lampione.cli.errors import OK, USAGE, CliError
 from lampione.cli.output import printer
 from lampione.desk import saved
-from lampione.desk.asking import AskingError
-from lampione.desk.fleet import Fleet
-from lampione.desk.present import COLUMNS
+from lampione.desk.columns import ColumnError, column, keys_of
+from lampione.desk.fleet import FilterError, Fleet
 from lampione.desk.saved import SavedError, SavedView
 
 
@@ -16,9 +15,7 @@ def views(options: argparse.Namespace) -> int:
     path = saved.place()
     try:
         if options.action == "save":
-            _check(options)
-            view = SavedView(options.filter, options.sort, options.descending, options.faults)
-            saved.save(path, options.name, view)
+            saved.save(path, options.name, _made(options))
         elif options.action == "remove":
             saved.remove(path, options.name)
         found = saved.load(path)
@@ -30,13 +27,13 @@ def views(options: argparse.Namespace) -> int:
             out.json({"name": name, **view._asdict()})
         return OK
     if not found:
-        out.line("no view is kept: `lampione views save NAME --filter WORDS`, or V on the screen")
+        out.line("no view is kept: `lampione views save NAME --filter ...`, or V on the screen")
         return OK
     out.table(
-        ["view", "filter", "sorted by", "faults only"],
+        ["view", "filter", "sorted by", "faults only", "columns"],
         (
             [name, view.words, view.sort + (" ▼" if view.descending else ""),
-             "yes" if view.faults_only else ""]
+             "yes" if view.faults_only else "", " ".join(view.columns)]
             for name, view in found.items()
         ),
         right=frozenset(),
@@ -44,14 +41,25 @@ def views(options: argparse.Namespace) -> int:
     return OK
 
 
-def _check(options: argparse.Namespace) -> None:
-    keys = [column.key for column in COLUMNS]
-    if options.sort not in keys:
-        raise CliError(f"--sort: one of {', '.join(keys)}", USAGE)
+def _made(options: argparse.Namespace) -> SavedView:
+    """Return the view that is said. Raises CliError."""
+    columns = _columns(options.columns)
+    try:
+        column(options.sort)
+    except ColumnError as error:
+        raise CliError(f"--sort: {error}", USAGE) from None
     try:
         Fleet().arrange(words=options.filter)
-    except AskingError as error:
+    except FilterError as error:
         raise CliError(f"--filter: {error}", USAGE) from None
+    return SavedView(options.filter, options.sort, options.descending, options.faults, columns)
+
+
+def _columns(text: str) -> tuple[str, ...]:
+    try:
+        return keys_of(text)
+    except ColumnError as error:
+        raise CliError(f"--columns: {error}", USAGE) from None
 
 
 def of(options: argparse.Namespace) -> SavedView:
@@ -68,4 +76,6 @@ def of(options: argparse.Namespace) -> SavedView:
         view = kept[options.view]
     if options.filter is not None:
         view = view._replace(words=options.filter)
+    if options.columns is not None:
+        view = view._replace(columns=_columns(options.columns))
     return view._replace(faults_only=view.faults_only or options.faults)

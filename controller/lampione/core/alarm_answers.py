@@ -61,7 +61,7 @@ class AlarmAnswers(InCore):
                     found = book.write(alarm, now, **{key: (words or "").strip() or None})
             except NoAlarmError as error:
                 raise Bad("unknown", str(error)) from None
-            core.record(who, f"alarm {do}", found.node, alarm=alarm, rule=found.rule,
+            core.deeds.record(who, f"alarm {do}", found.node, alarm=alarm, rule=found.rule,
                         subject=found.subject, text=words, for_s=for_s or None)  # fmt: skip
             return alarm_shape(found)
 

@@ -12,7 +12,6 @@ from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from lampione_protocol import schema
 from lampione_protocol.errors import ProtocolError
 from lampione_protocol.names import EVENTS as CODES
@@ -21,8 +20,9 @@ from lampione import values
 from lampione.alarms import built_in
 from lampione.alarms.book import Alarm, Book
 from lampione.alarms.rules import Of, Rule
-from lampione.api import BrokerStatus, ConfigState
+from lampione.api import BrokerStatus
 from lampione.core.alarm_hours import Hourly
+from lampione.core.alarm_noticed import Noticed
 from lampione.core.alarm_reads import HOUR_S, Reads
 from lampione.core.alarm_samples import AHEAD_S, Change, Samples
 from lampione.core.alarm_silence import Silence
@@ -31,15 +31,12 @@ from lampione.live.places import Places
 from lampione.store import Frame, StoreError, TelemetryReader, TelemetryStore
 
 TICK_S = 1.0
-BROKER_S = 15.0  # without a connection
-FORGED_S = 600.0  # without another, and it is over
 FOLDED_S = 600.0  # after its end an hour is in the roll-ups, and so is what came late
 BACK_S = 26 * HOUR_S  # of the hours that a start looks at again
 AGAIN_S = (1.0, 30.0)  # between two reads: least, and in times of what the last one took
 READ_MAX = 2000  # nodes at once
 READ_SPAN_S = 86400  # of the first late samples of those
 LATE_MAX_S = 31 * 86400  # what is older raises nothing: a node whose clock was wrong says it
-_FORGED = frozenset(("seal", "counter", "version"))
 _log = logging.getLogger("lampione.alarms")
 
 Tell = Callable[[list[Alarm]], None]
@@ -47,6 +44,9 @@ Tell = Callable[[list[Alarm]], None]
 
 class Alarming:
     """For the core's thread.
+
+    Attributes:
+        noticed: what the controller sees for itself.
 
     Args:
         rules: see `alarms.file`.
@@ -90,9 +90,7 @@ class Alarming:
         self._hour = 0  # until here hours were judged
         self._hour_dirty = 0.0  # when the first that came late since the last read was seen
         self._tick_at = 0.0
-        self._forged: dict[str, float] = {}
-        self._lost = np.zeros(0, np.int64)
-        self._failed: tuple[float, str] | None = None
+        self.noticed = Noticed(fleet, self.book, self.rules, clock)
         self._silence = Silence(fleet, self.book, self.rules.get("silent"), self.places)
         self.load()
 
@@ -134,12 +132,7 @@ class Alarming:
                     self._late[key] = min(at, self._late.get(key, at))
                 if (node.name, kind) in self._late:
                     samples.keep(node.id)
-        self._forged = {
-            alarm.subject: alarm.changed
-            for alarm in self.book.standing.values()
-            if alarm.active and alarm.rule == "forged"
-        }
-        self._lost = self._fleet.live().lost.copy()
+        self.noticed.load()
         self._hour = int(now - BACK_S) // HOUR_S * HOUR_S
         self._silence.load(now)
 
@@ -207,36 +200,6 @@ class Alarming:
         at = frame.at if frame.at is not None and frame.at <= received + AHEAD_S else received
         self.book.happened(rule, name, at, now, node=name, shard=self._shard(name))
 
-    def refused(self, counts: Mapping[tuple[str, str], int]) -> None:
-        """Frames under these names were refused: {(node, reason): how often}."""
-        rule = self.rules.get("forged")
-        if rule is None:
-            return
-        now = self._clock()
-        for (name, reason), count in counts.items():
-            if reason in _FORGED and name in self._fleet.nodes:
-                self._forged[name] = now
-                self.book.begin(rule, name, now, now, node=name, shard=self._shard(name),
-                                value=f"{reason}, {count} at first")  # fmt: skip
-
-    def config_ended(self, state: ConfigState) -> None:
-        """A rollout of a config is over."""
-        rule = self.rules.get("config")
-        if rule is None:
-            return
-        name, now = state["node"], self._clock()
-        asked = state["reason"] == "as asked"
-        if state["phase"] in ("refused", "damaged", "reverted") and not asked:
-            self.book.begin(rule, name, now, now, node=name, shard=self._shard(name),
-                            value=f"{state['phase']}: {state['reason']}")  # fmt: skip
-        elif state["phase"] == "confirmed" or asked:
-            self.book.end(name, rule.name, now, now)
-
-    def failed(self, why: str) -> None:
-        """The store failed: said when it works again."""
-        if self._failed is None:
-            self._failed = self._clock(), why
-
     # --- what nobody says
 
     def tick(self, now: float, broker: BrokerStatus, started: float) -> None:
@@ -245,46 +208,12 @@ class Alarming:
             return
         self._tick_at = now + TICK_S
         wall = self._clock()
-        self._broker(broker, started, wall)
+        self.noticed.tick(wall, broker, started)
         self._silence.tick(wall, broker)
-        self._losses(wall)
-        for name, last in list(self._forged.items()):
-            if wall - last > FORGED_S:
-                del self._forged[name]
-                self.book.end(name, "forged", last, wall)
-        if self._failed is not None and "store" in self.rules:
-            at, why = self._failed
-            self._failed = None
-            self.book.happened(self.rules["store"], "controller", at, wall, node=None,
-                               shard=min(self._fleet.shards, default=""), value=why)  # fmt: skip
         for alarm in list(self.book.standing.values()):
             if alarm.shelved is not None and alarm.shelved <= wall:
                 self.book.write(alarm.id, wall, shelved=None)
         self._read(now, wall)
-
-    def _broker(self, broker: BrokerStatus, started: float, wall: float) -> None:
-        rule = self.rules.get("broker")
-        if rule is None:
-            return
-        since = broker["since"] or started
-        if broker["connected"]:
-            self.book.end("broker", rule.name, since, wall)
-        elif wall - since > BROKER_S:
-            self.book.begin(rule, "broker", since, wall, node=None, value=broker["error"],
-                            shard=min(self._fleet.shards, default=""))  # fmt: skip
-
-    def _losses(self, wall: float) -> None:
-        rule = self.rules.get("lost")
-        live = self._fleet.live()
-        before = np.pad(self._lost, (0, max(0, len(live.lost) - len(self._lost))))
-        more = live.lost - before
-        self._lost = live.lost.copy()
-        if rule is None:
-            return
-        for row in np.flatnonzero(more > 0).tolist():
-            name = live.names[row]
-            self.book.happened(rule, name, wall, wall, node=name, shard=self._shard(name),
-                               value=str(int(more[row])))  # fmt: skip
 
     # --- what is judged again
 

@@ -12,20 +12,20 @@ from typing import Any, cast
 
 from lampione_protocol.errors import ProtocolError
 
-from lampione import api, statistics, values
+from lampione import api, values
 from lampione.api import Json
 from lampione.core.alarm_answers import AlarmAnswers
 from lampione.core.config_answers import ConfigAnswers
 from lampione.core.core import Core
 from lampione.core.feed import Feed
-from lampione.core.requests import Bad, names, number, text
+from lampione.core.history_answers import HistoryAnswers
+from lampione.core.requests import Bad, number, text
 from lampione.core.room_answers import RoomAnswers
 from lampione.core.shape import alarm_shape, event_shape, node_shape, tag_shape
 from lampione.core.shapes import node_shapes
 from lampione.core.staged_answers import StagedAnswers
 from lampione.core.street_answers import StreetAnswers
 from lampione.core.upkeep import DOES, Upkeep
-from lampione.core.zone import fleet_zone
 from lampione.fleet.commands import OPEN_MAX, CommandRefused, TooManyCommands
 from lampione.fleet.node import NodeState
 from lampione.live import words
@@ -44,7 +44,9 @@ _UNBOUNDED = 1e12
 _PIECE = 500  # nodes shown in one go: some 20 ms
 
 
-class Answers(AlarmAnswers, ConfigAnswers, StagedAnswers, RoomAnswers, StreetAnswers):
+class Answers(
+    HistoryAnswers, AlarmAnswers, ConfigAnswers, StagedAnswers, RoomAnswers, StreetAnswers
+):
     """The operations, for the server's event loop."""
 
     def __init__(self, core: Core, reader: Callable[[], TelemetryReader], upkeep: Upkeep):
@@ -148,12 +150,21 @@ class Answers(AlarmAnswers, ConfigAnswers, StagedAnswers, RoomAnswers, StreetAns
                 ascending=bool(request.get("ascending")),
                 top=top,
                 sites=sites,
+                troubled=self._troubled(),
             )
 
         try:
             found: api.Selected = await self.in_core(look)
         except words.WordsError as error:
             raise Bad("request", str(error)) from None
+        return found
+
+    def _troubled(self) -> set[str]:
+        """Return the nodes that have an alarm or a lock."""
+        found = {tag.node for tag in self._core.tags.all()}
+        for alarm in self._core.alarming.book.standing.values():
+            if alarm.active:
+                found.update(alarm.members or ([alarm.node] if alarm.node else []))
         return found
 
     async def show(self, request: dict[str, Json]) -> api.Detail:
@@ -210,74 +221,6 @@ class Answers(AlarmAnswers, ConfigAnswers, StagedAnswers, RoomAnswers, StreetAns
                 found.append(gap)
         return found
 
-    async def commands(self, request: dict[str, Json]) -> list[api.CommandState]:
-        """See `api`."""
-        name = text(request, "node", None)
-        limit = int(number(request, "limit", ROWS, 1, ROWS))
-        found: list[api.CommandState] = await self._read(lambda r: r.commands(name, limit))
-        return found
-
-    async def history(self, request: dict[str, Json]) -> api.History:
-        """See `api`."""
-        name = text(request, "node")
-        message = text(request, "message", "report") or "report"
-        fields = request.get("fields")
-        if message.lower() not in values.TYPES:
-            raise Bad("request", f"there is no message {message!r}")
-        layout = values.FIELDS[values.TYPES[message.lower()]]
-        known = {field[0] for field in layout if field[1] != "x"}
-        if fields is not None and not (
-            isinstance(fields, list)
-            and all(isinstance(field, str) and field in known for field in fields)
-        ):
-            raise Bad("request", f"fields of {message} are {', '.join(sorted(known))}")
-        since = number(request, "since", 0, -_UNBOUNDED, _UNBOUNDED)
-        until = number(request, "until", _UNBOUNDED, -_UNBOUNDED, _UNBOUNDED)
-        limit = int(number(request, "limit", ROWS, 1, 10_000))
-        await self.in_core(lambda: self._node(name).name)
-        found: api.History = await self._read(
-            lambda reader: reader.history(name, message, since, until, fields, limit)
-        )
-        return found
-
-    async def statistics(self, request: dict[str, Json]) -> api.Statistics:
-        """See `api`."""
-        nodes = names(request, required=False)
-        measures = request.get("measures")
-        if measures is not None and not (
-            isinstance(measures, list) and all(isinstance(name, str) for name in measures)
-        ):
-            raise Bad("request", "measures is a list of names")
-        for name in nodes or ():
-            await self.in_core(functools.partial(self._node, name))
-        question = statistics.Question(
-            what=text(request, "what", "values"),
-            by=text(request, "by", "hour"),
-            since=number(request, "since", time.time() - 86400, -_UNBOUNDED, _UNBOUNDED),
-            until=number(request, "until", time.time(), -_UNBOUNDED, _UNBOUNDED),
-            nodes=None if nodes is None else tuple(nodes),
-            together=bool(request.get("together")),
-            measures=None if measures is None else tuple(measures),
-            zone=text(request, "zone", fleet_zone(self._core.folder.path)),
-            periods=text(request, "periods", "eu"),
-            immission_class=text(request, "immission_class", None),
-        )
-        try:
-            found: api.Statistics = await self._read(
-                lambda reader: statistics.answer(reader, question)
-            )
-        except statistics.StatisticsError as error:
-            raise Bad("request", str(error)) from None
-        return found
-
-    async def events(self, request: dict[str, Json]) -> list[api.Event]:
-        """See `api`."""
-        name = text(request, "node", None)
-        since = number(request, "since", 0, -_UNBOUNDED, _UNBOUNDED)
-        limit = int(number(request, "limit", ROWS, 1, 10_000))
-        rows = await self._read(lambda reader: reader.events(name, since, limit))
-        return [event_shape(row) for row in rows]
-
     async def refused(self, _: dict[str, Json]) -> list[api.Refused]:
         """See `api`."""
         found: list[api.Refused] = await self.in_core(self._core.store.refusals)
@@ -293,7 +236,9 @@ class Answers(AlarmAnswers, ConfigAnswers, StagedAnswers, RoomAnswers, StreetAns
         ):
             raise Bad("request", f"policy has seconds, or nothing, by {', '.join(CLASSES)}")
         who = present()
-        await self.in_core(lambda: self._core.record(who, "store", do=do, policy=policy or None))
+        await self.in_core(
+            lambda: self._core.deeds.record(who, "store", do=do, policy=policy or None)
+        )
         upkeep = self._upkeep
         found: dict[str, int] = await asyncio.wrap_future(
             upkeep.ask(lambda: upkeep.perform(do, policy))
@@ -369,7 +314,7 @@ class Answers(AlarmAnswers, ConfigAnswers, StagedAnswers, RoomAnswers, StreetAns
         def begin() -> None:
             try:
                 state = core.commands.add(self._node(name), order, expires_s, listener)
-                core.record(who, "send", name, command=state["command"], **order)
+                core.deeds.record(who, "send", name, command=state["command"], **order)
             except TooManyCommands as error:
                 raise Bad("busy", str(error)) from None
             except CommandRefused as error:
@@ -396,7 +341,7 @@ class Answers(AlarmAnswers, ConfigAnswers, StagedAnswers, RoomAnswers, StreetAns
         def leave() -> int | None:
             number = self._core.commands.leave(name, order, expires_s)
             if number is not None:
-                self._core.record(who, "send", name, command=number, **order)
+                self._core.deeds.record(who, "send", name, command=number, **order)
             return number
 
         number_ = await self.in_core(leave)

@@ -53,7 +53,7 @@ class ConfigAnswers(InCore):
 
         def add(node: NodeState) -> None:
             core.configs.add(node, blobs[node.name], trial_s)
-            core.record(who, "configure", node.name, digest=digest(blobs[node.name]).hex())
+            core.deeds.record(who, "configure", node.name, digest=digest(blobs[node.name]).hex())
 
         return await self._each(list(blobs), add)
 
@@ -64,7 +64,7 @@ class ConfigAnswers(InCore):
 
         def back(node: NodeState) -> None:
             core.configs.revert(node, trial_s)
-            core.record(who, "revert", node.name)
+            core.deeds.record(who, "revert", node.name)
 
         return await self._each(names(request, required=True) or [], back)
 
@@ -78,7 +78,7 @@ class ConfigAnswers(InCore):
 
         def take(node: NodeState) -> None:
             core.configs.adopt(node, version, blobs[node.name])
-            core.record(who, "adopt", node.name, version=version)
+            core.deeds.record(who, "adopt", node.name, version=version)
 
         return await self._each(list(blobs), take)
 

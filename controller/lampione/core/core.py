@@ -21,10 +21,10 @@ from typing import Any
 
 from lampione.alarms.book import Alarm
 from lampione.alarms.load import rules_of
-from lampione.api import BrokerStatus, CommandState, ConfigState
-from lampione.api import Staged as StagedShape
+from lampione.api import BrokerStatus, ConfigState
 from lampione.broker_url import BrokerUrl
 from lampione.core.alarming import Alarming
+from lampione.core.deeds import Deeds
 from lampione.core.feed import Feeds
 from lampione.core.folder import StateFolder
 from lampione.core.link import BATCH_MAX, BATCH_S, Link
@@ -38,8 +38,6 @@ from lampione.fleet.staged import Staged
 from lampione.fleet.tags import Tags
 from lampione.ingest.intake import Intake
 from lampione.ingest.session import Received
-from lampione.room.audit import Deed
-from lampione.room.who import CONFIGURE, ITSELF, Who
 from lampione.store import StoreError, TelemetryReader, TelemetryStore
 from lampione.store.leases import Fenced
 from lampione.store.sqlite import SqliteEngine
@@ -47,7 +45,6 @@ from lampione.store.sqlite import SqliteEngine
 TICK_S = 0.25
 FEED_S = 0.1
 STORE_RETRY_S = 1.0
-_ITSELF = Who(ITSELF, CONFIGURE)
 _log = logging.getLogger("lampione.core")
 
 _Answer = tuple["Future[Any]", Any, BaseException | None]
@@ -87,10 +84,10 @@ class Core:
             self.fleet, store, folder.path, rules_of(folder.path),
             reader or SqliteEngine(folder.database).reader, beside=beside,
         )  # fmt: skip
-        self._deeds: list[Deed] = []  # of this round
-        self.commands.ended = self._command_ended
+        self.deeds = Deeds(store)
+        self.commands.ended = self.deeds.command_ended
         self.configs.ended = self._config_ended
-        self.staged.ended = self._rollout_ended
+        self.staged.ended = self.deeds.rollout_ended
         self.intake = Intake(self.fleet, store, self.downlink, self.commands, self.configs)
         self.feeds = Feeds()
         self.started = time.time()
@@ -162,37 +159,15 @@ class Core:
         self.wake()
         return answer
 
-    def record(self, who: Who, action: str, node: str | None = None, **detail: Any) -> None:
-        """In the core's thread: write into the audit, in the commit of this round."""
-        detail = {name: value for name, value in detail.items() if value is not None}
-        self._deeds.append(Deed(time.time(), *who[:3], action, node, detail))
-
     def commit(self) -> None:
         """In the core's thread: keep what this round did, and who did it. Raises StoreError."""
         self.alarming.flush()
-        if self._deeds:
-            self.store.add_deeds(self._deeds)
+        self.deeds.flush()
         self.store.commit()
 
-    def _command_ended(self, state: CommandState) -> None:
-        order = state["order"]
-        self.record(
-            _ITSELF, "command ended", state["node"], command=state["command"], op=order["op"],
-            state=state["state"], reason=state["reason"], level=state["level"],
-        )  # fmt: skip
-
     def _config_ended(self, state: ConfigState) -> None:
-        self.alarming.config_ended(state)
-        self.record(
-            _ITSELF, "config ended", state["node"], version=state["wanted"],
-            phase=state["phase"], reason=state["reason"],
-        )  # fmt: skip
-
-    def _rollout_ended(self, staged: StagedShape) -> None:
-        what = "rollout ended" if staged["final"] else "rollout stopped"
-        self.record(
-            _ITSELF, what, rollout=staged["rollout"], state=staged["state"], why=staged["why"]
-        )
+        self.alarming.noticed.config_ended(state)
+        self.deeds.config_ended(state)
 
     def _run(self) -> None:
         try:
@@ -280,7 +255,7 @@ class Core:
                 answer.set_result(result)
             else:
                 answer.set_exception(error_)
-        self._deeds.clear()
+        self.deeds.clear()
         self.alarming.tell(self._tell_alarms)
         self.commands.tell()
         self.configs.tell()
@@ -309,7 +284,7 @@ class Core:
             heard, intake.heard = intake.heard, []
             self.alarming.take(heard)
         if intake.refusals:
-            self.alarming.refused(intake.refusals)
+            self.alarming.noticed.refused(intake.refusals)
             intake.refusals.clear()
 
     def _tell_alarms(self, alarms: list[Alarm]) -> None:
@@ -345,9 +320,9 @@ class Core:
     def _start_over(self, error: StoreError, now: float) -> None:
         """Nothing of this round happened."""
         _log.error("the store failed, starting over: %s", error)
-        self.alarming.failed(str(error))
+        self.alarming.noticed.failed(str(error))
         self.store.rollback()
-        self._deeds.clear()
+        self.deeds.clear()
         for link in self._links.values():
             link.lose(f"the store failed: {error}", now, STORE_RETRY_S)
         if isinstance(error, Fenced):

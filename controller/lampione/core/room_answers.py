@@ -12,7 +12,7 @@ from lampione.core.core import Core
 from lampione.core.requests import Bad, InCore, number, text
 from lampione.core.shape import tag_shape
 from lampione.fleet.commands import TooManyCommands
-from lampione.room import operators
+from lampione.room import deeds, operators
 from lampione.room.audit import Chain, Entry
 from lampione.room.operators import Doorkeeper, Operator, OperatorsError
 from lampione.room.tags import LockedError, Tag
@@ -24,6 +24,7 @@ TERMINAL_MAX = 80
 ENTRIES = 1000
 _PIECE = 5000
 _EVER = 1e12
+_OWN = frozenset(("self", "who", "action", "node"))  # of `Deeds.record`
 
 
 class RoomAnswers(InCore):
@@ -64,13 +65,16 @@ class RoomAnswers(InCore):
                     seat.who = await asyncio.to_thread(keeper.enter, name, pin, terminal)
                     seat.said = True
             except OperatorsError as error:
-                who = seat.who
-                await self.in_core(
-                    lambda: self._core.record(who, "refused entry", operator=name[:TERMINAL_MAX])
-                )
+                who, deed = seat.who, getattr(error, "deed", None)
+                if deed is not None:
+                    await self.in_core(
+                        lambda: self._core.deeds.record(who, "refused entry", **deed)
+                    )
                 raise Bad("refused", str(error)) from None
         who = seat.who
-        return {"operator": who.operator, "role": who.role, "why": who.why}
+        return {
+            "operator": who.operator, "role": who.role, "why": who.why, "by_pin": who.by_pin,
+        }  # fmt: skip
 
     async def operators(self, _: dict[str, Json]) -> list[api.Operator]:
         """See `api`."""
@@ -109,13 +113,23 @@ class RoomAnswers(InCore):
             except (OperatorsError, OSError) as error:
                 raise Bad("refused", str(error)) from None
             try:
-                await self.in_core(lambda: self._core.record(who, "operator", **detail))
+                await self.in_core(lambda: self._core.deeds.record(who, "operator", **detail))
             except BaseException:
                 operators.save(path, before or {})
                 raise
             for seat in self._seats:  # what was taken away ends at once
                 seat.who = operators.still(before, after, seat) if after else seat.who
         return _listed(after)
+
+    async def deed(self, request: dict[str, Json]) -> None:
+        """See `api`."""
+        action, node, who = text(request, "action"), text(request, "node", None), present()
+        detail = request.get("detail", {})
+        if action not in deeds.ACTIONS:
+            raise Bad("request", f"action is one of {', '.join(deeds.ACTIONS)}")
+        if not isinstance(detail, dict) or _OWN & detail.keys():
+            raise Bad("request", "detail is an object")
+        await self.in_core(lambda: self._core.deeds.record(who, action, node, **detail))
 
     async def audit(self, request: dict[str, Json]) -> list[api.AuditEntry]:
         """See `api`."""
@@ -166,7 +180,7 @@ class RoomAnswers(InCore):
 
         def do(core: Core, name: str) -> Tag:
             tag = core.tags.lock(self._node(name), who, reason, confirm)
-            core.record(who, "lock", name, reason=tag.reason)
+            core.deeds.record(who, "lock", name, reason=tag.reason)
             return tag
 
         return await self._about_lock(request, do)
@@ -178,7 +192,7 @@ class RoomAnswers(InCore):
 
         def do(core: Core, name: str) -> Tag:
             tag, why = core.tags.unlock(self._node(name), who, reason)
-            core.record(who, "unlock", name, reason=why, locked_by=tag.author)
+            core.deeds.record(who, "unlock", name, reason=why, locked_by=tag.author)
             return tag
 
         return await self._about_lock(request, do)
@@ -217,7 +231,7 @@ class RoomAnswers(InCore):
         def add() -> api.Note:
             core = self._core
             note = core.store.add_note(StoredNote(0, time.time(), who.operator, words, 0, b""))
-            core.record(who, "note", note=note.id)
+            core.deeds.record(who, "note", note=note.id)
             return note_shape(note)
 
         found: api.Note = await self.in_core(add)

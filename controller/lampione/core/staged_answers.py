@@ -46,7 +46,9 @@ class StagedAnswers(InCore):
                 if not more:
                     staged.start(rollout, plan)
                     nodes = len(staged.one(rollout, 0).get("nodes", ()))
-                    self._core.record(who, "rollout", rollout=rollout, do="start", nodes=nodes)
+                    self._core.deeds.record(
+                        who, "rollout", rollout=rollout, do="start", nodes=nodes
+                    )
             except StagesRefused as refused:
                 raise Bad("refused", str(refused)) from None
             except ValueError as error:
@@ -84,7 +86,7 @@ class StagedAnswers(InCore):
             try:
                 if do is not None:
                     staged.act(rollout, do)
-                    self._core.record(who, "rollout", rollout=rollout, do=do)
+                    self._core.deeds.record(who, "rollout", rollout=rollout, do=do)
             except StagesRefused as refused:
                 raise Bad("refused", str(refused)) from None
             return staged.one(rollout, since)

@@ -30,7 +30,7 @@ def take(core: Core, node: NodeState, frames: Sequence[bytes], who: Who) -> Deli
         "duplicates": 0,
     }
     found["duplicates"] = len(frames) - stored - found["refused"]
-    core.record(
+    core.deeds.record(
         who, "deliver", node.name, frames=len(frames), stored=stored, refused=found["refused"]
     )
     return found
@@ -64,7 +64,7 @@ class StreetAnswers(InCore):
                 raise Bad("refused", f"the key file has no key of {name}, or cannot be read")
             core.intake.forget_key(node)
             core.downlink.forget_key(node)
-            core.record(who, "new key", name)
+            core.deeds.record(who, "new key", name)
 
         await self.in_core(renew)
 

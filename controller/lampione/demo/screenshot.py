@@ -47,7 +47,7 @@ def portable(svg: str) -> str:
 
 
 async def _take(state: Path, size: tuple[int, int], nodes: int) -> str:
-    app = LampioneApp(Desk(CoreFeed(state), state=state))
+    app = LampioneApp(Desk(CoreFeed(state, "anna"), state=state))
 
     def settled() -> bool:
         rows = [app.desk.fleet.at(n) for n in range(len(app.desk.fleet))]

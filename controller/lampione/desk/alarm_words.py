@@ -82,6 +82,9 @@ def matches(alarm: Alarm, text: str) -> bool:
     )
 
 
+_NAMED = 12  # of an alarm's nodes, where it is explained
+
+
 def why(alarm: Alarm, now: float) -> list[str]:
     """Return lines that say what it is, since when, and what mends it."""
     limit = f" (limit {alarm['limit']})" if alarm["limit"] else ""
@@ -100,7 +103,9 @@ def why(alarm: Alarm, now: float) -> list[str]:
     if alarm["mend"]:
         lines.append(f"to do: {clean(alarm['mend'])}")
     if alarm["members"]:
-        lines.append(clean(", ".join(alarm["members"])))
+        named = ", ".join(alarm["members"][:_NAMED])
+        more = len(alarm["members"]) - _NAMED
+        lines.append(clean(named) + (f" and {more} more: enter lists them" if more > 0 else ""))
     return lines
 
 

@@ -1,101 +1,160 @@
-"""What people type to see some of the nodes: words, comparisons, and their opposites.
+"""Says of which rows a question is true; the grammar is that of `lampione.live.words`.
 
-viale off        the name, site, state or lamp's reason hold both
-laeq>65 site=*Lodi*    a value of the report, the health or the node itself
-!online !lamp_level=0  the opposite of either
-faults           nodes that something is the matter with
+As the core says it of its columns (`lampione.live.fields`): what is not of now is not known, and
+neither a comparison nor its opposite is true of it.
 """
 
-import re
+import operator
 from collections.abc import Callable
-from fnmatch import fnmatchcase
+from decimal import Decimal
 from typing import Any
 
 from lampione.desk import present
 from lampione.desk.present import Row
-
-_COMPARE = re.compile(r"([a-z_][a-z0-9_.]*)(<=|>=|!=|=|<|>)(.*)")
-FAULTS = "faults"
-_OWN = ("node", "site", "state", "missing", "lost", "refused")
+from lampione.live import meaning
+from lampione.live.meaning import Kind
+from lampione.live.state import HEALTH_FRESH_S, SILENT_S
+from lampione.live.words import Asked, Compare, Every, Faulty, Not, Word, leaves
 
 Test = Callable[[Row], bool]
+_Truth = Callable[[Row, float], bool | None]
+"""Of a row at one time; None: it is not known."""
+_Read = Callable[[Row, float], Any]
+_ORDERED: dict[str, Callable[[Any, Any], bool]] = {
+    "<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge,
+    "=": operator.eq, "!=": operator.ne,
+}  # fmt: skip
 
 
-class AskingError(ValueError):
-    """Not a filter; the text says what is wrong with it."""
+def asker(asked: Asked, faulty: Test, now: Callable[[], float]) -> Test:
+    """Return what says whether a question is true of a row. Raises WordsError."""
+    truth = _truth(asked, faulty)
+    return lambda row: truth(row, now()) is True
 
 
-def filters(text: str, faulty: Test) -> list[Test]:
-    """Return what a row has to pass, one test a word. Raises AskingError."""
-    return [_test(word, faulty) for word in text.lower().split()]
+def ages(asked: Asked) -> bool:
+    """Say whether time alone changes the answer."""
+    return any(
+        isinstance(leaf, Compare)
+        and (field := meaning.find(leaf.field)).kind != "text"
+        and (field.message in ("report", "health") or field.kind == "seconds")
+        for leaf in leaves(asked)
+    )
 
 
-def _test(word: str, faulty: Test) -> Test:
-    if word.startswith("!") and len(word) > 1:
-        wanted = _test(word[1:], faulty)
-        return lambda row: not wanted(row)
-    if word == FAULTS:
-        return faulty
-    found = _COMPARE.fullmatch(word)
-    if found is None:
-        return lambda row: word in _text(row)
-    field, operator, value = found.groups()
-    return _comparison(field, operator, value)
+def _truth(asked: Asked, faulty: Test) -> _Truth:
+    if isinstance(asked, Compare):
+        return _comparison(asked)
+    if isinstance(asked, Faulty):
+        return lambda row, _: faulty(row)
+    if isinstance(asked, Not):
+        return _opposite(_truth(asked.of, faulty))
+    if isinstance(asked, Word):
+        return _word(asked.text)
+    parts = [_truth(part, faulty) for part in asked.of]
+    return _joined(parts, stop=not isinstance(asked, Every))
 
 
-def _text(row: Row) -> str:
-    reason = row["report"].get("lamp_reason") or ""
-    return f"{row['node']} {row['site']} {row['state']} {reason}".lower()
+def _opposite(of: _Truth) -> _Truth:
+    def truth(row: Row, now: float) -> bool | None:
+        found = of(row, now)
+        return None if found is None else not found
+
+    return truth
 
 
-def _value(field: str) -> Callable[[Row], Any]:
-    """Return what reads a field of a row. Raises AskingError."""
-    if field in _OWN:
-        return lambda row: row[field]
-    message, _, name = field.rpartition(".")
-    for of in ("report", "health", "hello"):
-        if message in ("", of) and name in present.FIELDS[of]:
-            if of == "report":
-                return lambda row: present.reported(row, name)
-            return lambda row, of=of: row[of].get(name)  # type: ignore[misc]
-    raise AskingError(f"there is no field {field!r}")
+def _joined(parts: list[_Truth], *, stop: bool) -> _Truth:
+    """Return `stop` when one of them is that, else the other; not known when one is not."""
+
+    def truth(row: Row, now: float) -> bool | None:
+        known = True
+        for part in parts:
+            found = part(row, now)
+            if found is stop:
+                return stop
+            known &= found is not None
+        return not stop if known else None
+
+    return truth
 
 
-def _comparison(field: str, operator: str, value: str) -> Test:
-    read = _value(field)
-    if not value:
-        raise AskingError(f"{field}{operator} what?")
-    try:
-        number = float(value)
-    except ValueError:
-        number = None
-    if operator not in ("=", "!="):
-        if number is None:
-            raise AskingError(f"{field}{operator} goes with a number, {value!r} is none")
-        return _ordered(read, operator, number)
+def _word(word: str) -> _Truth:
+    def truth(row: Row, _: float) -> bool:
+        reason = row["report"].get("lamp_reason") or ""
+        return any(
+            word in text.lower() for text in (row["node"], row["site"], row["state"], reason)
+        )
 
-    def equal(row: Row) -> bool:
-        found = read(row)
-        if found is None:
-            return value == "unknown"
-        if isinstance(found, list | tuple):
-            return value in map(str, found)
-        if number is not None and isinstance(found, int | float):
-            return float(found) == number
-        return fnmatchcase(str(found).lower(), value)
-
-    return equal if operator == "=" else lambda row: not equal(row)
+    return truth
 
 
-def _ordered(read: Callable[[Row], Any], operator: str, limit: float) -> Test:
-    def holds(row: Row) -> bool:
-        found = read(row)
-        if not isinstance(found, int | float):
-            return False  # nothing is known of it
-        if operator == "<":
-            return found < limit
-        if operator == "<=":
-            return found <= limit
-        return found > limit if operator == ">" else found >= limit
+def _comparison(asked: Compare) -> _Truth:
+    field, sign, value = meaning.meaning(asked)
+    read = _reader(field)
+    if value is None:
+        if sign == "=":
+            return lambda row, now: read(row, now) is None
+        return lambda row, now: read(row, now) is not None
+    if isinstance(value, Decimal):
+        limit, compare = float(value), _ORDERED[sign]
+        return lambda row, now: None if (found := read(row, now)) is None else compare(found, limit)
+    if isinstance(value, str):
+        fits = meaning.fitting(value)
+    else:
+        word = field.words[value]
+        fits = (lambda found: word in found) if field.kind == "flags" else word.__eq__
+    wanted = sign != "!="
+    return lambda row, now: None if (found := read(row, now)) is None else fits(found) is wanted
 
-    return holds
+
+def _reader(field: Kind) -> _Read:
+    """Return what reads a field of a row; it gives None for what is not of now."""
+    name, message = field.name, field.message
+    if name == "age":
+        return lambda row, now: _age(_report_at(row), now)
+    if name == "health_age":
+        return lambda row, now: _age(_health_at(row), now)
+    if name == "quiet":
+        return lambda row, now: _age(row["last_seen"], now)
+    if message == "report":
+        return lambda row, now: present.reported(row, name) if _fresh_report(row, now) else None
+    if message == "health":
+        return lambda row, now: row["health"].get(name) if _fresh_health(row, now) else None
+    if message:
+        return lambda row, _: row[message].get(name)
+    return lambda row, _: row[name]
+
+
+def _age(at: float | None, now: float) -> float | None:
+    return None if at is None else max(now - at, 0.0)
+
+
+def _fresh_report(row: Row, now: float) -> bool:
+    at = _report_at(row)
+    quiet_s = max(SILENT_S, 3 * (row["report"].get("duration_s") or 0))
+    return at is not None and now - at <= quiet_s
+
+
+def _fresh_health(row: Row, now: float) -> bool:
+    at = _health_at(row)
+    return at is not None and now - at <= HEALTH_FRESH_S
+
+
+def _report_at(row: Row) -> float | None:
+    """Return the end of what the report is of, or its arrival when that was earlier.
+
+    What a node kept while it was cut off is old when it arrives.
+    """
+    report = row["report"]
+    return _said_at(row["report_at"], report, "start", report.get("duration_s") or 0)
+
+
+def _health_at(row: Row) -> float | None:
+    return _said_at(row["health_at"], row["health"], "time", 0)
+
+
+def _said_at(received: float | None, said: Any, field: str, duration_s: float) -> float | None:
+    begun: float | None = said.get(field)
+    if received is None or begun is None or said.get("clock") == "unset":
+        return received
+    return min(begun + duration_s, received)

@@ -1,7 +1,6 @@
 """What an entry of the audit says, for people. Works on the core's dictionaries."""
 
 import json
-import time
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -9,8 +8,20 @@ from lampione.desk.present import clock
 from lampione.desk.text import clean
 
 Entry = Mapping[str, Any]
-_GOOD = frozenset(("done", "confirmed", "finished"))
-_BAD = frozenset(("refused", "expired", "reverted", "damaged", "cancelled", "stopped", "aborted"))
+_GOOD = frozenset(("done", "confirmed", "finished", "passed", "pass"))
+_BAD = frozenset(
+    (
+        "failed",
+        "fail",
+        "refused",
+        "expired",
+        "reverted",
+        "damaged",
+        "cancelled",
+        "stopped",
+        "aborted",
+    )
+)
 _WITH_DO = frozenset(("operator", "store"))
 """Deeds of which `do` says more."""
 _LATER = {"send": "command", "rollout": "rollout"}
@@ -22,12 +33,6 @@ class Outcome(NamedTuple):
 
     tone: str
     text: str
-
-
-def when(at: float, now: float) -> str:
-    """Write a time in eleven characters: of the day, and which, unless it is today."""
-    today = time.localtime(at)[:3] == time.localtime(now)[:3]
-    return clock(at, "%H:%M:%S" if today else "%m-%d %H:%M")
 
 
 def what_was_done(entry: Entry) -> str:
@@ -85,7 +90,8 @@ def outcomes(entries: Iterable[Entry]) -> dict[int, Outcome]:
             if (kind, key) in begun:
                 found[begun.pop((kind, key))] = found[seq]
         else:
-            found[seq] = Outcome("bad" if action.startswith("refused") else "", _said(entry))
+            result = "refused" if action.startswith("refused") else detail.get("result")
+            found[seq] = Outcome(_tone(result), _said(entry))
     return found
 
 
@@ -96,7 +102,11 @@ def _ended(detail: Mapping[str, Any]) -> Outcome:
         text += f", lamp at {detail['level']} %"
     if detail.get("reason"):
         text += f": {detail['reason']}"
-    return Outcome("good" if state in _GOOD else "bad" if state in _BAD else "", clean(text))
+    return Outcome(_tone(state), clean(text))
+
+
+def _tone(state: object) -> str:
+    return "good" if state in _GOOD else "bad" if state in _BAD else ""
 
 
 def _said(entry: Entry) -> str:
@@ -109,7 +119,7 @@ def _said(entry: Entry) -> str:
         "unlock": "reason",
         "operator": "name",
         "refused entry": "operator",
-    }.get(action)
+    }.get(action, "result")
     if first in detail:
         detail = {"": detail.pop(first), **detail}
     words = (f"{name.replace('_', ' ')} {_value(value)}" for name, value in detail.items())

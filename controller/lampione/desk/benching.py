@@ -22,6 +22,7 @@ from lampione_hil.testing.measuring import limits
 from lampione.desk.desk import Desk
 from lampione.desk.text import clean
 from lampione.desk.work import Answer, Job
+from lampione.room.deeds import BENCH
 
 COMMAND = [sys.executable, "-m", "lampione"]
 REPORTS = Path("hil-reports")  # as `lampione hil run` has it
@@ -237,10 +238,26 @@ class Benching:
                 text = f"{stopped}release verdict: {word}" + (f": {reasons}" if reasons else "")
                 self.said = (VERDICTS.get(word, "warn"), text)
                 self._say(answer)
+                self._audit("stopped" if stopped else word)
             else:
                 self._say(answer, ("warn", "stopped before anything was run"))
 
-        self._start("run", ["run", "--out", str(self.folder), *chosen], each, done)
+        # Who runs it is signed in here, and not there.
+        self._start("run", ["run", "--no-audit", "--out", str(self.folder), *chosen], each, done)
+
+    def _audit(self, result: str) -> None:
+        """Have the audit hear of a run, if a controller runs."""
+        if self._desk.link is not None:
+            return
+
+        def done(answer: Answer) -> None:
+            if answer.error is not None:
+                self.said = ("bad", f"the audit does not have this run: {answer.error}")
+                self._changed()
+
+        rig = "three virtual boards" if self.rig is None else str(self.rig)
+        detail = {"result": result, "rig": rig, "tests": self.ran, "report": str(self.folder)}
+        self._desk.ask("deed", done, action=BENCH, node=None, detail=detail)
 
     def reports(self) -> list[Path]:
         """Return the folders of runs that have a record, the newest last."""

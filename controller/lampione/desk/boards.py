@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from lampione_hil.firmware import Trees
-from lampione_hil.flashing import flash
+from lampione_hil.flashing import Flashed, flash
 from lampione_hil.real import line, ports
 
 from lampione.provision import record
@@ -63,6 +63,6 @@ def _look(port: ports.Port, owners: Mapping[str, str]) -> Connected:
 _TREES = Trees()
 
 
-def bring_up_to_date(port: str, told: Callable[[str, float], None]) -> str:
-    """Flash a board, leaving who it is; say what was done. Raises BenchError, CompileError."""
-    return flash(port, told=told, source=_TREES).words()
+def bring_up_to_date(port: str, told: Callable[[str, float], None]) -> Flashed:
+    """Flash a board, leaving who it is. Raises BenchError, CompileError."""
+    return flash(port, told=told, source=_TREES)

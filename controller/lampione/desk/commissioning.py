@@ -1,21 +1,23 @@
 """Boards becoming nodes, as a screen follows it: the list, the boards, a run, what it measured."""
 
 import contextlib
-import json
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from lampione_hil.testing.measuring import limits
+from lampione_hil.board import BenchError
+from lampione_hil.firmware import CompileError
 
 from lampione import private, seeds
 from lampione.broker_url import BrokerUrl, BrokerUrlError
 from lampione.config.model import Wifi
+from lampione.core.client import CoreError
 from lampione.core.folder import make_private
 from lampione.desk import boards, configs
 from lampione.desk.boards import Connected
+from lampione.desk.commission_rows import Item, Toned, checks_of, items_of
 from lampione.desk.desk import Desk
 from lampione.desk.text import clean
 from lampione.desk.work import Answer, Job
@@ -25,88 +27,12 @@ from lampione.provision import wifi as wifis
 from lampione.provision.errors import ProvisionError
 from lampione.provision.queue import Entry, Queue, held
 from lampione.provision.run import Outcome, Run
+from lampione.provision.signoff import Check, as_data
+from lampione.room.deeds import FLASH
 
 LAST = "commission.list"  # in the controller's folder: the list that was worked on last
 WAIT_S = 24 * 3600.0  # boards are plugged in one after the other, all day
 _NUMBER = re.compile(r"\d[\d.]*")
-Toned = tuple[str, str]
-"""(tone, text)"""
-_VERDICTS = {"good": ("good", "✓"), "note": ("warn", "·"), "bad": ("bad", "✗")}
-
-
-@dataclass
-class Item:
-    """A row of the list.
-
-    trail: what was done to it in this run, the last being what is done now; part: of that.
-    checks: of its newest record.
-    """
-
-    entry: Entry
-    next: bool = False
-    trail: list[str] = field(default_factory=list)
-    part: float | None = None
-    going: bool = False
-    checks: Sequence[Mapping[str, Any]] = ()
-
-    @property
-    def node(self) -> str:
-        """Return whose row it is."""
-        return self.entry.node
-
-    @property
-    def state(self) -> Toned:
-        """Where it is: a glyph and a word."""
-        if self.going:
-            return "note", "► at work"
-        if self.entry.state == "done":
-            return "good", "✓ done"
-        if self.entry.state == "failed":
-            return "bad", "✗ failed"
-        if self.entry.state == "begun":
-            return "warn", "‖ interrupted"
-        return ("bold", "→ next") if self.next else ("dim", "· waiting")
-
-    @property
-    def now(self) -> str:
-        """What is done to it, or what became of it, in a line."""
-        if self.going:
-            return self.trail[-1] if self.trail else "begins"
-        if self.entry.state == "failed":
-            return f"{self.entry.words}: {self.entry.why}"
-        if self.entry.state == "begun":
-            return self.entry.words
-        return Path(self.entry.record).name if self.entry.record else ""
-
-    def details(self) -> list[Toned]:
-        """Everything about it, a line each: what is wrong first."""
-        found: list[Toned] = []
-        entry = self.entry
-        if self.going:
-            found += [("good", f"✓ {step}") for step in self.trail[:-1]]
-            part = "" if self.part is None else f"  {round(self.part * 100)} %"
-            found.append(("note", f"► {self.now}{part}"))
-            return found
-        if entry.state in ("failed", "begun"):
-            found.append((self.state[0], entry.words))
-            if entry.why:
-                found += [("bad", f"why         {entry.why}"), ("", f"what to do  {entry.do}")]
-            else:
-                found.append(("", "what to do  begin again: it goes on with the same board"))
-        if entry.record:
-            found.append(("dim", f"record      {entry.record}"))
-        for check in sorted(self.checks, key=lambda check: check["verdict"] != "bad"):
-            tone, glyph = _VERDICTS[check["verdict"]]
-            found.append((tone, f"{glyph} {words_of(check)}"))
-        return found or [("dim", "nothing was done with it yet")]
-
-
-def words_of(check: Mapping[str, Any]) -> str:
-    """Write a check of a record: name, value, limits, what to do."""
-    value = "nothing" if check["value"] is None else f"{check['value']} {check['unit']}".strip()
-    low, high = check["low"], check["high"]
-    allowed = "" if low is None and high is None else limits(low, high)
-    return f"{check['name']:<14} {value:<12} {allowed:<16} {check['do']}".rstrip()
 
 
 class Commissioning:
@@ -210,7 +136,7 @@ class Commissioning:
             if text is not None:
                 make_private(self._state)
                 private.put(self._state / LAST, f"{path}\n".encode(), 0o600)
-            return path, _items(queue), queue.words(), lacking[0] if lacking else None
+            return path, items_of(queue), queue.words(), lacking[0] if lacking else None
 
         def loaded(answer: Answer) -> None:
             if answer.error is not None:
@@ -282,7 +208,8 @@ class Commissioning:
                     view = _Told(job, queue)
                     return Run(
                         bench, queue, order.records_folder, view,
-                        jobs=order.jobs, wait_s=order.wait_s, asked=lambda: self._asked,
+                        jobs=order.jobs, wait_s=order.wait_s, tell=self._tell,
+                        asked=lambda: self._asked,
                     ).run()  # fmt: skip
 
         self._desk.run(work, self._over, self._take)
@@ -298,7 +225,12 @@ class Commissioning:
             def told(step: str, part: float) -> None:
                 job.tell(f"{step} {round(part * 100)} %" if part else step)
 
-            return boards.bring_up_to_date(board.port, told)
+            try:
+                done = boards.bring_up_to_date(board.port, told)
+            except (BenchError, CompileError) as error:
+                untold = self._untold(board, result="failed", why=str(error))
+                raise RuntimeError(f"{error}{untold}") from None
+            return done.words() + self._untold(board, result="done", firmware=done.firmware)
 
         def each(text: str) -> None:
             self.flashing[board.board] = text
@@ -316,6 +248,19 @@ class Commissioning:
         self._desk.run(work, done, each)
         self._changed()
 
+    def _tell(self, action: str, node: str | None = None, **detail: Any) -> None:
+        """Have the audit hear of it, if a controller runs."""
+        if self._desk.link is None:
+            self._desk.call("deed", action=action, node=node, detail=detail)
+
+    def _untold(self, board: Connected, **detail: Any) -> str:
+        """Have the audit hear of a flash; return why it did not."""
+        try:
+            self._tell(FLASH, board.node, board=board.board, **detail)
+        except (CoreError, TimeoutError) as error:
+            return f"; the audit does not have it: {error}"
+        return ""
+
     def item(self, node: str) -> Item | None:
         """Return a row."""
         return next((item for item in self.items if item.node == node), None)
@@ -327,12 +272,15 @@ class Commissioning:
             self.said = ("note", clean(what))
         elif item is not None and kind == "begin":
             item.going, item.trail, item.part, item.entry = True, [], None, more
+            item.checks = ()
             self.said = ("", "")
         elif item is not None and kind == "tell":
             step = clean(what)
             if not item.trail or _NUMBER.sub("", item.trail[-1]) != _NUMBER.sub("", step):
                 item.trail.append(step)
             item.trail[-1], item.part = step, more
+        elif item is not None and kind == "measured":
+            item.checks = more
         elif item is not None:
             item.going = False
             item.entry, item.checks, self.summary, after = more
@@ -379,6 +327,10 @@ class _Told:
             self._job.tell(("begin", name, "", self._entry(name)))
         self._job.tell(("tell", name, step, part))
 
+    def measured(self, name: str, checks: Sequence[Check]) -> None:
+        """See run.View."""
+        self._job.tell(("measured", name, "", [as_data(check) for check in checks]))
+
     def end(self, name: str, text: str, good: bool) -> None:
         """See run.View."""
         del good  # the entry has it
@@ -386,36 +338,12 @@ class _Told:
         entry = self._entry(name)
         left = self._queue.left()
         after = left[0].node if left else None
-        more = (entry, _checks(entry), self._queue.words(), after)
+        more = (entry, checks_of(entry), self._queue.words(), after)
         self._job.tell(("end", name, text, more))
 
     def say(self, text: str) -> None:
         """See run.View."""
         self._job.tell(("say", "", text, None))
-
-
-def _items(queue: Queue) -> list[Item]:
-    left = queue.left()
-    return [
-        Item(entry, bool(left) and entry.node == left[0].node, checks=_checks(entry))
-        for entry in queue.entries()
-    ]
-
-
-def _checks(entry: Entry) -> Sequence[Mapping[str, Any]]:
-    """Return the checks of an entry's record; none where it has gone or is no record."""
-    if entry.record is not None:
-        with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
-            found = json.loads(Path(entry.record).read_bytes())["checks"]
-            return list(_sound(found))
-    return ()
-
-
-def _sound(checks: Sequence[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
-    for check in checks:
-        words_of(check)  # raises where it is none
-        if check["verdict"] in _VERDICTS:
-            yield check
 
 
 def _words(outcome: Outcome) -> Toned:

@@ -7,6 +7,7 @@ from typing import Any
 
 from lampione.desk.feed import Feed, Item
 from lampione.desk.fleet import Fleet
+from lampione.desk.present import troubled
 from lampione.desk.work import Answer, Job, Start, Undertaking, Work, Works, in_thread
 
 TOPICS = frozenset(("nodes", "sites", "status", "link", "alarms", "tags", "who"))
@@ -49,7 +50,7 @@ class Desk:
         self.now = now
         self.state = state
         self.streets = streets or (None if state is None else state / STREETS)
-        self.fleet = Fleet()
+        self.fleet = Fleet(now=now)
         self.sites: dict[str, Any] = {}
         self.status: dict[str, Any] | None = None
         self.link: str | None = NOT_YET
@@ -85,16 +86,13 @@ class Desk:
         changed = {topic for item in self._feed.drain() if (topic := self._note(item))}
         if changed & {"alarms", "tags"}:
             self._trouble()
+        self.moved |= self.fleet.aged()
         self._works.deliver()
         return frozenset(changed)
 
     def _trouble(self) -> None:
         """Have the fleet know which nodes have an alarm or a lock."""
-        found = set(self.tags)
-        for alarm in self.alarms.values():
-            if alarm["active"]:
-                found.update(alarm.get("members") or ([alarm["node"]] if alarm.get("node") else ()))
-        self.fleet.troubled = found
+        self.fleet.troubled = troubled(self.alarms.values(), self.tags.values())
         if self.fleet.asks_for_faults:
             self.fleet.arrange()
             self.moved = True

@@ -5,15 +5,22 @@ changed rows out of the order and puts them back by bisection. The order is kept
 way round it is read from its end.
 """
 
+import time
 from bisect import bisect_left, insort
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any
 
-from lampione.desk.asking import FAULTS, Test, filters
-from lampione.desk.present import COLUMNS, Column, Row, faults
+from lampione.desk.asking import Test, ages, asker
+from lampione.desk.columns import column
+from lampione.desk.present import Row, faults
+from lampione.live.words import Asked, Faulty, WordsError, leaves, parse
 
-_BY_KEY: Mapping[str, Column] = {c.key: c for c in COLUMNS}
 Place = tuple[Any, str]
+_AGED_S = 10.0  # how often a filter that time alone can change is asked again
+
+
+class FilterError(ValueError):
+    """Not a filter; the text says what is wrong with it."""
 
 
 class Fleet:
@@ -22,21 +29,29 @@ class Fleet:
     Attributes:
         sorts: how often everything was sorted anew.
         moves: how many rows were taken out and put back.
+        columns: keys of those that are shown; none: those that the terminal has room for.
         marks: nodes chosen for work on many.
         faults_only: only nodes with which something is the matter are shown.
         troubled: nodes that have an alarm or a lock.
     """
 
-    def __init__(self, sites: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, sites: Mapping[str, str] | None = None, now: Callable[[], float] = time.time
+    ) -> None:
+        """sites: by node. now: Unix seconds."""
         self._sites = sites or {}
+        self._now = now
         self._rows: dict[str, Row] = {}
         self._before: dict[str, Row] = {}
         self._places: dict[str, Place] = {}
         self._order: list[Place] = []
         self._words = ""
-        self._tests: list[Test] = []
+        self._asked: Asked | None = None
+        self._test: Test | None = None
+        self._arranged_at = now()
         self._counts: dict[str, int] = {}
         self.sort = "node"
+        self.columns: tuple[str, ...] = ()
         self.descending = False
         self.sorts = 0
         self.moves = 0
@@ -67,7 +82,10 @@ class Fleet:
     @property
     def asks_for_faults(self) -> bool:
         """Say whether an alarm or a lock decides who is shown."""
-        return self.faults_only or any(w.lstrip("!") == FAULTS for w in self._words.lower().split())
+        asked = self._asked
+        return self.faults_only or (
+            asked is not None and any(isinstance(leaf, Faulty) for leaf in leaves(asked))
+        )
 
     def at(self, n: int) -> Row:
         """Return the row at place n of the order. Raises IndexError."""
@@ -118,8 +136,8 @@ class Fleet:
         same: set[str] = set()
         fresh: list[Row] = []
         counts, sites, places = self._counts, self._sites, self._places
-        order = _BY_KEY[self.sort].order
-        all_pass = not (self._tests or self.faults_only)
+        order = column(self.sort).order
+        all_pass = self._test is None and not self.faults_only
         for node, plain in latest.items():
             row: Row = {**plain, "site": sites.get(node, "")}
             old = self._rows.get(node)
@@ -176,29 +194,46 @@ class Fleet:
         Args:
             sort: a column's key.
             descending: the other way round.
-            words: show the nodes that pass them, see `asking`.
+            words: show the nodes that this is true of, see `lampione.live.words`.
 
-        Raises AskingError; then everything is as it was.
+        Raises FilterError; then everything is as it was.
         """
         if words is not None:
-            self._tests = filters(words, self.faulty)
-            self._words = " ".join(words.split())
+            words = words.strip()
+            try:
+                asked = parse(words) if words else None
+                self._test = None if asked is None else asker(asked, self.faulty, self._now)
+            except WordsError as error:
+                raise FilterError(str(error)) from None
+            self._asked, self._words = asked, words
         if sort is not None:
             self.sort = sort
         if descending is not None:
             self.descending = descending
         self.sorts += 1
+        self._arranged_at = self._now()
         rows: Iterable[Row] = self._rows.values()
-        if self._tests or self.faults_only:
+        if self._test is not None or self.faults_only:
             rows = filter(self._passes, rows)
-        order = _BY_KEY[self.sort].order
+        order = column(self.sort).order
         self._places = {(node := row["node"]): (order(row), node) for row in rows}
         self._order = sorted(self._places.values())
 
+    def aged(self) -> bool:
+        """Ask the filter again where values grow old; say whether the order may be another."""
+        if (
+            self._asked is None
+            or self._now() < self._arranged_at + _AGED_S
+            or not ages(self._asked)
+        ):
+            return False
+        self.arrange()
+        return True
+
     def _place(self, row: Row) -> Place:
-        return _BY_KEY[self.sort].order(row), row["node"]
+        return column(self.sort).order(row), row["node"]
 
     def _passes(self, row: Row) -> bool:
         if self.faults_only and not self.faulty(row):
             return False
-        return all(passes(row) for passes in self._tests)
+        return self._test is None or self._test(row)

@@ -5,13 +5,13 @@ Works on the core's dictionaries (`lampione.api.Node`); nothing here talks to an
 
 import time
 from bisect import bisect_left
-from collections.abc import Callable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 from lampione_protocol.names import ALL_MESSAGES
 from lampione_protocol.schema import EPOCH_2020
 
-from lampione.desk.text import age
+from lampione.live.meaning import SENSOR_FAULTS
 from lampione.rollup import air
 from lampione.rollup.measures import SENSOR_OF
 
@@ -25,9 +25,6 @@ STATES = {
     "offline": ("○", "red"),
     "never": ("·", "dim"),
 }
-_STATE_ORDER = {"offline": 0, "silent": 1, "never": 2, "online": 3}
-_BANDS = ("good", "fair", "mod.", "poor", "v.poor", "e.poor")
-SENSOR_FAULTS = frozenset(("stale", "stuck", "implausible", "silent"))
 TIMES = frozenset({"start", "time", "expires"})
 _CLOCK_UNSET = EPOCH_2020 + 365 * 86400  # nodes count from 2020 until their clock is set
 
@@ -54,6 +51,12 @@ FIELDS: dict[str, dict[str, Field]] = {
 def clock(unix_s: float | None, form: str = "%H:%M:%S") -> str:
     """Write a time of day, in this computer's zone."""
     return UNKNOWN if unix_s is None else time.strftime(form, time.localtime(unix_s))
+
+
+def when(at: float, now: float) -> str:
+    """Write a time in eleven characters: of the day, and which, unless it is today."""
+    today = time.localtime(at)[:3] == time.localtime(now)[:3]
+    return clock(at, "%H:%M:%S" if today else "%m-%d %H:%M")
 
 
 def value(message: str, field: str, found: Any) -> str:
@@ -101,6 +104,15 @@ def faults(row: Row) -> list[str]:
     return found
 
 
+def troubled(alarms: Iterable[Any], tags: Iterable[Any]) -> set[str]:
+    """Return the nodes that have an alarm (`api.Alarm`) or a lock (`api.Tag`)."""
+    found = {tag["node"] for tag in tags}
+    for alarm in alarms:
+        if alarm["active"]:
+            found.update(alarm.get("members") or ([alarm["node"]] if alarm.get("node") else ()))
+    return found
+
+
 def air_band(row: Row) -> int | None:
     """Return the European index's band, 1 good to 6, of this minute's worst pollutant.
 
@@ -112,11 +124,6 @@ def air_band(row: Row) -> int | None:
         if found is not None:
             bands.append(bisect_left(edges, found * air.UGM3_A_PPB.get(pollutant, 1.0)) + 1)
     return max(bands, default=None)
-
-
-def _air(row: Row, _: float) -> str:
-    band = air_band(row)
-    return UNKNOWN if band is None else f"{band} {_BANDS[band - 1]}"
 
 
 def vehicles(row: Row) -> int | None:
@@ -133,83 +140,6 @@ def is_stale(row: Row, now: float) -> bool:
         return True
     duration: float = row["report"].get("duration_s") or 60
     return bool(now - received > 3 * duration + 5)
-
-
-def _level(row: Row) -> str:
-    level = row["report"].get("lamp_level")
-    if level is None:
-        return UNKNOWN
-    return f"{level} % {row['report'].get('lamp_reason') or UNKNOWN}"
-
-
-def _report(field: str) -> Callable[[Row, float], str]:
-    return lambda row, _: value("report", field, reported(row, field))
-
-
-def _by(field: str) -> Callable[[Row], Any]:
-    return lambda row: _number(reported(row, field))
-
-
-def _gaps(row: Row) -> str:
-    missing, lost = row["missing"], row["lost"]
-    return f"{missing}+{lost} lost" if lost else str(missing)
-
-
-def _number(found: float | None) -> tuple[bool, float]:
-    return found is None, -(found or 0)
-
-
-class Column(NamedTuple):
-    """One column of the fleet.
-
-    least: the narrowest terminal that shows it.
-    order: what to sort by; most urgent first.
-    """
-
-    key: str
-    head: str
-    width: int
-    right: bool
-    cell: Callable[[Row, float], str]
-    order: Callable[[Row], Any]
-    least: int = 0
-
-
-COLUMNS = (
-    Column("node", "node", 16, False, lambda r, _: r["node"], lambda r: r["node"]),
-    Column("site", "site", 24, False, lambda r, _: r["site"] or UNKNOWN, lambda r: r["site"], 116),
-    Column(
-        "state",
-        "state",
-        9,
-        False,
-        lambda r, _: f"{STATES[r['state']][0]} {r['state']}",
-        lambda r: _STATE_ORDER[r["state"]],
-    ),
-    Column("level", "lamp", 14, False, lambda r, _: _level(r), _by("lamp_level")),
-    Column("laeq", "LAeq dB", 7, True, _report("laeq"), _by("laeq")),
-    Column("air", "air now", 7, False, _air, lambda r: _number(air_band(r))),
-    Column(
-        "vehicles", "veh", 4, True, lambda r, _: value("report", "vehicles_toward", vehicles(r)),
-        lambda r: _number(vehicles(r)), 84,
-    ),
-    Column("power", "W", 5, True, _report("lamp_power"), _by("lamp_power")),
-    Column("temperature", "°C", 5, True, _report("temperature"), _by("temperature"), 123),
-    Column("humidity", "% RH", 5, True, _report("humidity"), _by("humidity"), 130),
-    Column("la90", "LA90", 5, True, _report("la90"), _by("la90"), 137),
-    Column("lafmax", "LAFmax", 6, True, _report("lafmax"), _by("lafmax"), 145),
-    Column(
-        "age",
-        "age",
-        4,
-        True,
-        lambda r, now: age(None if r["report_at"] is None else now - r["report_at"]),
-        lambda r: r["report_at"] or 0,
-    ),
-    Column(
-        "gaps", "gaps", 4, True, lambda r, _: _gaps(r), lambda r: -r["missing"] - r["lost"], 90
-    ),
-)  # fmt: skip
 
 
 def flat(row: Row) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Views of the fleet that people keep: a filter, an order, by name; a file of the user's own."""
+"""Views of the fleet that people keep by name: filter, order, columns; a file of the user's own."""
 
 import json
 import os
@@ -23,6 +23,7 @@ class SavedView(NamedTuple):
     sort: str = "node"
     descending: bool = False
     faults_only: bool = False
+    columns: tuple[str, ...] = ()
 
 
 def place() -> Path:
@@ -48,10 +49,12 @@ def load(path: Path) -> dict[str, SavedView]:
 
 
 def _view(one: Any) -> SavedView:
-    view = SavedView(**one)
+    view = SavedView(**{**one, "columns": tuple(one.get("columns", ()))})
     for value, default in zip(view, SavedView(), strict=True):
         if type(value) is not type(default):
             raise TypeError
+    if not all(isinstance(key, str) for key in view.columns):
+        raise TypeError
     return view
 
 

@@ -3,10 +3,11 @@
 from collections.abc import Mapping
 from typing import Any
 
-from lampione.fleet.configs import TRIAL_S, ConfigRefused, Configs, sealed_for, unsealed
+from lampione.fleet.configs import TRIAL_S, ConfigRefused, Configs
+from lampione.fleet.kept_configs import sealed_for, unsealed
 from lampione.fleet.node import NodeState
 from lampione.fleet.rollout import Rollout
-from lampione.fleet.staged import Outcome, Untouched
+from lampione.fleet.staged_kind import Outcome, Untouched
 
 SAME = "it runs already"
 REPLACED = "another push took its place"

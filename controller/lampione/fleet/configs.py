@@ -4,14 +4,12 @@ A Setup takes a command's counter, so one of both is under way to a node at a ti
 between, a window at a time: behind each the node is asked what it holds.
 """
 
-import os
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import cast
 
-from cryptography.exceptions import InvalidTag
-from lampione_protocol import codec, schema, seal
+from lampione_protocol import codec, schema
 from lampione_protocol.errors import RangeError
 from lampione_protocol.names import CONFIG_STATES, OPS, OUTCOMES, REFUSALS
 
@@ -20,9 +18,9 @@ from lampione.api import ConfigState
 from lampione.config.blob import digest
 from lampione.fleet.commands import Commands
 from lampione.fleet.downlink import Downlink
+from lampione.fleet.kept_configs import KeptConfigs
 from lampione.fleet.node import Fleet, NodeState
 from lampione.fleet.rollout import ON_NODE, Phase, Rollout
-from lampione.seals import ccm
 from lampione.store import StoredConfig, StoredRollout, TelemetryStore
 
 TRIAL_S = 300
@@ -32,9 +30,7 @@ WINDOW = 64  # chunks, before the node has to say what it holds
 RETRY_S = (10.0, 300.0)  # without an answer: first, last
 EXPIRES_S = 120.0
 RESTART_S = 60.0  # then a node that was to restart is asked how it is
-KEPT = 16  # configs of a node
 FIRST_REVISION = 3  # of the protocol, that knows configs
-_NONCE = 13
 
 Listener = Callable[[ConfigState], None]
 
@@ -57,25 +53,6 @@ class _Open:
     told: bool = False  # how it ended
 
 
-def _kept_key(node: NodeState) -> bytes:
-    """Whoever reads the database alone learns no secret of a config's."""
-    return seal.hmac_sha256(node.key, b"lampione config kept")[:16]
-
-
-def sealed_for(node: NodeState, blob: bytes) -> bytes:
-    """Return a config as it may be kept."""
-    nonce = os.urandom(_NONCE)
-    return nonce + ccm(_kept_key(node)).encrypt(nonce, blob, None)
-
-
-def unsealed(node: NodeState, sealed: bytes) -> bytes | None:
-    """Return a config that was kept; None: the node has another key now."""
-    try:
-        return ccm(_kept_key(node)).decrypt(sealed[:_NONCE], sealed[_NONCE:], None)
-    except InvalidTag:
-        return None
-
-
 def _state_of(node: NodeState) -> str | None:
     """Return what the node's last hello says of its config."""
     code = node.hello.get("config_state")
@@ -88,6 +65,7 @@ class Configs:
     def __init__(self, fleet: Fleet, store: TelemetryStore, downlink: Downlink, commands: Commands):
         self._fleet = fleet
         self._store = store
+        self._kept = KeptConfigs(store)
         self._downlink = downlink
         self._commands = commands
         self._all: dict[str, _Open] = {}
@@ -106,7 +84,7 @@ class Configs:
         names = {node.id: node for node in self._fleet.nodes.values()}
         for stored in self._store.rollouts():
             node = names.get(stored.node)
-            found = None if node is None else self._config(node, stored.version)
+            found = None if node is None else self._kept.find(node, stored.version)
             if node is None or found is None:
                 continue
             blob, kept = found
@@ -124,23 +102,9 @@ class Configs:
                 told=rollout.final,
             )  # fmt: skip
 
-    def _config(self, node: NodeState, version: int) -> tuple[bytes, StoredConfig] | None:
-        """Return a config that is kept; None: there is none, or the node has another key now."""
-        kept = self._store.config(node.id, version)
-        blob = None if kept is None else unsealed(node, kept.sealed)
-        return None if kept is None or blob is None else (blob, kept)
-
-    def _keep(self, node: NodeState, version: int, blob: bytes, confirmed: float | None) -> None:
-        self._store.add_config(
-            StoredConfig(
-                node.id, version, digest(blob), sealed_for(node, blob), time.time(), confirmed
-            ),
-            KEPT,
-        )
-
     def adopt(self, node: NodeState, version: int, blob: bytes) -> None:
         """Take note of a config that the node was given otherwise."""
-        self._keep(node, version, blob, time.time())
+        self._kept.keep(node, version, blob, time.time())
         self._changed.add(node.name)
 
     def add(self, node: NodeState, blob: bytes, trial_s: int) -> None:
@@ -168,7 +132,7 @@ class Configs:
             rollout.version, rollout.sent = running[1].version, len(blob)
             rollout.phase, rollout.reason = "confirmed", "it runs already"
         else:
-            self._keep(node, version, blob, None)
+            self._kept.keep(node, version, blob, None)
         self._all[node.name] = _Open(rollout, blob, now, now, node.counter + 1)
         self._save(node)
         self.pump(node)
@@ -188,7 +152,7 @@ class Configs:
             return
         version = self.says(node)[0]
         before = self._store.confirmed_before(node.id, version or 0)
-        found = None if before is None else self._config(node, before)
+        found = None if before is None else self._kept.find(node, before)
         if found is None:
             raise ConfigRefused(f"{node.name}: no config before this one is known here")
         self.add(node, found[0], trial_s)
@@ -196,7 +160,7 @@ class Configs:
     def running(self, node: NodeState) -> tuple[bytes, StoredConfig] | None:
         """Return the config that the node runs, when it is known here."""
         version = self.says(node)[0]
-        return self._config(node, version) if version else None
+        return self._kept.find(node, version) if version else None
 
     def says(self, node: NodeState) -> tuple[int | None, str | None]:
         """Return which version the node runs, and its state: of its hello, or said since."""

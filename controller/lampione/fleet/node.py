@@ -3,7 +3,7 @@
 import json
 import logging
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -106,6 +106,31 @@ class NodeState:
         """The epoch to seal under."""
         current = self.line.current
         return None if current is None else current.epoch
+
+
+def fill(live: Live, nodes: Sequence[NodeState]) -> None:
+    """Have the live state know what these nodes last said."""
+    live.know(
+        [node.id for node in nodes],
+        seen=[node.last_seen or 0.0 for node in nodes],
+        claimed=[-1 if node.claimed is None else node.claimed for node in nodes],
+        claimed_at=[node.claimed_at for node in nodes],
+        missing=[node.missing for node in nodes],
+        lost=[node.lost for node in nodes],
+        refused=[sum(node.refusals.values()) for node in nodes],
+    )
+    known = live.hello.received
+    hellos = {
+        node.id: Frame(0, 0, schema.HELLO, node.hello_at, None, node.hello_body)
+        for node in nodes
+        if node.hello_body and node.hello_at and node.hello_at != known[node.id]
+    }
+    for part, frames in (
+        (live.report, {node.id: node.report for node in nodes if node.report}),
+        (live.health, {node.id: node.health for node in nodes if node.health}),
+        (live.hello, hellos),
+    ):
+        part.take(list(frames), list(frames.values()))
 
 
 class Fleet:
@@ -213,23 +238,11 @@ class Fleet:
 
     def live(self) -> Live:
         """Return what every node last said, up to date."""
-        live, touched = self._live, list(self._touched.values())
+        touched = list(self._touched.values())
         if touched:
             self._touched.clear()
-            live.know(
-                [node.id for node in touched],
-                seen=[node.last_seen or 0.0 for node in touched],
-                claimed=[-1 if node.claimed is None else node.claimed for node in touched],
-                claimed_at=[node.claimed_at for node in touched],
-                missing=[node.missing for node in touched],
-                lost=[node.lost for node in touched],
-            )
-            for part, frames in (
-                (live.report, {node.id: node.report for node in touched if node.report}),
-                (live.health, {node.id: node.health for node in touched if node.health}),
-            ):
-                part.take(list(frames), list(frames.values()))
-        return live
+            fill(self._live, touched)
+        return self._live
 
     def refresh(self) -> None:
         """Take in nodes that got a key since."""
@@ -282,6 +295,7 @@ class Fleet:
             node = self.nodes.get(name)
             if node is not None:
                 node.refusals[reason] = node.refusals.get(reason, 0) + count
+                self._touched[node.id] = node
 
     @contextmanager
     def guarded(self, node: NodeState) -> Iterator[None]:

@@ -8,15 +8,15 @@ serves all of its nodes.
 import json
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, NamedTuple, Protocol, cast
+from typing import Any, NamedTuple, cast
 
 from lampione import api
 from lampione.fleet.node import Fleet, NodeState
+from lampione.fleet.staged_kind import Kind, Untouched
+from lampione.fleet.staged_shape import Open, member_shape, shape
 from lampione.fleet.stages import (
     MOVING,
     OVER,
-    PENDING,
     Member,
     Phase,
     Rules,
@@ -36,68 +36,12 @@ NO_KEY = "it has no key any more"
 _NEEDED_AGAIN: tuple[Phase, ...] = ("waiting", "going", "failed", "skipped", "lost")
 
 
-class Untouched(Exception):
-    """A node was left as it is; the text says why."""
-
-
-class Outcome(NamedTuple):
-    """What became of one node.
-
-    same: there was nothing to change.
-    replaced: it is somebody else's now, which says nothing of ours.
-    """
-
-    took: bool
-    reason: str | None
-    same: bool = False
-    replaced: bool = False
-
-
-class Kind(Protocol):
-    """What can be rolled out. A mark is what it knows one attempt at one node by."""
-
-    @property
-    def name(self) -> str: ...
-    @property
-    def moved(self) -> set[str]:
-        """Nodes whose outcome may be another than before; the caller clears it."""
-        ...
-
-    def keep(self, node: NodeState, payload: bytes) -> bytes:
-        """What a node is to get, as it may be kept."""
-        ...
-
-    def begin(self, node: NodeState, kept: bytes, options: Mapping[str, Any]) -> int:
-        """Raises Untouched."""
-        ...
-
-    def outcome(self, node: NodeState, mark: int) -> Outcome | None: ...
-    def stop(self, node: NodeState, mark: int) -> None: ...
-    def back(self, node: NodeState, mark: int, options: Mapping[str, Any]) -> int:
-        """Raises Untouched."""
-        ...
-
-    def ill(self, node: NodeState, mark: int) -> str | None: ...
-    def progress(self, node: NodeState, mark: int) -> str | None: ...
-
-
 class Plan(NamedTuple):
     """How to begin: names of canaries or how many, the waves as `stages.sizes` has them."""
 
     canary: int
     canaries: Sequence[str]
     waves: Sequence[str]
-
-
-@dataclass
-class _Open:
-    head: StoredStages
-    stages: Stages
-    options: dict[str, Any]
-    elsewhere: bool = False  # nodes of it are served by another controller
-    begun: int = 0  # revision of what was read from the store
-    revision: int = 0  # of the last change
-    revisions: dict[str, int] = field(default_factory=dict)  # of nodes that changed since
 
 
 class Staged:
@@ -120,9 +64,9 @@ class Staged:
         self._fleet = fleet
         self._store = store
         self._kinds = {kind.name: kind for kind in kinds}
-        self._open: dict[int, _Open] = {}
+        self._open: dict[int, Open] = {}
         self._ids: dict[str, int] = {}  # of nodes
-        self._closed: dict[int, _Open] = {}  # some that are over
+        self._closed: dict[int, Open] = {}  # some that are over
         self._over: dict[int, api.Staged] = {}  # what was shown of those that are over
         self._look_at_all = True
         self.locked: Callable[[str], str | None] = lambda _: None
@@ -139,7 +83,7 @@ class Staged:
                 self._open[head.id] = self._read(head)
         self._look_at_all = True
 
-    def _read(self, head: StoredStages) -> _Open:
+    def _read(self, head: StoredStages) -> Open:
         self._ids = {stored.name: stored.id for stored in self._store.nodes()}
         names = {number: name for name, number in self._ids.items()}
         stages = Stages(
@@ -166,9 +110,9 @@ class Staged:
         elsewhere = any(self._fleet.is_elsewhere(name) for name in stages.members)
         # Rising over restarts, so that whoever asks what changed since misses nothing.
         begun = int(self._now() * 1000)
-        return _Open(head, stages, json.loads(head.options), elsewhere, begun, begun)
+        return Open(head, stages, json.loads(head.options), elsewhere, begun, begun)
 
-    def _get(self, number: int) -> _Open:
+    def _get(self, number: int) -> Open:
         """Return a rollout, one that is over too. Raises KeyError."""
         found = self._open.get(number) or self._closed.get(number)
         if found is None:
@@ -180,7 +124,7 @@ class Staged:
                 self._close(number, found)
         return found
 
-    def _close(self, number: int, open_: _Open) -> None:
+    def _close(self, number: int, open_: Open) -> None:
         """Remember one that is over for a while: people look at it."""
         self._closed[number] = open_
         while len(self._closed) > CLOSED_MAX:
@@ -302,7 +246,7 @@ class Staged:
         else:
             stages.ended(member, now, took=outcome.took, reason=outcome.reason, same=outcome.same)
 
-    def _do(self, open_: _Open, kind: Kind, step: Step, now: float) -> None:
+    def _do(self, open_: Open, kind: Kind, step: Step, now: float) -> None:
         """Do one step for one node."""
         stages, member = open_.stages, step.member
         node = self._fleet.find(member.node)
@@ -319,7 +263,7 @@ class Staged:
         if (member.phase, member.asked) == before:
             self._gone(stages, member, "a failure of ours: the log has it", now)
 
-    def _ask(self, open_: _Open, kind: Kind, step: Step, node: NodeState, now: float) -> None:
+    def _ask(self, open_: Open, kind: Kind, step: Step, node: NodeState, now: float) -> None:
         """Ask a node for what is due. Raises Untouched."""
         stages, member = open_.stages, step.member
         if step.do == "stop":
@@ -348,7 +292,7 @@ class Staged:
         node = self._fleet.nodes.get(member.node)
         return NO_KEY if node is None else kind.ill(node, member.mark)
 
-    def _save(self, open_: _Open) -> None:
+    def _save(self, open_: Open) -> None:
         stages, number, now = open_.stages, open_.head.id, self._now()
         rows, done = [], []
         open_.revision += 1
@@ -380,25 +324,25 @@ class Staged:
             self._open.pop(number, None)
             self._close(number, open_)
         if ended:
-            self.ended(self._shape(open_))
+            self.ended(shape(open_))
 
     def all(self, limit: int) -> list[api.Staged]:
         """Return rollouts, newest first, without their nodes."""
         found = []
         for head in self._store.stages(limit):
-            shape = self._over.get(head.id)
-            if shape is None:
+            shown = self._over.get(head.id)
+            if shown is None:
                 open_ = self._get(head.id)
-                shape = self._shape(open_)
+                shown = shape(open_)
                 if open_.stages.state in OVER:
-                    self._over[head.id] = shape
-            found.append(shape)
+                    self._over[head.id] = shown
+            found.append(shown)
         self._over = {s["rollout"]: self._over[s["rollout"]] for s in found if s["final"]}
         return found
 
     def head(self, number: int) -> api.Staged:
         """Return a rollout without its nodes. Raises KeyError."""
-        return self._shape(self._get(number))
+        return shape(self._get(number))
 
     def one(self, number: int, since: int) -> api.Staged:
         """Return a rollout with those nodes that changed since a revision, or may any moment.
@@ -407,54 +351,12 @@ class Staged:
         """
         open_ = self._get(number)
         kind = self._kinds.get(open_.head.kind)
-        found = self._shape(open_)
+        found = shape(open_)
         found["nodes"] = [
-            self._member_shape(member, kind)
+            member_shape(member, self._fleet.nodes.get(member.node), kind)
             for member in open_.stages.members.values()
             if member.phase in MOVING
             or not open_.begun <= since <= open_.revision
             or open_.revisions.get(member.node, 0) > since
         ]
         return found
-
-    def _member_shape(self, member: Member, kind: Kind | None) -> api.StagedNode:
-        node = self._fleet.nodes.get(member.node)
-        progress = None
-        if member.phase in MOVING and member.asked and node is not None and kind is not None:
-            progress = kind.progress(node, member.mark)
-        return {
-            "node": member.node,
-            "wave": member.wave + 1,
-            "phase": member.phase,
-            "final": member.phase not in PENDING,
-            "progress": progress,
-            "reason": member.reason,
-            "since": member.changed,
-        }
-
-    @staticmethod
-    def _shape(open_: _Open) -> api.Staged:
-        head, stages = open_.head, open_.stages
-        counts: list[dict[str, int]] = [{} for _ in range(stages.waves)]
-        for member in stages.members.values():
-            wave = counts[member.wave]
-            wave[member.phase] = wave.get(member.phase, 0) + 1
-        return {
-            "rollout": head.id,
-            "kind": head.kind,
-            "author": head.author,
-            "created": head.created,
-            "changed": head.changed,
-            "revision": open_.revision,
-            "state": stages.state,
-            "final": stages.state in OVER,
-            "why": stages.why,
-            "wave": stages.wave + 1,
-            "until": stages.until,
-            "waves": counts,
-            "soak_s": stages.rules.soak_s,
-            "stop_percent": stages.rules.stop_percent,
-            "at_once": stages.rules.at_once,
-            "wait_s": stages.rules.wait_s,
-            "options": open_.options,
-        }

@@ -1,52 +1,52 @@
 """What can be asked of a node: each field as a column, and how its values are read."""
 
-import fnmatch
-import re
-from collections.abc import Mapping
-from decimal import Decimal, InvalidOperation
+from collections.abc import Callable, Collection, Mapping
+from decimal import Decimal
 from typing import Any, NamedTuple
 
 import numpy as np
+from lampione_protocol.names import SENSOR_STATES
 from numpy.typing import NDArray
 
 from lampione import batch, values
 from lampione.api import Json
-from lampione.durations import duration_s
-from lampione.live.state import HEALTH_FRESH_S, STATES, Live, Mask
-from lampione.live.words import WordsError
+from lampione.live import meaning
+from lampione.live.meaning import Kind
+from lampione.live.state import HEALTH_FRESH_S, OFFLINE, SILENT, STATES, Live, Mask
+from lampione.live.words import Compare, Faulty, Leaf
 from lampione.rollup.measures import validity_bit
 
 Column = NDArray[Any]
-_ANY_LETTERS = frozenset("*?[")
+_BAD_SENSORS = [SENSOR_STATES.index(state) for state in meaning.SENSOR_FAULTS]
 _PATTERNS_KEPT = 64
 _AGES = {"age": "report", "health_age": "health"}
-TEXTS = ("node", "site")
-_TIMES = ("start", "time")  # an age says it better
 
 
 class Field(NamedTuple):
     """One field at one moment.
 
-    column: numbers in steps or seconds, or indices of `words`.
+    column: numbers in steps or seconds, or places among `kind.words`.
     known: where it is of now; what is stale is not known.
     """
 
-    kind: str  # number, seconds, count, code, flags, text
+    kind: Kind
     column: Column
     known: Mask
-    unit: str = ""
-    layout: tuple[Any, ...] = ()
-    message: str = ""
-    words: tuple[str, ...] = ()
 
 
 class Fields:
-    """Finds fields by name, at one moment. `texts` outlives it."""
+    """Finds fields by name, at one moment. `texts` outlives it.
 
-    def __init__(self, live: Live, texts: "Texts", now: float) -> None:
+    troubled: nodes that have an alarm or a lock.
+    """
+
+    def __init__(
+        self, live: Live, texts: "Texts", now: float, troubled: Collection[str] = ()
+    ) -> None:
         self._live = live
         self._texts = texts
         self._now = now
+        self._troubled = frozenset(troubled)
         self._found: dict[str, Field] = {}
         self._fresh: dict[str, Mask] = {}
         self._ats: dict[str, Column] = {}
@@ -60,33 +60,33 @@ class Fields:
 
     def _make(self, name: str) -> Field:
         live, now = self._live, self._now
-        if name in ("age", "health_age", "quiet"):
+        kind = meaning.find(name)
+        if kind.kind == "seconds":
             at = live.seen if name == "quiet" else self._at(_AGES[name])
-            return Field("seconds", np.maximum(now - at, 0), at > 0, "s")
-        if name in ("missing", "lost"):
-            return Field("count", getattr(live, name), live.present)
+            return Field(kind, np.maximum(now - at, 0), at > 0)
+        if kind.kind == "count":
+            return Field(kind, getattr(live, name), live.present)
         if name == "state":
-            return Field("code", live.states(now), live.present, words=STATES)
-        if name in TEXTS:
-            return Field("text", self._texts.ranks(name), live.present)
-        message, _, field = name.rpartition(".")
-        for of_message, part in (("report", live.report), ("health", live.health)):
-            layout = part.fields.get(field)
-            if message in ("", of_message) and layout is not None and field not in _TIMES:
-                column = part.columns[field]
-                known = column != batch.UNKNOWN
-                known &= self._is_fresh(of_message)
-                flag = validity_bit(field) if of_message == "report" else 0
-                if flag:  # what a sensor has that stopped or is stuck is not of now
-                    known &= part.columns["valid"] & flag != 0
-                return _of_layout(of_message.capitalize(), layout, column, known)
-        raise WordsError(f"there is no field {name!r}: {', '.join(self.names())} are")
+            return Field(kind, live.states(now), live.present)
+        if kind.kind == "text":
+            return Field(kind, self._texts.ranks(name), live.present)
+        columns = getattr(live, kind.message).columns
+        known = columns[kind.name] != batch.UNKNOWN
+        known &= self._is_fresh(kind.message)
+        flag = validity_bit(kind.name) if kind.message == "report" else 0
+        if flag:  # what a sensor has that stopped or is stuck is not of now
+            known &= columns["valid"] & flag != 0
+        return Field(kind, columns[kind.name], known)
 
     def _is_fresh(self, message: str) -> Mask:
         found = self._fresh.get(message)
         if found is None:
-            after = self._live.quiet_after() if message == "report" else HEALTH_FRESH_S
-            found = self._fresh[message] = self._now - self._at(message) <= after
+            if message == "hello":  # it holds until the next
+                found = self._live.present
+            else:
+                after = self._live.quiet_after() if message == "report" else HEALTH_FRESH_S
+                found = self._now - self._at(message) <= after
+            self._fresh[message] = found
         return found
 
     def _at(self, message: str) -> Column:
@@ -97,89 +97,75 @@ class Fields:
             self._ats[message] = found
         return found
 
-    def names(self) -> list[str]:
-        """Return every field's name."""
-        found = ["node", "site", "state", "age", "health_age", "quiet", "missing", "lost"]
-        for part in (self._live.report, self._live.health):
-            found += [name for name in part.fields if name not in (*found, *_TIMES)]
-        return found
-
-    def compare(self, name: str, operator: str, value: str) -> tuple[Mask, Mask]:
+    def holds(self, leaf: Leaf) -> tuple[Mask, Mask]:
         """Return where it holds, and where it does not; neither where nothing is known.
 
         Raises WordsError.
         """
-        field = self.find(name)
-        if value.lower() == "unknown":
-            if operator not in ("=", "!="):
-                raise WordsError(f"{name}: unknown goes with = and != alone")
+        if isinstance(leaf, Compare):
+            return self._compare(leaf)
+        found = self._faulty() if isinstance(leaf, Faulty) else self._says(leaf.text)
+        return found, ~found
+
+    def _faulty(self) -> Mask:
+        """Say with which something is the matter, by the last that each has told."""
+        live = self._live
+        found = np.isin(live.states(self._now), (OFFLINE, SILENT))
+        flags = live.report.columns["faults"]
+        found |= (flags != batch.UNKNOWN) & (flags != 0)
+        for name, column in live.health.columns.items():
+            if name.startswith("state_"):
+                found |= np.isin(column, _BAD_SENSORS)
+        if self._troubled:
+            found |= np.array([name in self._troubled for name in live.names], np.bool_)
+        return found
+
+    def _says(self, word: str) -> Mask:
+        live = self._live
+        found = self._texts.hold("node", word) | self._texts.hold("site", word)
+        for column, words in (
+            (live.states(self._now), STATES),
+            (live.report.columns["lamp_reason"], meaning.find("lamp_reason").words),
+        ):
+            found |= np.isin(column, [n for n, one in enumerate(words) if word in one])
+        return found
+
+    def _compare(self, asked: Compare) -> tuple[Mask, Mask]:
+        meant = meaning.meaning(asked)
+        field = self.find(asked.field)
+        if meant.value is None:
             unknown = ~field.known
-            return (unknown, field.known) if operator == "=" else (field.known, unknown)
-        holds = self._holds(name, field, operator, value)
+            return (field.known, unknown) if meant.operator == "!=" else (unknown, field.known)
+        holds = self._holds(field, meant)
         return holds & field.known, ~holds & field.known
 
-    def _holds(self, name: str, field: Field, operator: str, value: str) -> Mask:
-        if (operator == "has") != (field.kind == "flags"):
-            words = "is asked with has" if field.kind == "flags" else "has no flags"
-            raise WordsError(f"{name} {words}")
-        if field.kind == "text":
-            return _either(name, operator, self._texts.match(name, value))
-        if field.kind in ("code", "flags"):
-            if value not in field.words:
-                raise WordsError(f"{name} is one of {', '.join(field.words)}")
-            at = field.words.index(value)
-            if field.kind == "flags":
-                flag: Mask = field.column >> at & 1 == 1
-                return flag
-            return _either(name, operator, field.column == at)
-        if field.kind == "seconds":
-            try:
-                limit = Decimal(duration_s(value))
-            except ValueError as error:
-                raise WordsError(f"{name}: {error}") from None
+    def _holds(self, field: Field, meant: meaning.Meaning) -> Mask:
+        kind, operator, value = meant
+        if isinstance(value, Decimal):
+            if kind.layout:
+                steps = kind.layout[5]
+                value = value * steps if steps > 0 else value / -steps
+            return _ordered(field.column, operator, value)
+        if isinstance(value, str):
+            equal = self._texts.match(kind.name, value)
+        elif kind.kind == "flags":
+            equal = field.column >> value & 1 == 1
         else:
-            limit = _number(name, value)
-            if field.layout:
-                steps = field.layout[5]
-                limit = limit * steps if steps > 0 else limit / -steps
-        return _ordered(field.column, operator, limit)
+            equal = field.column == value
+        return ~equal if operator == "!=" else equal
 
     def show(self, name: str, row: int) -> Json:
         """Return one value as people read it, None where it is not known."""
-        if name in TEXTS:
+        if name in meaning.TEXTS:
             return self._texts.text(name, row)
         field = self.find(name)
         if not field.known[row]:
             return None
         found = field.column[row].item()
-        if field.layout:
-            return values.readable(field.message, field.layout, found)
-        return field.words[found] if field.kind == "code" else found
-
-
-def _of_layout(message: str, layout: tuple[Any, ...], column: Column, known: Mask) -> Field:
-    flags = values.flags_of(layout[0])
-    codes = values.codes_of(message, layout[0]) if layout[1] in "ec" and not layout[6] else None
-    kind = "flags" if flags is not None else "code" if codes is not None else "number"
-    return Field(kind, column, known, layout[6], layout, message, flags or codes or ())
-
-
-def _number(name: str, text: str) -> Decimal:
-    try:
-        found = Decimal(text.removesuffix("%"))
-    except InvalidOperation:
-        raise WordsError(f"{name} is a number, {text!r} is none") from None
-    if not found.is_finite() or abs(found) > 1 << 60:
-        raise WordsError(f"{name}: {text} is too large a number")
-    return found
-
-
-def _either(name: str, operator: str, equal: Mask) -> Mask:
-    if operator == "=":
-        return equal
-    if operator == "!=":
-        return ~equal
-    raise WordsError(f"{name} has no order: use = or !=")
+        kind = field.kind
+        if kind.layout:
+            return values.readable(kind.message.capitalize(), kind.layout, found)
+        return kind.words[found] if kind.kind == "code" else found
 
 
 def _ordered(column: Column, operator: str, limit: Decimal) -> Mask:
@@ -213,7 +199,7 @@ class Texts:
         self._sites: Mapping[str, str] = {}
         self._known = -1
         self._texts: dict[str, list[str]] = {}
-        self._masks: dict[tuple[str, str], Mask] = {}
+        self._masks: dict[tuple[str, str, str], Mask] = {}
         self._ranks: dict[str, NDArray[np.int32]] = {}
 
     def refresh(self, sites: Mapping[str, str]) -> None:
@@ -233,17 +219,19 @@ class Texts:
 
     def match(self, field: str, pattern: str) -> Mask:
         """Say which texts fit a pattern, in either case."""
-        pattern = pattern.lower()
-        found = self._masks.get((field, pattern))
+        return self._kept("match", field, pattern, meaning.fitting(pattern))
+
+    def hold(self, field: str, word: str) -> Mask:
+        """Say which texts hold a word, in either case."""
+        return self._kept("hold", field, word, lambda text: word in text.lower())
+
+    def _kept(self, how: str, field: str, text: str, fits: Callable[[str], bool]) -> Mask:
+        found = self._masks.get((how, field, text))
         if found is None:
-            if _ANY_LETTERS.isdisjoint(pattern):
-                hits = [text.lower() == pattern for text in self._texts[field]]
-            else:
-                fits = re.compile(fnmatch.translate(pattern), re.IGNORECASE).match
-                hits = [fits(text) is not None for text in self._texts[field]]
             if len(self._masks) >= _PATTERNS_KEPT:
                 self._masks.clear()
-            found = self._masks[field, pattern] = np.array(hits, np.bool_)
+            found = np.array([fits(one) for one in self._texts[field]], np.bool_)
+            self._masks[how, field, text] = found
         return found
 
     def ranks(self, field: str) -> NDArray[np.int32]:

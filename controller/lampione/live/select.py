@@ -1,6 +1,6 @@
 """Answers questions about the whole fleet as it is now: which nodes, what mean, which fifty."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -35,6 +35,7 @@ class Selector:
         ascending: bool = False,
         top: int = ROWS_MAX,
         sites: Mapping[str, str] | None = None,
+        troubled: Collection[str] = (),
     ) -> Selected:
         """Return the nodes that a question is true of, and what is known of all of them.
 
@@ -46,11 +47,12 @@ class Selector:
             ascending: least first.
             top: rows of the answer; the summary is of all that match.
             sites: by node.
+            troubled: nodes that have an alarm or a lock.
 
         Raises WordsError.
         """
         self._texts.refresh(_NO_SITES if sites is None else sites)
-        known = Fields(self._live, self._texts, now)
+        known = Fields(self._live, self._texts, now, troubled)
         chosen = self._live.present
         if asked is not None:
             chosen = chosen & _masks(known, asked)[0]
@@ -66,11 +68,11 @@ class Selector:
             "nodes": int(np.count_nonzero(self._live.present)),
             "matched": len(rows),
             "fields": list(fields),
-            "units": [field.unit for field in shown.values()],
+            "units": [field.kind.unit for field in shown.values()],
             "summary": {
                 name: _summary(field, rows)
                 for name, field in shown.items()
-                if field.kind in _NUMBERS
+                if field.kind.kind in _NUMBERS
             },
             "rows": [
                 {
@@ -87,11 +89,11 @@ class Selector:
 
 def _masks(known: Fields, asked: words.Asked) -> tuple[Mask, Mask]:
     """Return where it is true and where it is false; where neither, it is not known."""
-    if isinstance(asked, words.Compare):
-        return known.compare(*asked)
     if isinstance(asked, words.Not):
         true, false = _masks(known, asked.of)
         return false, true
+    if not isinstance(asked, words.Every | words.Some):
+        return known.holds(asked)
     parts = [_masks(known, part) for part in asked.of]
     trues, falses = [part[0] for part in parts], [part[1] for part in parts]
     if isinstance(asked, words.Every):
@@ -102,7 +104,7 @@ def _masks(known: Fields, asked: words.Asked) -> tuple[Mask, Mask]:
 def _first(rows: Rows, known: Fields, sort: str | None, top: int, *, ascending: bool) -> Rows:
     """Return the first `top` of the rows in order; of equals, the lower id first."""
     field = known.find(sort or "node")
-    if sort is None or field.kind == "text":
+    if sort is None or field.kind.kind == "text":
         ascending = ascending or sort is None
     keys = field.column[rows]
     if keys.dtype.kind != "f":
@@ -128,9 +130,9 @@ def _summary(field: Field, rows: Rows) -> Summary:
         found = found[of]
     if not len(found):
         return {"known": 0, "mean": None, "least": None, "greatest": None}
-    steps = field.layout[5] if field.layout else 1
+    steps = field.kind.layout[5] if field.kind.layout else 1
     scale = 1 / steps if steps > 0 else float(-steps)
-    if field.unit == "dB":
+    if field.kind.unit == "dB":
         levels = np.bincount(found)  # few levels, many nodes
         weights = 10 ** (np.arange(len(levels)) * (scale / 10))
         mean = 10 * float(np.log10(levels @ weights / len(found)))

@@ -67,12 +67,14 @@ class Live:
     def __init__(self) -> None:
         self.report = Message(schema.REPORT)
         self.health = Message(schema.HEALTH)
+        self.hello = Message(schema.HELLO)
         self.names: list[str] = []
         self.seen: Seconds = np.zeros(0)  # Unix seconds of the last frame; 0: never
         self.claimed: NDArray[np.int8] = np.zeros(0, np.int8)  # by /state; -1: it says nothing
         self.claimed_at: Seconds = np.zeros(0)
         self.missing: NDArray[np.int64] = np.zeros(0, np.int64)
         self.lost: NDArray[np.int64] = np.zeros(0, np.int64)
+        self.refused: NDArray[np.int64] = np.zeros(0, np.int64)
         self.present: Mask = np.zeros(0, np.bool_)  # it has a key
 
     def add(self, nodes: Sequence[tuple[int, str]]) -> None:
@@ -84,11 +86,13 @@ class Live:
             self.names += [""] * more
             self.report.grow(rows)
             self.health.grow(rows)
+            self.hello.grow(rows)
             self.seen = np.pad(self.seen, (0, more))
             self.claimed = np.pad(self.claimed, (0, more), constant_values=-1)
             self.claimed_at = np.pad(self.claimed_at, (0, more))
             self.missing = np.pad(self.missing, (0, more))
             self.lost = np.pad(self.lost, (0, more))
+            self.refused = np.pad(self.refused, (0, more))
             self.present = np.pad(self.present, (0, more))
         for number, name in nodes:
             self.names[number] = name
@@ -103,6 +107,7 @@ class Live:
         claimed_at: Sequence[float],
         missing: Sequence[int],
         lost: Sequence[int],
+        refused: Sequence[int],
     ) -> None:
         """Keep what is known of nodes beside what they said."""
         rows = np.asarray(ids, np.int64)
@@ -111,6 +116,7 @@ class Live:
         self.claimed_at[rows] = claimed_at
         self.missing[rows] = missing
         self.lost[rows] = lost
+        self.refused[rows] = refused
 
     def reachable(self) -> Mask:
         """Say which were not claimed offline, or were heard since."""

@@ -1,25 +1,28 @@
-"""What people ask of the live state: `laeq>65 and (lamp_level=0 or state=silent)`.
+"""What people ask of the fleet: `viale !online`, `laeq>65 and (lamp_level=0 or faults has lamp)`.
 
-    words      = and { "or" and }
-    and        = not { "and" not }
-    not        = [ "not" ] ( "(" words ")" | comparison )
+    question   = and { "or" and }
+    and        = not { [ "and" ] not }
+    not        = [ "not" | "!" ] ( "(" question ")" | comparison | "faults" | word )
     comparison = field ( "=" | "!=" | "<" | "<=" | ">" | ">=" ) value | field "has" flag
 
+A word is in the name, the site, the state or the lamp's reason. `faults`: something is the matter.
 A value is a number in the field's unit, a duration for an age (`10m`), a word of the protocol
-(`lamp_reason=program`), a pattern with * and ? for names and sites, in quotes where it has blanks,
-or `unknown`. Keeps to logic; what fields there are, `select` knows.
+(`lamp_reason=program`), a pattern with * and ? for names and sites, or `unknown`. What has blanks
+or signs stands in quotes. Keeps to logic; `meaning` knows the fields.
 """
 
 import re
+from collections.abc import Iterator
 from typing import NamedTuple
 
 DEPTH_MAX = 50
 TEXT_MAX = 2000
 _TOKEN = re.compile(
-    r"""\s*(?:(?P<op><=|>=|!=|[=<>()])|"(?P<quoted>[^"]*)"|(?P<word>[^\s=<>!()"]+))"""
+    r"""\s*(?:(?P<op><=|>=|!=|[=<>()!])|"(?P<quoted>[^"]*)"|(?P<word>[^\s=<>!()"]+))"""
 )
 _OPERATORS = frozenset(("=", "!=", "<", "<=", ">", ">=", "has"))
 _KEYWORDS = frozenset(("and", "or", "not", "has"))
+_FAULTS = "faults"
 
 
 class WordsError(ValueError):
@@ -32,6 +35,16 @@ class Compare(NamedTuple):
     field: str
     operator: str
     value: str
+
+
+class Word(NamedTuple):
+    """A word of what a node is called and does, in lower case."""
+
+    text: str
+
+
+class Faulty(NamedTuple):
+    """Something is the matter with it."""
 
 
 class Not(NamedTuple):
@@ -52,7 +65,8 @@ class Some(NamedTuple):
     of: tuple["Asked", ...]
 
 
-Asked = Compare | Not | Every | Some
+Leaf = Compare | Word | Faulty
+Asked = Leaf | Not | Every | Some
 
 
 class _Parser:
@@ -79,10 +93,13 @@ class _Parser:
             raise WordsError(f"{self._tokens[self._at][1]!r} is not expected there")
         return asked
 
-    def _next_is(self, *operators: str) -> bool:
-        found = self._at < len(self._tokens) and self._tokens[self._at] in [
+    def _sees(self, *operators: str) -> bool:
+        return self._at < len(self._tokens) and self._tokens[self._at] in [
             ("op", operator) for operator in operators
         ]
+
+    def _next_is(self, *operators: str) -> bool:
+        found = self._sees(*operators)
         self._at += found
         return found
 
@@ -94,32 +111,41 @@ class _Parser:
 
     def _every(self) -> Asked:
         found = [self._not()]
-        while self._next_is("and"):
+        while self._next_is("and") or self._goes_on():
             found.append(self._not())
         return found[0] if len(found) == 1 else Every(tuple(found))
+
+    def _goes_on(self) -> bool:
+        """Say whether another part begins without an `and`."""
+        return self._at < len(self._tokens) and (
+            self._tokens[self._at][0] != "op" or self._sees("not", "!", "(")
+        )
 
     def _not(self) -> Asked:
         self._depth += 1
         if self._depth > DEPTH_MAX:
             raise WordsError("too many parentheses")
         try:
-            if self._next_is("not"):
+            if self._next_is("not", "!"):
                 return Not(self._not())
             if self._next_is("("):
                 asked = self._any()
                 if not self._next_is(")"):
                     raise WordsError("a parenthesis is not closed")
                 return asked
-            return self._compare()
+            return self._leaf()
         finally:
             self._depth -= 1
 
-    def _compare(self) -> Asked:
-        field = self._take("a field", "word")
-        operator = self._take(f"=, <, > or has behind {field}", "op")
-        if operator not in _OPERATORS:
-            raise WordsError(f"=, <, > or has is missing behind {field}")
-        return Compare(field.lower(), operator, self._take("a value", "word", "quoted"))
+    def _leaf(self) -> Leaf:
+        first = self._tokens[self._at : self._at + 1]
+        text = self._take("a word", "word", "quoted")
+        if first == [("quoted", text)]:
+            return Word(text.lower())
+        if not self._sees(*_OPERATORS):
+            return Faulty() if text.lower() == _FAULTS else Word(text.lower())
+        operator = self._take("an operator", "op")
+        return Compare(text.lower(), operator, self._take("a value", "word", "quoted"))
 
     def _take(self, what: str, *kinds: str) -> str:
         if self._at == len(self._tokens):
@@ -138,10 +164,17 @@ def parse(text: str) -> Asked:
     return _Parser(text).whole()
 
 
+def leaves(asked: Asked) -> Iterator[Leaf]:
+    """Yield the comparisons and words of a question, in its order."""
+    if isinstance(asked, Not):
+        yield from leaves(asked.of)
+    elif isinstance(asked, Every | Some):
+        for part in asked.of:
+            yield from leaves(part)
+    else:
+        yield asked
+
+
 def fields_of(asked: Asked) -> list[str]:
     """Return the fields that a question names, in its order, each once."""
-    if isinstance(asked, Compare):
-        return [asked.field]
-    if isinstance(asked, Not):
-        return fields_of(asked.of)
-    return list(dict.fromkeys(name for part in asked.of for name in fields_of(part)))
+    return list(dict.fromkeys(leaf.field for leaf in leaves(asked) if isinstance(leaf, Compare)))

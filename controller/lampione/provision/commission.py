@@ -2,7 +2,7 @@
 
 import ipaddress
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ from lampione.provision.errors import ProvisionError
 from lampione.provision.hands import Hands, Place
 from lampione.provision.record import Record
 from lampione.provision.rows import Row
-from lampione.provision.signoff import judge, passed
+from lampione.provision.signoff import Check, judge, passed, so_far
 
 HELLO_S = 60.0  # to join the network, to reach the broker, to be heard
 BOOT_S = 30.0
@@ -169,12 +169,19 @@ class _Steps:
         self._stop = stop
         self._record = record
         self._told = told
+        self._said = ""
 
     def __call__(self, step: str, said: str | None = None, part: float | None = None) -> None:
         self._record.step = step
         if self._stop.is_set():
             raise Stopped
-        self._told(said or step, part)
+        self._said = said or step
+        self._told(self._said, part)
+
+    def measured(self, checks: Sequence[Check]) -> None:
+        """Show what was measured so far."""
+        self._record.checks = checks
+        self._told(self._said, None)
 
 
 def _check_board(
@@ -253,6 +260,7 @@ def _sign_off(bench: Bench, row: Row, record: Record, tell: _Steps) -> None:
         profile.sensors,
         profile.lamp if profile.parts.lamp is not None else None,
         told=lambda said: tell("sign-off", said),
+        measured=lambda found: tell.measured(so_far(found)),
         warm_s=bench.warm_s,
         meter_s=bench.meter_s,
     )

@@ -11,6 +11,7 @@ from typing import Protocol
 
 from lampione_hil.board import BenchError
 
+from lampione.core.client import CoreError
 from lampione.core.folder import FolderError
 from lampione.provision import record as records
 from lampione.provision.commission import EXPECTED, Bench, Stopped, commission
@@ -19,6 +20,8 @@ from lampione.provision.hands import Place
 from lampione.provision.queue import Queue
 from lampione.provision.record import Record
 from lampione.provision.rows import Row
+from lampione.provision.signoff import Check
+from lampione.room.deeds import PROVISION, SIGN_OFF, Tell, to_nobody
 
 _LOOK_S = 0.5  # at what is plugged in
 _STOP_S = 30.0  # boards may take to come to a step's end
@@ -29,6 +32,10 @@ class View(Protocol):
 
     def tell(self, name: str, step: str, part: float | None = None) -> None:
         """Say what is being done for a node."""
+        ...
+
+    def measured(self, name: str, checks: Sequence[Check]) -> None:
+        """Say what its sign-off has measured so far."""
         ...
 
     def end(self, name: str, text: str, good: bool) -> None:
@@ -65,6 +72,7 @@ class Run:
         folder: of the records.
         jobs: boards at a time.
         wait_s: how long to wait for boards that are not there, once nothing else is to be done.
+        tell: has the audit hear of each board.
         asked: how often it was asked to end: once, between two steps; twice, at once.
     """
 
@@ -77,6 +85,7 @@ class Run:
         *,
         jobs: int,
         wait_s: float,
+        tell: Tell = to_nobody,
         asked: Callable[[], int] = lambda: 0,
     ) -> None:
         self._bench = bench
@@ -85,6 +94,7 @@ class Run:
         self._view = view
         self._jobs = jobs
         self._wait_s = wait_s
+        self._tell = tell
         self._to_end = asked
         self._left = list_.left()
         self._busy: dict[str, Row] = {}  # by the board's serial number
@@ -184,19 +194,24 @@ class Run:
         record = Record(row.node, site.name, node.profile, place.serial_number)
         board_of = records.board_of(self._folder, row.node)
         shown = ""
+        checks: Sequence[Check] = ()
 
         def told(said: str, part: float | None) -> None:
-            nonlocal shown
+            nonlocal shown, checks
             if record.step and record.step != shown:
                 shown = record.step
                 self._list.step(row, shown)
             self._view.tell(row.node, said, part)
+            if record.checks is not checks:
+                checks = record.checks
+                self._view.measured(row.node, checks)
 
         try:
             commission(self._bench, row, place, board_of, record, told)
             path = records.file(self._folder, record)
         except (Stopped, *EXPECTED, FolderError) as error:
             if self._bench.stop.is_set():
+                self._audit(row, record, "stopped")
                 self._view.end(row.node, "stopped: run this again to go on", good=False)
                 return "stopped"
             why, do = words(error)
@@ -205,6 +220,7 @@ class Run:
             another = isinstance(error, ProvisionError) and record.step == "who it is"
             return "aside" if another and row.board is None else "failed"
         self._list.done(row, path)
+        self._audit(row, record, "done")
         self._view.end(row.node, f"{record.outcome}, {path}", good=True)
         return "done"
 
@@ -215,7 +231,23 @@ class Run:
         except OSError as error:  # what went wrong with the board is worth more
             do = f"{do} (no record: {error.strerror})"
         self._list.failed(row, why, do, path)
+        self._audit(row, record, "failed", why)
         self._view.end(row.node, f"{why}: {do}" if do else why, good=False)
+
+    def _audit(self, row: Row, record: Record | None, result: str, why: str | None = None) -> None:
+        board = row.board if record is None else record.board
+        step = None if record is None or result == "done" else record.step
+        firmware = None if record is None else record.firmware.get("firmware")
+        try:
+            self._tell(PROVISION, row.node, result=result, board=board, step=step, why=why,
+                       firmware=firmware)  # fmt: skip
+            if record is not None and record.checks:
+                bad = [check.name for check in record.checks if check.verdict == "bad"]
+                passed = "passed" if result == "done" else result
+                self._tell(SIGN_OFF, row.node, result=passed, board=board,
+                           checks=len(record.checks), bad=", ".join(bad) or None)  # fmt: skip
+        except (CoreError, TimeoutError) as error:
+            self._view.say(f"the audit does not have {row.node}: {error}")
 
     def _take(self, serial_number: str, row: Row, end: str) -> None:
         """A board has ended."""

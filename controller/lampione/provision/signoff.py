@@ -15,6 +15,8 @@ DARK_FLOOR_W = 2.0
 FULL_LEAST, FULL_MOST = 0.75, 1.20  # of what is asked for
 HALF_LEAST, HALF_MOST = 0.05, 0.95  # of the way from dark to full: gear's curves differ
 
+_NOT_YET = (None, "not sent", "not measured")
+
 Verdict = Literal["good", "note", "bad"]
 
 _STATES = {
@@ -118,6 +120,11 @@ def judge(evidence: Evidence) -> list[Check]:
             verdict: Verdict = "note" if fault == "task restarted" else "bad"
             checks.append(Check("fault", verdict, fault, do=_FAULTS[fault]))
     return checks
+
+
+def so_far(evidence: Evidence) -> list[Check]:
+    """Return the checks of what was measured, while there is more to come."""
+    return [check for check in judge(evidence) if check.value not in _NOT_YET]
 
 
 def passed(checks: Sequence[Check]) -> bool:

@@ -27,6 +27,7 @@ def sign_off(
     lamp: Lamp | None,
     *,
     told: Told,
+    measured: Callable[[Evidence], None] = lambda _: None,
     warm_s: float = WARM_S,
     meter_s: float = METER_S,
 ) -> Evidence:
@@ -35,7 +36,7 @@ def sign_off(
     Args:
         sensors: of its profile.
         lamp: its settings; None: it has none.
-        told: hears what is being done.
+        told: hears what is being done. measured: sees the evidence whenever there is more.
         warm_s: how long sensors may take to be ready.
         meter_s: how old the meter's word may be.
 
@@ -47,12 +48,14 @@ def sign_off(
         told("blinking")
         state = controller.order(node, {"op": "identify", "for_s": _BLINK_S}, to_end=True)
         evidence.identify = _said(state)
+        measured(evidence)
         for level, word in zip(LEVELS, ("dark", "half", "full"), strict=True):
             told(f"lamp {word}")
             evidence.steps.append(_level(controller, node, level, meter_s if metered else 0.0))
+            measured(evidence)
         controller.order(node, {"op": "resume"})
     told("sensors")
-    _sensors(controller, node, evidence, warm_s)
+    _sensors(controller, node, evidence, warm_s, measured)
     row = controller.row(node) or {}
     report = row.get("report", {})
     evidence.clock = report.get("clock")
@@ -92,11 +95,18 @@ def _level(controller: Controller, node: str, level: int, meter_s: float) -> Ste
     return step
 
 
-def _sensors(controller: Controller, node: str, evidence: Evidence, warm_s: float) -> None:
+def _sensors(
+    controller: Controller,
+    node: str,
+    evidence: Evidence,
+    warm_s: float,
+    measured: Callable[[Evidence], None],
+) -> None:
     """Read the sensors' states until all are ready, or have had their time."""
     began = time.monotonic()
     while True:
         _read(controller, node, evidence)
+        measured(evidence)
         if time.monotonic() - began >= _patience_s(evidence, warm_s):
             return
         # Nothing tells of a sensor that gets ready: look again with the next report.

@@ -10,23 +10,33 @@ import json
 import os
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from lampione import private
+from lampione.room.tries import Tries
 from lampione.room.who import CONFIGURE, ROLES, Role, Seat, Who
 
 FILE = "operators.json"
 PIN_LEAST, PIN_MOST = 4, 64
-TRIES = 5  # wrong PINs of one operator, before
-WAIT_S = 60.0  # nothing is tried for so long
+NAME_MAX = 80  # letters of a name in the audit
+_WRONG = "name and PIN do not fit; whoever has a PIN gives it"
+_SALT = os.urandom(16)
 _N, _R, _P = 1 << 14, 8, 1  # 16 MiB and some 50 ms a try
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,31}")
 
 
 class OperatorsError(Exception):
     """The file cannot be used, or a change cannot be made; the text says why."""
+
+
+class RefusedEntryError(OperatorsError):
+    """Somebody was not let in. deed: what the audit is to hear of it; None: nothing more."""
+
+    def __init__(self, text: str, deed: Mapping[str, Any] | None) -> None:
+        super().__init__(text)
+        self.deed = deed
 
 
 class Operator(NamedTuple):
@@ -120,7 +130,8 @@ def still(before: dict[str, Operator] | None, operators: dict[str, Operator], se
         return who._replace(role="view", why=f"{who.operator} is no operator any more")
     if one.hash is not None and not (seat.said and was is not None and was.hash == one.hash):
         return who._replace(role="view", why=f"{who.operator} has a PIN that was not given")
-    return who._replace(role=one.role, why=None if one.role == who.role else "it was changed")
+    why = None if one.role == who.role else "it was changed"
+    return who._replace(role=one.role, why=why, by_pin=who.by_pin and one.hash is not None)
 
 
 def said(pin: str | None) -> str | None:
@@ -143,12 +154,11 @@ def _governed(operators: dict[str, Operator]) -> dict[str, Operator]:
 
 
 class Doorkeeper:
-    """Says who somebody is. Wrong PINs are counted; after a few nothing is tried for a while."""
+    """Says who somebody is. Who fails waits longer and longer."""
 
     def __init__(self, path: Path, now: Callable[[], float] = time.monotonic) -> None:
         self._path = path
-        self._now = now
-        self._wrong: dict[str, tuple[int, float]] = {}  # how often, when last
+        self._tries = Tries(now)
 
     def operators(self) -> dict[str, Operator] | None:
         """Return all there are. Raises OperatorsError."""
@@ -167,23 +177,40 @@ class Doorkeeper:
         return Who(user, one.role, terminal)
 
     def enter(self, name: str, pin: str | None, terminal: str) -> Who:
-        """Return who somebody is that says so. Slow: a PIN takes 50 ms. Raises OperatorsError."""
+        """Return who somebody is that says so. Slow: a try takes 50 ms.
+
+        Raises OperatorsError, RefusedEntryError.
+        """
         operators = self.operators()
         if operators is None:
-            return Who(check_name(name), CONFIGURE, terminal)
+            try:
+                return Who(check_name(name), CONFIGURE, terminal)
+            except OperatorsError as error:
+                raise self._refused(str(error), name, known=False) from None
         one = operators.get(name)
-        times, last = self._wrong.get(name, (0, 0.0))
-        if times >= TRIES and self._now() - last < WAIT_S:
-            left = WAIT_S - (self._now() - last)
-            raise OperatorsError(f"too many wrong PINs for {name}: wait {left:.0f} s")
-        if one is None:
-            raise OperatorsError(f"there is no operator {name!r}")
-        if one.hash is not None and one.salt is not None:
-            if pin is None:
-                raise OperatorsError(f"{name} has a PIN: it has to be given")
-            if not hmac.compare_digest(_hashed(pin, one.salt), one.hash):
-                again = times + 1 if self._now() - last < WAIT_S else 1
-                self._wrong[name] = again, self._now()
-                raise OperatorsError(f"that is not the PIN of {name}")
-        self._wrong.pop(name, None)
-        return Who(name, one.role, terminal)
+        wait_s = self._tries.wait_s(name)
+        if wait_s:
+            text = f"too many tries for {name[:NAME_MAX]!r}: wait {wait_s:.0f} s"
+            raise self._refused(text, name, known=one is not None, tried=False)
+        if not _fits(one, pin):
+            raise self._refused(_WRONG, name, known=one is not None)
+        assert one is not None
+        self._tries.passed(name)
+        return Who(name, one.role, terminal, by_pin=one.hash is not None)
+
+    def _refused(
+        self, text: str, name: str, *, known: bool, tried: bool = True
+    ) -> RefusedEntryError:
+        times = self._tries.failed(name, known=known, tried=tried)
+        if times is None:
+            return RefusedEntryError(text, None)
+        of = None if known else "all names of no operator"
+        return RefusedEntryError(text, {"operator": name[:NAME_MAX], "tries": times, "of": of})
+
+
+def _fits(one: Operator | None, pin: str | None) -> bool:
+    """Say whether this is the PIN; it takes as long for nobody's name."""
+    if one is not None and one.hash is None:
+        return True
+    salt, hash_ = (_SALT, bytes(32)) if one is None else (one.salt or b"", one.hash or b"")
+    return hmac.compare_digest(_hashed(pin or "", salt), hash_) and pin is not None

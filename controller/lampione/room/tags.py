@@ -1,4 +1,8 @@
-"""Lock-out and tag-out: a lamp under work is locked off by name, until its author takes it off."""
+"""Lock-out and tag-out: a lamp under work is locked off by name.
+
+Its author takes it off, when a PIN proves that it is he; anybody else, or anybody by that name
+alone, gives a reason.
+"""
 
 from typing import NamedTuple
 
@@ -36,8 +40,11 @@ def check_unlock(tag: Tag | None, node: str, who: Who, reason: str | None) -> st
     """Return the reason, if this lock may be taken off so. Raises LockedError."""
     if tag is None:
         raise LockedError(f"{node} is not locked")
-    if who.operator != tag.author and not (reason or "").strip():
-        raise LockedError(f"{refusal(tag)}: whoever else takes it off gives a reason")
+    if not (who.by_pin and who.operator == tag.author) and not (reason or "").strip():
+        proved = "whoever else takes it off"
+        if who.operator == tag.author:
+            proved = "a name without a PIN proves nothing, so whoever takes it off"
+        raise LockedError(f"{refusal(tag)}: {proved} gives a reason")
     return _reason(reason, "") if reason else None
 
 

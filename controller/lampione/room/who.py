@@ -17,6 +17,7 @@ NEEDS: dict[str, Role] = {
     "note": OPERATE,
     "alarm": OPERATE,
     "deliver": OPERATE,
+    "deed": OPERATE,
     "configure": CONFIGURE,
     "revert": CONFIGURE,
     "adopt": CONFIGURE,
@@ -35,13 +36,14 @@ class Who(NamedTuple):
     """Who acts.
 
     operator: the name that stands in the audit. terminal: where, for people.
-    why: why the role is no higher, for people.
+    why: why the role is no higher, for people. by_pin: a PIN proves the name.
     """
 
     operator: str
     role: Role
     terminal: str = ""
     why: str | None = None
+    by_pin: bool = False
 
 
 class NotAllowedError(Exception):

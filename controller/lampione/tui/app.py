@@ -156,14 +156,16 @@ class LampioneApp(OneKeyAtATime, inherit_bindings=False):
         view = self.view
         name = next((n for n, v in self._views.items() if v is view), "")
         parts: list[Part] = [("bold", f"Lampione {name}".rstrip())]
+        if self.why_read_only is not None:
+            parts.append(("warn", "READ-ONLY"))
         if desk.link is not None:
             parts.append(("bad", f"○ {desk.link}"))
         elif desk.status and not desk.status["broker"]["connected"]:
             parts.append(("bad", "○ no broker"))
         else:
             parts.append(("good", "● connected"))
-        if self.why_read_only is not None:
-            parts.append(("warn", "READ-ONLY"))
+        if desk.status:
+            parts.append(("", f"{desk.status['counters']['rate']:.1f}/s"))
         parts += self._alarms()
         if desk.tags:
             parts.append(("warn", f"▣ {len(desk.tags)} locked"))
@@ -175,7 +177,6 @@ class LampioneApp(OneKeyAtATime, inherit_bindings=False):
                 parts.append((colour, f"{glyph} {counts[state]} {state}"))
         if desk.status:
             counters = desk.status["counters"]
-            parts.append(("", f"{counters['rate']:.1f}/s"))
             parts += [
                 ("warn", f"{what} {counters[what]}")
                 for what in ("missing", "lost", "refused")
@@ -190,10 +191,10 @@ class LampioneApp(OneKeyAtATime, inherit_bindings=False):
         for alarm in self.desk.alarms.values():
             if alarm["active"]:
                 counts[alarm["severity"]] = counts.get(alarm["severity"], 0) + 1
+        there = [severity for severity in SEVERITIES if counts.get(severity)]
         return [
-            (tone, f"▲ {counts[severity]} {severity}")
-            for severity, tone in SEVERITIES.items()
-            if counts.get(severity)
+            (SEVERITIES[severity], f"{'' if n else '▲ '}{counts[severity]} {severity}")
+            for n, severity in enumerate(there)
         ]
 
     def go(self, name: str, argument: str | None = None) -> None:

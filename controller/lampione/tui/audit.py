@@ -17,8 +17,8 @@ from lampione.desk.audit_words import (
     outcomes,
     sentence,
     what_was_done,
-    when,
 )
+from lampione.desk.present import when
 from lampione.desk.text import clean
 from lampione.desk.work import Answer, Job
 from lampione.tui.dialogs import Ask, KeysScreen

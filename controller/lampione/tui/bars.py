@@ -10,6 +10,8 @@ from textual.widget import Widget
 
 from lampione.tui.tones import style
 
+_APART = "  "
+_LEAST = 16  # letters of what is wrong
 Part = tuple[str, str]
 """(tone or "", text)"""
 
@@ -27,7 +29,7 @@ class Title(Widget):
 
 
 class Parts(Widget):
-    """One line of parts: what fits, so that the least important are the last."""
+    """One line of parts, those that fit: the least important are the last."""
 
     DEFAULT_CSS = "Parts { height: 1; padding: 0 1; }"
     parts: reactive[tuple[Part, ...]] = reactive(())
@@ -39,9 +41,12 @@ class Parts(Widget):
         room = self.size.width - len(self.last) - 1
         segments = []
         used = 0
-        for tone, text in self.parts:
+        for tone, whole in self.parts:
+            text = whole
             if used + len(text) + 2 > room:
-                break
+                if tone != "bad" or room - used < _LEAST:
+                    continue
+                text = text[: room - used - 3] + "…"  # what is wrong is said as far as it goes
             segments.append(Segment(text, base + style(self.app, tone)))
             segments.append(Segment("  ", base))
             used += len(text) + 2
@@ -75,7 +80,7 @@ class Said(Widget):
 
 
 class Keys(Widget):
-    """The keys of the view, as many as fit; the others are under `?`.
+    """The keys of the view, in as many lines as they need; those that are not shown: `?`.
 
     One widget for all of them: Textual's own has one a key, and makes all anew with every focus.
     """
@@ -85,7 +90,7 @@ class Keys(Widget):
     def __init__(self) -> None:
         super().__init__()
         self._keys: list[tuple[str, str, str, DOMNode]] = []  # key, words, action, whose
-        self._spans: list[tuple[int, str, DOMNode]] = []  # where each ends
+        self._lines: list[list[tuple[str, str, str, DOMNode]]] = [[]]
 
     def on_mount(self) -> None:
         """Hear when other keys count."""
@@ -102,27 +107,39 @@ class Keys(Widget):
                 display = self.app.get_key_display(binding)
                 found[binding.action] = display, binding.description, binding.action, active.node
         self._keys = list(found.values())
+        self._arrange()
+
+    def on_resize(self) -> None:
+        """More or less of them stand in a line now."""
+        self._arrange()
+
+    def _arrange(self) -> None:
+        self._lines = [[]]
+        used = 0
+        for one in self._keys:
+            width = len(one[0]) + len(one[1]) + 1
+            if used and used + width > self.size.width:
+                self._lines.append([])
+                used = 0
+            self._lines[-1].append(one)
+            used += width + len(_APART)
+        self.styles.height = len(self._lines)
         self.refresh()
 
-    def render_line(self, y: int) -> Strip:  # noqa: ARG002
-        """Render what fits."""
+    def render_line(self, y: int) -> Strip:
+        """Render one of the lines."""
         base = self.rich_style
         key_style = base + style(self.app, "head")
         segments: list[Segment] = []
-        self._spans = []
-        used = 0
-        for key, words, action, node in self._keys:
-            text = f" {words}  "
-            if used + len(key) + len(text) - 2 > self.size.width:
-                continue
-            segments += [Segment(key, key_style), Segment(text, base)]
-            used += len(key) + len(text)
-            self._spans.append((used, action, node))
+        for key, words, _, _ in self._lines[y] if y < len(self._lines) else ():
+            segments += [Segment(key, key_style), Segment(f" {words}{_APART}", base)]
         return Strip(segments).adjust_cell_length(self.size.width, base)
 
     async def on_click(self, event: events.Click) -> None:
         """Do what the key does."""
-        for end, action, node in self._spans:
+        end = 0
+        for key, words, action, node in self._lines[event.y] if event.y < len(self._lines) else ():
+            end += len(key) + len(words) + 1 + len(_APART)
             if event.x < end:
                 await self.app.run_action(action, node)
                 return

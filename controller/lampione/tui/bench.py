@@ -9,7 +9,7 @@ from textual.binding import Binding, BindingType
 from textual.widgets import Static
 
 from lampione.desk.benching import Benching, Test
-from lampione.desk.text import clean
+from lampione.desk.text import clean, fitted
 from lampione.tui.dialogs import Ask, Confirm, KeysScreen
 from lampione.tui.table import Cell, Col, Table
 from lampione.tui.tones import style
@@ -117,13 +117,13 @@ class BenchView(View):
         self._detail()
 
     def _detail(self) -> None:
-        room = max(6, self.size.height * 42 // 100)
+        room = max(6, self.query_one("#body").size.height * 42 // 100)
         test = self.tests.row
         lines: list[Cell] = []
         if self.work.findings:
             lines = self.work.findings[-room:]
         elif test is not None:
-            lines = [("bold", test.name), *test.details()][:room]
+            lines = fitted([("bold", test.name), *test.details()], room, self.size.width - 2)
         text = Text()
         for n, (tone, line) in enumerate(lines):
             text.append(("\n" if n else "") + clean(line), style(self.app, tone))
@@ -194,11 +194,7 @@ class BenchView(View):
 
     def action_stop(self) -> None:
         """End what goes on in good order."""
-        if not self.work.doing:
-            self.say("nothing runs")
-            return
-        self.work.stop()
-        self.say("stopping: boards are being switched off", "warning")
+        self.end(self.work.doing, self.work.stop, "boards are being switched off")
 
     def action_compare(self) -> None:
         """Compare the last two reports."""

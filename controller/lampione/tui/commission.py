@@ -9,8 +9,9 @@ from textual.binding import Binding, BindingType
 from textual.widgets import Static
 
 from lampione.desk.boards import Connected
-from lampione.desk.commissioning import Commissioning, Item
-from lampione.desk.text import clean
+from lampione.desk.commission_rows import Item
+from lampione.desk.commissioning import Commissioning
+from lampione.desk.text import clean, fitted
 from lampione.tui.dialogs import Ask, Confirm, KeysScreen
 from lampione.tui.table import Cell, Col, Table
 from lampione.tui.tones import style
@@ -139,9 +140,9 @@ class CommissionView(View):
             lines.append(("warn", board.why) if board.why else ("dim", "f brings its firmware up"))
         elif item is not None:
             lines += [("bold", item.node), *item.details()]
-        room = max(6, self.size.height * 42 // 100)
-        if item is not None and item.going and len(lines) > room:
-            lines = [lines[0], *lines[-(room - 1) :]]  # what is done now is at the end
+        room = max(6, self.query_one("#body").size.height * 42 // 100)
+        going = item is not None and item.going  # then what is done now is at the end
+        lines = fitted(lines, room, self.size.width - 2, end=going)
         text = Text(no_wrap=False)
         for n, (tone, line) in enumerate(lines):
             text.append(("\n" if n else "") + clean(line), style(self.app, tone))
@@ -225,11 +226,8 @@ class CommissionView(View):
 
     def action_stop(self) -> None:
         """Stop between two steps."""
-        if not self.work.running:
-            self.say("nothing runs")
-            return
-        self.work.stop()
-        self.say("stopping: what is under way comes to the end of a step", "warning")
+        words = "what is under way comes to the end of a step"
+        self.end(self.work.running, self.work.stop, words)
 
     def action_flash(self) -> None:
         """Bring the firmware of the board under the cursor up to date."""

@@ -8,12 +8,12 @@ from textual.binding import Binding, BindingType
 from textual.widgets import Input
 
 from lampione.desk import saved
-from lampione.desk.asking import AskingError
+from lampione.desk.columns import COLUMNS, ColumnError, column, keys_of, shown
+from lampione.desk.fleet import FilterError
 from lampione.desk.orders import Sending
-from lampione.desk.present import COLUMNS
 from lampione.desk.saved import SavedError, SavedView
 from lampione.tui.dialogs import Ask
-from lampione.tui.grid import Grid, Heads, shown_columns
+from lampione.tui.grid import Grid, Heads
 from lampione.tui.view import View
 
 _HINT = "viale off   laeq>65   !online   faults"
@@ -31,6 +31,7 @@ class FleetView(View):
         Binding("o", "order", "Order"),
         Binding("a", "mark_all", "Mark all shown", show=False),
         Binding("u", "unmark", "Take all marks off", show=False),
+        Binding("c", "columns", "Columns", show=False),
         Binding("v", "view", "Views", show=False),
         Binding("V", "save", "Save this view", show=False),
     ]
@@ -82,7 +83,7 @@ class FleetView(View):
     def _arrange(self, **how: Any) -> None:
         try:
             self.desk.fleet.arrange(**how)
-        except AskingError as error:
+        except FilterError as error:
             self.say(str(error), "warning")
         self._heads.refresh()
         self.grid.rearranged()
@@ -124,9 +125,29 @@ class FleetView(View):
     def action_sort(self, by: int) -> None:
         """Sort by the next column that is seen."""
         fleet = self.desk.fleet
-        keys = [c.key for c in shown_columns(self.app.size.width)]
+        keys = self._keys()
         now = keys.index(fleet.sort) if fleet.sort in keys else -1
         self._arrange(sort=keys[(now + by) % len(keys)], descending=False)
+
+    def _keys(self) -> list[str]:
+        """Return the keys of the columns that are seen."""
+        return [c.key for c in shown(self.desk.fleet.columns, self.app.size.width)]
+
+    def action_columns(self) -> None:
+        """Choose the columns."""
+        lines = [" ".join(c.key for c in COLUMNS), "or any field of `show`: laeq rssi firmware;",
+                 "nothing: as many as the terminal has room for"]  # fmt: skip
+        chosen = " ".join(self.desk.fleet.columns)
+        self.ask_for(Ask("which columns?", lines, chosen, keys_of), self._choose)
+
+    def _choose(self, text: str) -> None:
+        fleet = self.desk.fleet
+        fleet.columns = keys_of(text)
+        seen = self._keys()
+        self._arrange(sort=fleet.sort if fleet.sort in seen else seen[0])
+        left = len(fleet.columns) - len(seen)
+        if left > 0:
+            self.say(f"{left} of the columns need a wider terminal", "warning")
 
     def action_reverse(self) -> None:
         """Sort the other way round."""
@@ -134,7 +155,7 @@ class FleetView(View):
 
     def on_resize(self) -> None:
         """Other columns may fit now."""
-        if self.desk.fleet.sort not in {c.key for c in shown_columns(self.app.size.width)}:
+        if self.desk.fleet.sort not in self._keys():
             self.desk.fleet.arrange(sort=COLUMNS[0].key)
         self.call_after_refresh(self._arrange)
 
@@ -160,9 +181,11 @@ class FleetView(View):
         self.lampione.order(marked or ([here] if here else []), self._sendings.append)
 
     def action_save(self) -> None:
-        """Keep the filter and the order by a name."""
+        """Keep the filter, the order and the columns by a name."""
         fleet = self.desk.fleet
-        view = SavedView(fleet.words, fleet.sort, fleet.descending, fleet.faults_only)
+        view = SavedView(
+            fleet.words, fleet.sort, fleet.descending, fleet.faults_only, fleet.columns
+        )
 
         def keep(name: str) -> None:
             try:
@@ -193,10 +216,15 @@ class FleetView(View):
         self.ask_for(Ask("which view?", lines, check=known), lambda name: self._show(views[name]))
 
     def _show(self, view: SavedView) -> None:
-        self.desk.fleet.faults_only = view.faults_only
+        fleet = self.desk.fleet
+        try:
+            columns, sort = keys_of(" ".join(view.columns)), column(view.sort).key
+        except ColumnError as error:  # of another version
+            self.say(str(error), "warning")
+            columns, sort = (), COLUMNS[0].key
+        fleet.faults_only, fleet.columns = view.faults_only, columns
         self._input.value = view.words
         self.set_class(bool(view.words), "-filtering")
-        sort = view.sort if view.sort in {column.key for column in COLUMNS} else COLUMNS[0].key
         self._arrange(words=view.words, sort=sort, descending=view.descending)
 
     @on(Grid.Opened)
@@ -205,5 +233,6 @@ class FleetView(View):
 
 
 def _about(view: SavedView) -> str:
-    parts = [view.words, "faults" if view.faults_only else "", f"by {view.sort}"]
-    return "  ".join(part for part in parts if part) + (" ▼" if view.descending else "")
+    order = f"by {view.sort}" + (" ▼" if view.descending else "")
+    parts = [view.words, "faults" if view.faults_only else "", order, ", ".join(view.columns)]
+    return "  ".join(filter(None, parts))

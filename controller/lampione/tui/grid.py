@@ -14,18 +14,14 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 from textual.widget import Widget
 
+from lampione.desk.columns import BETWEEN, shown
 from lampione.desk.fleet import Fleet
-from lampione.desk.present import COLUMNS, STATES, Column, Row, is_stale
+from lampione.desk.present import STATES, Row, is_stale
 from lampione.tui.tones import style as tone
 
 MARK, LOCK = "*", "▣"
 GLOW_S = 1.0  # how long a changed cell stands out
-_BETWEEN = "  "
-
-
-def shown_columns(width: int) -> list[Column]:
-    """Return the columns that a terminal of this width shows."""
-    return [c for c in COLUMNS if width >= c.least]
+_BETWEEN = " " * BETWEEN
 
 
 def fit(text: str, width: int, right: bool) -> str:
@@ -50,7 +46,7 @@ class Heads(Widget):
         """Render the heads."""
         base = self.rich_style
         segments = []
-        for column in shown_columns(self.app.size.width):
+        for column in shown(self._fleet.columns, self.app.size.width):
             head = column.head
             if column.key == self._fleet.sort:
                 head += "▼" if self._fleet.descending else "▲"
@@ -137,7 +133,7 @@ class Grid(ScrollView, inherit_bindings=False):
         glows = received is not None and now - received < GLOW_S
         before = self._fleet.before(row["node"]) if glows else None
         segments = []
-        for column in shown_columns(self.app.size.width):
+        for column in shown(self._fleet.columns, self.app.size.width):
             text = column.cell(row, now)
             if column.key == "node":
                 text = self._named(row["node"], column.width)

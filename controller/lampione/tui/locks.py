@@ -122,7 +122,7 @@ def lock(view: View, node: str) -> None:
 
 
 def unlock(view: View, node: str) -> None:
-    """Ask, with a reason where somebody else locked it, and take the lock off."""
+    """Ask, with a reason unless a PIN proves that its author does it, and take the lock off."""
     if not view.may_act():
         return
     tag = view.desk.tags.get(node)
@@ -134,15 +134,20 @@ def unlock(view: View, node: str) -> None:
         f"{clean(tag['reason'])}"
     ]
     follows = "1 lamp follows its program again, at once."
-    if view.desk.who is not None and tag["operator"] == view.desk.who["operator"]:
+    who = view.desk.who or {}
+    author = tag["operator"] == who.get("operator")
+    if author and who.get("by_pin"):
         view.confirm(
             Confirm(f"take the lock off {node}?", [*lines, follows]),
             lambda: view.act("unlock", f"unlock {node}", node=node),
         )
         return
+    if author:
+        lines.append("That it was you no PIN proves, so this needs a reason.")
     lines += ["Is nobody at the lamp? Say how you know; the audit keeps it.", follows]
+    whose = "" if author else "of somebody else "
     view.ask_for(
-        Ask(f"take the lock of somebody else off {node}?", lines, check=_said),
+        Ask(f"take the lock {whose}off {node}?", lines, check=_said),
         lambda reason: view.act("unlock", f"unlock {node}", node=node, reason=reason),
     )
 

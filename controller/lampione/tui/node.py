@@ -7,7 +7,7 @@ from textual.binding import Binding, BindingType
 
 from lampione.desk import node_sheet, series, tonight
 from lampione.desk.node_sheet import Section
-from lampione.desk.present import STATES, Row, with_unit
+from lampione.desk.present import STATES, Row, when, with_unit
 from lampione.desk.present import clock as time_of_day
 from lampione.desk.series import MEASURES, SPANS, Series, Window
 from lampione.desk.text import clean
@@ -133,14 +133,13 @@ class NodeView(View):
             self._sheet.show(sections, _WIDTHS.get(self.pane, _WIDE))
 
     def _headline(self, row: Row) -> str:
-        text = (
-            f"{row['node']}  {row['site']}  {STATES[row['state']][0]} {row['state']}"
-            f"  last heard {time_of_day(row['last_seen'])}"
-        )
+        text = f"{row['node']}  {row['site']}  {STATES[row['state']][0]} {row['state']}"
         tag = self.desk.tags.get(row["node"])
         if tag is not None:
             text += f"  ▣ LOCKED by {tag.get('operator', '?')}"
-        return clean(text)
+        seen = row["last_seen"]
+        heard = "never heard" if seen is None else f"last heard {when(seen, self.desk.now())}"
+        return clean(f"{text}  {heard}")
 
     def _sections(self, row: Row, now: float) -> list[Section]:
         told = self._told

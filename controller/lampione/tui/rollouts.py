@@ -5,9 +5,10 @@ from typing import Any, ClassVar
 
 from textual import on
 from textual.binding import Binding, BindingType
+from textual.widgets import Static
 
 from lampione.desk import staged
-from lampione.desk.text import age
+from lampione.desk.text import age, clean
 from lampione.desk.work import Answer
 from lampione.tui.bars import Parts
 from lampione.tui.dialogs import Ask, Confirm
@@ -74,6 +75,7 @@ class RolloutsView(View):
     RolloutsView #rollouts { height: 6; }
     RolloutsView .line { background: $panel; }
     RolloutsView #nodes { height: 1fr; }
+    RolloutsView #why { height: auto; max-height: 3; padding: 0 1; background: $panel; }
     """
     AUTO_FOCUS = "#rollouts"
 
@@ -113,6 +115,8 @@ class RolloutsView(View):
         yield self._waves
         yield self._rules
         yield self.table
+        self._why = Static("", id="why", markup=False)
+        yield self._why
 
     def renew(self, changed: frozenset[str]) -> None:
         """Ask anew once a second; what is on the way is not asked for twice."""
@@ -182,6 +186,7 @@ class RolloutsView(View):
         self._show_head()
         rows = staged.in_order(self._members, self._words)
         self.table.show(rows, empty="nothing fits" if self._members else "")
+        self._explain()
 
     def _show_head(self) -> None:
         whole = self._whole
@@ -208,6 +213,16 @@ class RolloutsView(View):
     @on(Table.Moved, "#rollouts")
     def _moved(self, event: Table.Moved) -> None:
         self._choose(None if event.row is None else event.row["rollout"])
+
+    @on(Table.Moved, "#nodes")
+    def _moved_node(self) -> None:
+        self._explain()
+
+    def _explain(self) -> None:
+        """Say in full why a node is where it is: the column may be too narrow."""
+        row = self.table.row
+        told = "" if row is None else staged.node_text(row)
+        self._why.update("" if row is None or not told else clean(f"{row['node']}: {told}"))
 
     @on(Table.Opened, "#rollouts")
     def _opened(self) -> None:

@@ -117,6 +117,14 @@ class View(Screen[None], inherit_bindings=False):
             self.say(f"nothing can be changed: {why}", "warning")
         return why is None
 
+    def end(self, going: object, stop: Callable[[], None], words: str) -> None:
+        """Stop what goes on, if anything does, and say what becomes of it."""
+        if not going:
+            self.say("nothing runs")
+            return
+        stop()
+        self.say(f"stopping: {words}", "warning")
+
     def act(
         self,
         op: str,

@@ -15,11 +15,13 @@ from lampione.desk.saved import SavedError, SavedView
 def test_views_are_kept_shown_and_forgotten(tmp_path: Path) -> None:
     path = tmp_path / "config" / "views.json"
     assert saved.load(path) == {}
-    view = SavedView("viale !online", "laeq", True, True)
+    view = SavedView("viale !online", "laeq", True, True, ("node", "laeq", "health.rssi"))
     saved.save(path, "night", view)
     saved.save(path, "all", SavedView())
     assert saved.load(path) == {"all": SavedView(), "night": view}
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    path.write_text('{"all": {"words": "off", "sort": "laeq"}, "night": {"columns": ["node"]}}')
+    assert saved.load(path)["all"] == SavedView("off", "laeq")  # as earlier versions kept it
     saved.remove(path, "all")
     with pytest.raises(SavedError, match="night"):
         saved.remove(path, "all")

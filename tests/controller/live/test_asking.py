@@ -3,8 +3,11 @@
 import json
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
+from lampione.cli.errors import CliError
+from lampione.cli.send_many import targets
 from lampione.core.client import CoreError
 from lampione_protocol import schema
 
@@ -80,3 +83,34 @@ def test_the_command_line(rig: Rig) -> None:
     wrong = lampione("nodes", "--state", str(rig.folder), "--where", "laeq>")
     assert wrong.returncode == 2
     assert "a value is missing at the end" in wrong.stderr
+
+
+def test_every_way_to_ask_takes_the_same(rig: Rig) -> None:
+    question = "online !(site=*bligny* or never) voltage=unknown"
+    assert found(rig, question) == ["b-2"]
+    assert nodes(rig, "--filter", question, "--json").count("\n") == 1
+    assert '"b-2"' in nodes(rig, "--where", question, "--json")
+    assert targets(rig.client, question) == ["b-2"]
+    assert targets(rig.client, "b-2,a-1") == ["b-2", "a-1"]
+    assert targets(rig.client, "online") == ["online"]  # a name, lest a slip lights a district
+    assert targets(rig.client, "faults !online") == []
+    with pytest.raises(CliError, match="is missing at the end"):
+        targets(rig.client, "voltage>")
+
+
+def test_a_view_keeps_its_columns(
+    rig: Rig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LAMPIONE_VIEWS", str(tmp_path / "views.json"))
+    kept = ("views", "save", "lit", "--filter", "a-1 or b-2", "--sort", "pm2_5")
+    assert lampione(*kept, "--columns", "pm2_5,rssi").returncode == 0
+    head, first, second = nodes(rig, "--view", "lit").splitlines()
+    assert head.split() == ["node", "pm2_5", "µg/m³", "rssi", "dBm"]
+    assert [first.split()[0], second.split()[0]] == ["b-2", "a-1"]
+    assert nodes(rig, "--view", "lit", "--columns", "age").splitlines()[0].split() == [
+        "node", "age"
+    ]  # fmt: skip
+    assert json.loads(lampione("views", "--json").stdout)["columns"] == ["node", "pm2_5", "rssi"]
+    wrong = lampione("nodes", "--state", str(rig.folder), "--columns", "noise")
+    assert wrong.returncode == 2
+    assert "there is no column 'noise'" in wrong.stderr

@@ -8,8 +8,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from lampione.room import operators, tags, who
-from lampione.room.operators import TRIES, WAIT_S, Doorkeeper, OperatorsError
+from lampione.room.operators import Doorkeeper, OperatorsError
 from lampione.room.tags import LockedError, Tag, check_lock, check_unlock
+from lampione.room.tries import FORGET_S, NAMES_MOST, Tries
 from lampione.room.who import ROLES, NotAllowedError, Who
 
 
@@ -31,7 +32,7 @@ def test_the_file_is_private_and_holds_no_pin(file: Path) -> None:
 
 def test_who_says_his_pin_is_who_he_is(file: Path) -> None:
     keeper = Doorkeeper(file)
-    assert keeper.enter("anna", "4711", "pts/1") == ("anna", "configure", "pts/1", None)
+    assert keeper.enter("anna", "4711", "pts/1") == ("anna", "configure", "pts/1", None, True)
     assert keeper.enter("night", None, "").role == "view"
     for name, pin in (("anna", "4712"), ("anna", None), ("anna", ""), ("carla", None)):
         with pytest.raises(OperatorsError) as error:
@@ -40,16 +41,35 @@ def test_who_says_his_pin_is_who_he_is(file: Path) -> None:
 
 
 def test_after_some_wrong_pins_not_even_the_right_one_is_tried_for_a_while(file: Path) -> None:
-    now = [0.0]
-    keeper = Doorkeeper(file, lambda: now[0])
-    for _ in range(TRIES):
-        with pytest.raises(OperatorsError, match="not the PIN"):
-            keeper.enter("anna", "0000", "")
-    with pytest.raises(OperatorsError, match="wait 60 s"):
-        keeper.enter("anna", "4711", "")
-    assert keeper.enter("night", None, "").operator == "night"
-    now[0] += WAIT_S
+    now = 0.0
+    keeper = Doorkeeper(file, lambda: now)
+    for wait_s in (60, 120, 240, 480, 900, 900):
+        for name in ("anna", "nobody"):  # which of them is an operator nobody learns
+            while True:
+                with pytest.raises(OperatorsError) as error:
+                    keeper.enter(name, "0000", "")
+                if f"wait {wait_s} s" in str(error.value):
+                    break
+                assert str(error.value) == "name and PIN do not fit; whoever has a PIN gives it"
+        with pytest.raises(OperatorsError, match="too many tries"):
+            keeper.enter("anna", "4711", "")
+        assert keeper.enter("night", None, "").operator == "night"
+        now += wait_s
     assert keeper.enter("anna", "4711", "").role == "configure"
+    with pytest.raises(OperatorsError, match="do not fit"):
+        keeper.enter("anna", "0000", "")  # and from the beginning
+
+
+def test_tries_are_forgotten_and_few_are_told() -> None:
+    now = 0.0
+    tries = Tries(lambda: now)
+    told = [tries.failed("anna", known=True, tried=not tries.wait_s("anna")) for _ in range(1000)]
+    assert [n for n in told if n] == [1, 2, 4, 8, 16, 32, 64, 128, 256, 512]
+    others = [tries.failed(f"n{n}", known=False, tried=True) for n in range(3 * NAMES_MOST)]
+    assert len([n for n in others if n]) == 12
+    now += FORGET_S + 1
+    assert tries.wait_s("anna") == 0
+    assert tries.failed("anna", known=True, tried=True) == 1
 
 
 def test_who_comes_without_a_word(file: Path, tmp_path: Path) -> None:
@@ -59,7 +79,7 @@ def test_who_comes_without_a_word(file: Path, tmp_path: Path) -> None:
     assert keeper.arrived("anna", "").role == "view"
     assert "no operator" in str(keeper.arrived("root", "").why)
     alone = Doorkeeper(tmp_path / "none.json")
-    assert alone.arrived("root", "") == ("root", "configure", "", None)
+    assert alone.arrived("root", "") == ("root", "configure", "", None, False)
     assert alone.enter("carla", None, "").role == "configure"
 
 
@@ -146,7 +166,11 @@ def test_a_lock_needs_the_name_again_and_a_reason() -> None:
 
 
 def test_a_lock_is_taken_off_by_its_author_or_with_a_reason() -> None:
-    assert check_unlock(TAG, "a-1", Who("anna", "operate"), None) is None
+    anna, alone = Who("anna", "operate", by_pin=True), Who("anna", "configure")
+    assert check_unlock(TAG, "a-1", anna, None) is None
+    assert check_unlock(TAG, "a-1", alone, "done") == "done"
+    with pytest.raises(LockedError, match="a name without a PIN proves nothing"):
+        check_unlock(TAG, "a-1", alone, None)
     assert check_unlock(TAG, "a-1", Who("bruno", "operate"), "she called") == "she called"
     for tag, reason in ((TAG, None), (TAG, "  "), (None, "why")):
         with pytest.raises(LockedError):

@@ -26,7 +26,7 @@ SITES = {
     "lazio-1": placed("Viale Lazio", 45.4536, 9.2083),
     "umbria-1": placed("Viale Umbria", 45.4548, 9.2149),
 }
-WHO = {"operator": "anna", "role": "configure", "why": None}
+WHO = {"operator": "anna", "role": "configure", "why": None, "by_pin": True}
 
 
 def three() -> list[Any]:

@@ -161,6 +161,6 @@ def test_pictures() -> None:
     async def steps(app: LampioneApp, given: Given, pilot: Pilot[None]) -> None:
         await until(pilot, lambda: len(subjects(app)) == 5)
         await pilot.press("down")
-        await until(pilot, lambda: "lazio-40" in below(app))
+        await until(pilot, lambda: "lazio-12 and 28 more: enter lists them" in below(app))
 
     pictures("alarms", steps, alarms=ALARMS, first=FIRST)

@@ -113,6 +113,9 @@ def test_a_run_is_followed_compared_and_verified(bench: Path) -> None:
         await begun(app, pilot)
         await until(pilot, lambda: "release verdict: fail: 1 test failed" in top(app))
         assert "report.html" in top(app)
+        (told,) = [parameters for op, parameters in given.asked if op == "deed"]
+        assert told["action"] == "bench run"
+        assert (told["detail"]["result"], told["detail"]["tests"]) == ("fail", 4)
         rows = lines(app, "#tests")
         assert "✓ pass" in rows[1]
         assert "✗ fail" in rows[2]
@@ -127,7 +130,7 @@ def test_a_run_is_followed_compared_and_verified(bench: Path) -> None:
         await until(pilot, lambda: "as it was signed on 2026-05-04 by a1b2 c3d4" in top(app))
         assert not view.work.doing
 
-    drive(steps, (120, 34), first=BENCH)
+    drive(steps, (120, 34), first=BENCH, answers={"deed": None})
 
 
 def test_a_run_is_stopped_in_good_order_and_quitting_asks(
@@ -209,7 +212,7 @@ def test_it_looks_like_this(bench: Path, monkeypatch: pytest.MonkeyPatch) -> Non
         await until(pilot, lambda: "✗ ramp" in about(app))
         view._show()
 
-    pictures("bench", steps, first=BENCH)
+    pictures("bench", steps, first=BENCH, answers={"deed": None})
 
 
 @pytest.mark.soak

@@ -9,6 +9,7 @@ import json
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -26,6 +27,7 @@ from lampione.provision.signoff import Check
 from lampione.tui.app import LampioneApp
 from lampione.tui.commission import CommissionView
 from lampione.tui.dialogs import AskScreen, ConfirmScreen, KeysScreen
+from lampione_hil.board import BenchError
 from textual.pilot import Pilot
 from textual.widgets import Input, Static
 
@@ -202,6 +204,7 @@ def test_a_run_is_left_stopped_and_taken_up_again(
 
     def script(run: Played) -> Outcome:
         run.begin(0, "a4cf12fe0001", ("who it is", None), ("lamp half", None))
+        run.view.measured(run.queue.rows[0].node, [CHECKS[0], CHECKS[-1]])
         on.wait(10)
         while not run.asked():
             on.wait(0.01)
@@ -214,6 +217,9 @@ def test_a_run_is_left_stopped_and_taken_up_again(
         view = await with_list(app, pilot, bench)
         await begun(app, pilot, view)
         await until(pilot, lambda: "► lamp half" in about(app))
+        # What was measured stands there while the rest is yet to come.
+        await until(pilot, lambda: "✗ radio" in about(app) and "-92 dBm" in about(app))
+        assert about(app).index(f"✓ {CHECKS[0].name}") < about(app).index("► lamp half")
         assert "► at work      a4cf12fe0001" in lines(app, "#rows")[1]
         assert "► bligny-1" in lines(app, "#boards")[1]
         assert "fifty.toml: 0 of 3 done, 1 at work" in top(app)
@@ -336,15 +342,16 @@ def test_what_hinders_a_run_is_said_with_what_to_do(
 def test_a_board_is_flashed_and_what_went_wrong_is_said(
     bench: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    answers: list[Any] = ["bligny-1 runs firmware 0.7", RuntimeError("this chip is an esp32c3: no")]
+    done = SimpleNamespace(firmware="0.7", words=lambda: "bligny-1 runs firmware 0.7")
+    answers: list[Any] = [done, BenchError("this chip is an esp32c3: no")]
 
-    def flash(port: str, told: Callable[[str, float], None]) -> str:
+    def flash(port: str, told: Callable[[str, float], None]) -> Any:
         assert port == FREE.port
         told("sending", 0.4)
         answer = answers.pop(0)
         if isinstance(answer, Exception):
             raise answer
-        return str(answer)
+        return answer
 
     monkeypatch.setattr(boards, "bring_up_to_date", flash)
 
@@ -355,6 +362,22 @@ def test_a_board_is_flashed_and_what_went_wrong_is_said(
             await until(pilot, lambda: isinstance(app.screen, ConfirmScreen))
             await pilot.press("y")
             await until(pilot, lambda words=words: app.screen is view and words in top(app))  # type: ignore[misc]
+        assert "the audit does not have it" in top(app)  # this controller knows no `deed`
+        given.answers["deed"] = None
+        answers.append(done)
+        await pilot.press("f", "y")
+        await until(pilot, lambda: "the audit" not in top(app) and "firmware 0.7" in top(app))
+        told = [parameters for op, parameters in given.asked if op == "deed"]
+        assert [deed["detail"]["result"] for deed in told] == ["done", "failed", "done"]
+        assert told[-1] == {
+            "action": "flash", "node": FREE.node,
+            "detail": {"result": "done", "board": FREE.board, "firmware": "0.7"},
+        }  # fmt: skip
+        given.put("link", "no controller runs")
+        answers.append(done)
+        await pilot.press("f", "y")
+        await until(pilot, lambda: not answers and not view.work.flashing)
+        assert len([1 for op, _ in given.asked if op == "deed"]) == 3
 
     drive(steps)
 

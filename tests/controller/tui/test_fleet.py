@@ -4,8 +4,8 @@ from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from lampione.desk.columns import COLUMNS
 from lampione.desk.fleet import Fleet
-from lampione.desk.present import COLUMNS
 
 from tests.controller.nodes import NOW, node
 

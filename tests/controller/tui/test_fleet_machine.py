@@ -5,9 +5,10 @@ from typing import Any
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
-from lampione.desk.asking import filters
+from lampione.desk.asking import asker
+from lampione.desk.columns import COLUMNS
 from lampione.desk.fleet import Fleet
-from lampione.desk.present import COLUMNS
+from lampione.live.words import parse
 
 from tests.controller.nodes import NOW, node
 
@@ -15,7 +16,8 @@ NAMES = [f"n{n:03}" for n in range(200)]
 SITES = {name: f"Viale {'Lazio' if n % 3 else 'Bligny'}" for n, name in enumerate(NAMES)}
 BY_KEY = {column.key: column for column in COLUMNS}
 WORDS = ("", "n1", "online lazio", "!online", "laeq>60", "!laeq>60 n0", "faults", "!faults",
-         "lamp_level=40", "site=*bligny*", "laeq=unknown")  # fmt: skip
+         "lamp_level=40", "site=*bligny*", "laeq=unknown",
+         "laeq>60 or n1", "age>30s")  # fmt: skip
 reports = st.builds(
     lambda laeq, level, state, at: {
         "laeq": laeq, "lamp_level": level, "lamp_reason": "program", "state": state, "at": at,
@@ -32,7 +34,7 @@ class FleetMachine(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.fleet = Fleet()
+        self.fleet = Fleet(now=lambda: NOW)
         self.rows: dict[str, Any] = {}
         self.sites: dict[str, str] = {}
 
@@ -74,11 +76,11 @@ class FleetMachine(RuleBasedStateMachine):
     @invariant()
     def the_order_is_that_of_all_rows(self) -> None:
         fleet = self.fleet
-        tests = filters(fleet.words, fleet.faulty)
+        passes = asker(parse(fleet.words), fleet.faulty, lambda: NOW) if fleet.words else None
         rows = [{**row, "site": self.sites.get(name, "")} for name, row in self.rows.items()]
         passing = [
             row for row in rows
-            if (not fleet.faults_only or fleet.faulty(row)) and all(test(row) for test in tests)
+            if (not fleet.faults_only or fleet.faulty(row)) and (passes is None or passes(row))
         ]  # fmt: skip
         order = BY_KEY[fleet.sort].order
         passing.sort(key=lambda row: (order(row), row["node"]), reverse=fleet.descending)

@@ -3,15 +3,17 @@
 import asyncio
 import re
 import threading
+from pathlib import Path
 
 import pytest
 from hypothesis import given as examples
 from hypothesis import strategies as st
 from lampione.demo.screenshot import portable
+from lampione.desk import saved
 from lampione.desk.feed import Box
 from lampione.tui.app import LampioneApp
 from lampione.tui.bars import Header
-from lampione.tui.dialogs import KeysScreen
+from lampione.tui.dialogs import AskScreen, KeysScreen
 from lampione.tui.fleet_view import FleetView
 from lampione.tui.grid import Grid, Heads
 from lampione.tui.node import NodeView
@@ -91,6 +93,30 @@ def test_sort_by_the_columns_that_are_seen() -> None:
         await until(pilot, lambda: text(app)[2].startswith("umbria-1"))
         assert "state▼" in lines(app, Heads)[0]
         assert app.screen.query_one(Grid).cursor == "bligny-1"
+
+    drive(steps, (80, 24))
+
+
+def test_columns_are_chosen_and_kept_in_a_view(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LAMPIONE_VIEWS", str(tmp_path / "views.json"))
+
+    async def steps(app: LampioneApp, given: Given, pilot: Pilot[None]) -> None:
+        await pilot.press("c", *"rssi nosuch", "enter")
+        await until(pilot, lambda: isinstance(app.screen, AskScreen))
+        await pilot.press(*["backspace"] * 7, "enter")
+        await until(pilot, lambda: lines(app, Heads)[0].split() == ["node▲", "rssi", "dBm"])
+        assert text(app)[0].split() == ["bligny-1", "-61"]
+        await pilot.press("s")
+        await until(pilot, lambda: app.desk.fleet.sort == "rssi")
+        await pilot.press("V", *"radio", "enter")
+        await until(pilot, lambda: "radio" in saved.load(saved.place()))
+        await pilot.press("c", *["backspace"] * 9, "enter")
+        await until(pilot, lambda: "online" in text(app)[0])
+        await pilot.press("s", "v", *"radio", "enter")
+        await until(pilot, lambda: app.desk.fleet.columns == ("node", "rssi"))
+        assert app.desk.fleet.sort == "rssi"
 
     drive(steps, (80, 24))
 

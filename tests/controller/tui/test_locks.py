@@ -82,6 +82,21 @@ def test_ones_own_lock_is_taken_off_with_a_yes_and_anothers_with_a_reason() -> N
     drive(steps, (80, 24), tags=TAGS, answers={"unlock": {}}, first=LOCKS)
 
 
+def test_where_no_pin_proves_it_ones_own_lock_needs_a_reason_too() -> None:
+    async def steps(app: LampioneApp, given: Given, pilot: Pilot[None]) -> None:
+        await until(pilot, lambda: "cable under water" in lines(app, Table)[1])
+        await pilot.press("down", "u")
+        await until(pilot, lambda: isinstance(app.screen, AskScreen))
+        assert isinstance(app.screen, AskScreen)
+        assert "That it was you no PIN proves, so this needs a reason." in app.screen.question.lines
+        await pilot.press(*"done", "enter")
+        await until(pilot, lambda: said(app) == "unlock umbria-1: done")
+        assert acts(given) == [("unlock", {"node": "umbria-1", "reason": "done"})]
+
+    alone = {**WHO, "by_pin": False}
+    drive(steps, (80, 24), tags=TAGS, answers={"unlock": {}}, first=LOCKS, who=alone)
+
+
 def test_what_the_controller_refuses_is_said() -> None:
     why = "lazio-1 is locked by bruno: cable under water"
 

@@ -10,7 +10,7 @@ from lampione.cli import parser
 from lampione.core.client import CoreError
 from lampione.desk.work import Answer
 from lampione.tui.app import LampioneApp
-from lampione.tui.bars import Header
+from lampione.tui.bars import Header, Keys
 from lampione.tui.dialogs import Ask, AskScreen, Confirm, ConfirmScreen, JumpScreen, KeysScreen
 from lampione.tui.fleet_view import FleetView
 from lampione.tui.node import NodeView
@@ -22,6 +22,7 @@ from textual.pilot import Pilot
 from textual.widgets import Input
 
 from tests.controller.tui.still import WHO, Given, drive, lines, said, until
+from tests.controller.tui.test_alarms_view import alarm
 
 
 @pytest.mark.parametrize("place", VIEWS, ids=lambda place: place.name)
@@ -51,6 +52,26 @@ def test_every_view_opens_with_nothing_known_and_says_its_keys(place: Any) -> No
         assert app.is_running
 
     drive(steps, (80, 24), nodes=[], sites={})
+
+
+@pytest.mark.parametrize("place", VIEWS, ids=lambda place: place.name)
+def test_at_eighty_columns_no_key_of_a_footer_is_cut(place: Any) -> None:
+    async def steps(app: LampioneApp, given: Given, pilot: Pilot[None]) -> None:
+        app.go(place.name)
+        await until(pilot, lambda: app.view is app._views[place.name] and app.view.is_mounted)
+        await pilot.pause()
+        footer = " ".join(lines(app, Keys))
+        for active in app.screen.active_bindings.values():
+            if active.binding.show and active.enabled:
+                assert active.binding.description in footer
+        assert len(lines(app, Keys)) <= 2
+        head = lines(app, Header)[0]
+        assert "READ-ONLY" in head
+        assert "2.2/s" in head
+        assert "▲ 3 critical" in head
+
+    alarms = [alarm(n, "umbria-1", "lamp", "critical", 60) for n in range(3)]
+    drive(steps, (80, 24), alarms=alarms, read_only=True)
 
 
 @pytest.mark.parametrize("place", VIEWS[1:], ids=lambda place: place.name)
