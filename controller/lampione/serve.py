@@ -84,7 +84,8 @@ def serve(
         if ours is not None:
             broker = ours.start().url
         assert broker is not None
-        engine = engine or open_engine(folder.database)
+        given = engine
+        engine = given or open_engine(folder.database)
         # Nothing of what a core loads is garbage: of a city it would be looked through for seconds.
         gc.disable()
         core = Core(
@@ -93,6 +94,7 @@ def serve(
         gc.freeze()
         gc.enable()
         try:
+            folder.keep_store(None if given is None else given.url)
             core.start()
             with attend(core, engine) as attendant, _upkeep(engine, attendant) as upkeep:
                 answers = Answers(core, engine.reader, upkeep)

@@ -67,6 +67,9 @@ def test_what_is_not_there_is_said(rig: Rig) -> None:
     done = lampione("--state", str(rig.folder), "statistics", "a-1", "--measure", "colour")
     assert done.returncode == 1
     assert "'colour' is no measure: ambient_light" in done.stderr
+    done = lampione("--state", str(rig.folder), "statistics", "--all", "a-1")
+    assert done.returncode == 2
+    assert done.stderr == "lampione: give either nodes or --all, which is every node\n"
 
 
 def test_malformed_requests(rig: Rig) -> None:

@@ -19,24 +19,10 @@ if TYPE_CHECKING:
     from lampione.export.rows import Wanted
     from lampione.export.run import Place
     from lampione.seeds import Seed
-    from lampione.store import Engine
 
 _DAY_S = 86400.0
 _DRAW_S = 0.2
 TERMINATED = 143  # 128 + SIGTERM
-
-
-def open_store(options: argparse.Namespace) -> "Engine":
-    """Open the store that is asked for, to read it. Raises CliError, StoreError."""
-    from lampione.core.folder import StateFolder
-    from lampione.store.engine import open_engine
-
-    if options.store is not None:
-        return open_engine(options.store)
-    path = StateFolder(options.state).database
-    if not path.exists():
-        raise CliError(f"no store is in {options.state}: --state or --store says where it is")
-    return open_engine(path)
 
 
 def places_of(options: argparse.Namespace) -> "tuple[Seed, Places]":
@@ -134,13 +120,14 @@ def export(options: argparse.Namespace) -> int:
     options.since = options.until - _DAY_S if options.since is None else options.since
     forms = _check(options)
 
+    from lampione.cli.store_choice import chosen as chosen_store
     from lampione.export import ExportError
     from lampione.export.rows import Reading, Wanted
     from lampione.export.run import Meter
     from lampione.export.run import places_of as targets
 
     seed, places = places_of(options)
-    engine = open_store(options)
+    engine = chosen_store(options)
     reading = Reading(engine.reader, places)
     try:
         chosen = places.chosen(reading.names.values(), options.nodes, options.sites)

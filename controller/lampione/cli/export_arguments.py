@@ -93,7 +93,7 @@ def _add_sources(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--store",
         metavar="URL",
-        help="the store (default: lampione.db in the controller's folder)",
+        help="the store (default: the one of the controller of --state)",
     )
     command.add_argument(
         "--fleet",

@@ -7,12 +7,13 @@ import threading
 from urllib.parse import urlsplit
 
 from lampione.cli.errors import OK, USAGE, CliError
-from lampione.cli.export import open_store, places_of
+from lampione.cli.export import places_of
 from lampione.cli.output import printer
 
 
 def http(options: argparse.Namespace) -> int:
     """`lampione http`, until Ctrl-C or SIGTERM."""
+    from lampione.cli.store_choice import chosen
     from lampione.core.folder import StateFolder
     from lampione.export.http import DataServer
 
@@ -22,7 +23,7 @@ def http(options: argparse.Namespace) -> int:
             raise CliError(f"{options.url!r} is no address: write https://data.example", USAGE)
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(message)s")
     seed, places = places_of(options)
-    engine = open_store(options)
+    engine = chosen(options)
     out = printer(options)
     try:
         server = DataServer(

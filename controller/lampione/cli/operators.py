@@ -89,14 +89,15 @@ def _change(options: argparse.Namespace, do: str, role: Any, pin: str | None) ->
 def _record(
     folder: StateFolder, options: argparse.Namespace, do: str, role: Any, pin: str | None
 ) -> None:
-    """Write it into the audit, where no controller does; a store elsewhere is not known here."""
-    if not folder.database.exists():
+    """Write it into the audit, where no controller does."""
+    where = folder.store
+    if where == folder.database and not folder.database.exists():
         return
     detail = {"do": do, "name": options.name, "role": role, "pin": room.said(pin)}
     known = {name: value for name, value in detail.items() if value is not None}
     who = options.operator or getpass.getuser()
     deed = Deed(time.time(), who, CONFIGURE, entry.terminal(), "operator", None, known)
-    with contextlib.closing(open_engine(folder.database).writer()) as store:
+    with contextlib.closing(open_engine(where).writer()) as store:
         store.add_deeds([deed])
         store.commit()
 

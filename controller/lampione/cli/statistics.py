@@ -58,7 +58,9 @@ def statistics(options: argparse.Namespace) -> int:
 
 def _question(options: argparse.Namespace) -> dict[str, Any]:
     """Return the parameters of the core's operation."""
-    if bool(options.nodes) == options.all:
+    if options.nodes and options.all:
+        raise CliError("give either nodes or --all, which is every node", USAGE)
+    if not options.nodes and not options.all:
         raise CliError("name the nodes, or say --all", USAGE)
     if options.immission_class and options.noise != "it":
         raise CliError("--class goes with --noise it", USAGE)

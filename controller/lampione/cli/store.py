@@ -8,39 +8,34 @@ from lampione.cli.errors import FAILED, OK, CliError
 from lampione.cli.fleet import core
 from lampione.cli.output import printer
 from lampione.cli.store_arguments import CLASSES, EVER
+from lampione.cli.store_choice import chosen, is_controllers
 from lampione.core.client import NoCore
-from lampione.core.folder import StateFolder
+from lampione.core.folder import StateFolder, make_private
 from lampione.core.upkeep import Upkeep
-from lampione.store import Engine, Keeper
-from lampione.store.engine import open_engine
+from lampione.store import Keeper
+from lampione.store.engine import path_of
 
 _UNITS = ("B", "kB", "MB", "GB", "TB")
 
 
-def _engine(options: argparse.Namespace) -> Engine:
-    if options.store is not None:
-        return open_engine(options.store)
-    path = StateFolder(options.state).database
-    if not path.exists():
-        raise CliError(f"{path} is not there: no controller has run in {options.state}", FAILED)
-    return open_engine(path)
-
-
 def _keeper(options: argparse.Namespace) -> Keeper:
-    return _engine(options).keeper()
+    return chosen(options).keeper()
 
 
 def _perform(
     options: argparse.Namespace, do: str, policy: Mapping[str, float | None]
 ) -> dict[str, int]:
-    """Have the controller do it, or do it where none runs."""
+    """Have the controller do it with its own store, or do it where none runs."""
+    engine = chosen(options)
+    if not is_controllers(options):
+        return Upkeep(engine).perform(do, policy)
     try:
         with core(options) as client:
             found: dict[str, int] = client.call("store", do=do, policy=dict(policy), timeout_s=None)
             return found
     except NoCore:
         with StateFolder(options.state).owned():
-            return Upkeep(_engine(options)).perform(do, policy, alone=True)
+            return Upkeep(engine).perform(do, policy, alone=True)
 
 
 def size(count: float) -> str:
@@ -160,16 +155,23 @@ def backup(options: argparse.Namespace) -> int:
 
 def restore(options: argparse.Namespace) -> int:
     """`lampione store restore`."""
-    from lampione.store.sqlite.restore import restore
+    from lampione.store.sqlite.restore import check_backup, restore
 
     out = printer(options)
+    check_backup(options.file)
+    make_private(options.state)
     folder = StateFolder(options.state)
     with folder.owned():
-        aside = restore(options.file, folder.database, replace=options.replace)
+        path = path_of(folder.store)
+        if path is None:
+            raise CliError(
+                f"the store is {folder.store}: pg_restore brings back what pg_dump saved", FAILED
+            )
+        aside = restore(options.file, path, replace=options.replace)
     if out.as_json:
-        out.json({"restored": str(folder.database), "aside": None if aside is None else str(aside)})
+        out.json({"restored": str(path), "aside": None if aside is None else str(aside)})
         return OK
-    out.line(f"{folder.database} is now what {options.file} holds")
+    out.line(f"{path} is now what {options.file} holds")
     if aside is not None:
         out.line(f"the one before is {aside}")
     return OK

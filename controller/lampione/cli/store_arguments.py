@@ -86,7 +86,7 @@ def add(commands: Any, common: argparse.ArgumentParser, group: Any) -> None:
     store_move_arguments.add(actions)
     for action in (space, retain, vacuum, fold, check, backup):
         action.add_argument(
-            "--store", metavar="URL", help="the database (default: in the state folder)"
+            "--store", metavar="URL", help="the database (default: the controller's)"
         )
 
 

@@ -87,7 +87,7 @@ class Answers(
                 "shard": core.shard,
                 "session": core.downlink.session.hex(),
                 "broker": core.broker.copy(),
-                "database": str(core.folder.database),
+                "database": str(core.folder.store),
                 "database_bytes": size,
                 "nodes": len(online),
                 "online": int(online.sum()),

@@ -9,12 +9,13 @@ import stat
 from collections.abc import Iterator
 from pathlib import Path
 
-from lampione import keys
+from lampione import keys, private
 from lampione.api import SOCKET
 
 DATABASE = "lampione.db"
 LOCK = "core.lock"
 BROKER = "broker"
+STORE = "store"
 _SOCKET_PATH_MAX = 100  # bytes; Linux allows 107, macOS 103
 
 
@@ -73,6 +74,28 @@ class StateFolder:
         self.database = self.path / DATABASE
         self.keys = self.path / keys.FILE
         self.broker = self.path / BROKER
+
+    @property
+    def store(self) -> str | Path:
+        """Return where the last controller here keeps its data, as `open_engine` takes it."""
+        try:
+            return (self.path / STORE).read_text("utf-8").strip() or self.database
+        except (FileNotFoundError, NotADirectoryError):
+            return self.database
+        except UnicodeDecodeError:
+            raise FolderError(f"{self.path / STORE} is damaged: start the controller") from None
+        except OSError as error:
+            raise FolderError(f"{self.path / STORE}: {error.strerror}") from None
+
+    def keep_store(self, url: str | None) -> None:
+        """Say where the data is from now on, without a password; None: in this folder."""
+        try:
+            if url is None:
+                (self.path / STORE).unlink(missing_ok=True)
+            else:
+                private.put(self.path / STORE, f"{url}\n".encode())
+        except OSError as error:
+            raise FolderError(f"{self.path / STORE}: {error.strerror}") from None
 
     def prepare(self) -> None:
         """See that the folder is there and private; it is not made here. Raises FolderError."""

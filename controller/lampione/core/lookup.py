@@ -54,13 +54,15 @@ class Lookup:
 
     def __init__(self, state: Path) -> None:
         folder = StateFolder(state)
-        if not folder.database.exists():
+        where = folder.store
+        if where == folder.database and not folder.database.exists():
             raise NoCore(f"no controller has ever run on {state}: start `lampione serve`")
-        engine = open_engine(folder.database)
+        engine = open_engine(where)
         self._lock = threading.Lock()
         with folder.owned():
             # Never started: it connects to nobody.
-            self._core = Core(folder, engine.writer(), BrokerUrl.parse("mqtt://127.0.0.1"), _SHARD)
+            nowhere = BrokerUrl.parse("mqtt://127.0.0.1")
+            self._core = Core(folder, engine.writer(), nowhere, _SHARD, reader=engine.reader)
             self._core.store.rollback()
             self._answers = _Answers(self._core, engine)
         seen = [node.last_seen for node in self._core.fleet.nodes.values() if node.last_seen]

@@ -194,7 +194,7 @@ def deliver(
     except NoCore:
         folder = StateFolder(state)
         make_private(state)
-        alone = deliver_alone(folder, open_engine(folder.database), shard, node, frames, who)
+        alone = deliver_alone(folder, open_engine(folder.store), shard, node, frames, who)
         if alone is None:
             raise CoreError("unknown", f"this computer has no key of {node}") from None
         return {**_counts(alone), "to": "store"}

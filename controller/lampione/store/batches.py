@@ -107,8 +107,37 @@ def _parts(blobs: Iterable[tuple[int, bytes]]) -> tuple[list[bytes], list[bytes]
     return rows, bodies
 
 
+class Packed:
+    """Frames of (number, blob) each, one batch behind another, not yet taken apart.
+
+    A tenth of what they take as a `Batch`. `rows` have `node`, `epoch`, `seq` and `type`. Raises
+    StoreError that names the batch.
+    """
+
+    def __init__(self, blobs: Iterable[tuple[int, bytes]]):
+        heads, tails = _parts(blobs)
+        self.rows: NDArray[Any] = np.frombuffer(b"".join(heads), _ROW)
+        self._joined = b"".join(tails)
+        self._ends = np.cumsum(self.rows["size"], dtype=np.int64)
+        if len(self._joined) != (int(self._ends[-1]) if len(self.rows) else 0):
+            raise StoreError("a batch is damaged: its bodies are of another length")
+
+    def frames(self, which: NDArray[np.bool_] | slice) -> Batch:
+        """Return some of the frames."""
+        rows, ends = self.rows[which], self._ends[which]
+        return _batch(rows, ends - rows["size"], ends, self._joined)
+
+
+def nodes_in(blob: bytes) -> NDArray[np.uint32]:
+    """Return whose frames a blob holds; of a damaged one whatever can be read."""
+    count = _HEAD.unpack_from(blob)[1] if len(blob) >= _HEAD.size else 0
+    count = min(count, (len(blob) - _HEAD.size) // _FRAME.size)
+    nodes: NDArray[np.uint32] = np.frombuffer(blob, _ROW, count, _HEAD.size)["node"]
+    return nodes
+
+
 def unpack(
-    blobs: Sequence[tuple[int, bytes]],
+    blobs: Iterable[tuple[int, bytes]],
     keep: Callable[[NDArray[Any]], NDArray[np.bool_]] | None = None,
 ) -> Batch:
     """Return the frames of (number, blob) each, one batch behind another.
@@ -116,16 +145,13 @@ def unpack(
     `keep` says of rows with `node`, `epoch`, `seq` and `type` which are wanted. Raises StoreError
     that names the batch.
     """
-    heads, tails = _parts(blobs)
-    rows = np.frombuffer(b"".join(heads), _ROW)
-    joined = b"".join(tails)
-    ends = np.cumsum(rows["size"], dtype=np.int64)
-    if len(joined) != (int(ends[-1]) if len(rows) else 0):
-        raise StoreError("a batch is damaged: its bodies are of another length")
-    starts = ends - rows["size"]
-    if keep is not None:
-        kept = keep(rows)
-        rows, starts, ends = rows[kept], starts[kept], ends[kept]
+    packed = Packed(blobs)
+    return packed.frames(slice(None) if keep is None else keep(packed.rows))
+
+
+def _batch(
+    rows: NDArray[Any], starts: NDArray[np.int64], ends: NDArray[np.int64], joined: bytes
+) -> Batch:
     bodies = np.empty(len(rows), object)
     bodies[:] = [joined[a:b] for a, b in zip(starts.tolist(), ends.tolist(), strict=True)]
     timed = rows["at"] != _NO_TIME

@@ -13,10 +13,13 @@ def path_of(where: str | Path) -> Path | None:
     if isinstance(where, Path):
         return where
     scheme, colon, rest = where.partition(":")
-    if not colon:
-        return Path(where)
-    if scheme == "sqlite":
-        return Path(rest)
+    if not colon or scheme == "sqlite":
+        name = rest if colon else where
+        if not name:
+            raise StoreError("a store without a name: give a path or postgresql://...")
+        if Path(name).is_dir():
+            raise StoreError(f"{name} is a folder: name the store's file in it, as lampione.db")
+        return Path(name)
     if scheme not in ("postgresql", "postgres"):
         raise StoreError(f"{scheme}: no such kind of store; give a path or postgresql://...")
     try:

@@ -584,6 +584,25 @@ class Contract:
         assert keeper.check(full=True) == []
         keeper.close()
 
+    def test_roll_ups_that_are_gone_are_no_damage(self, engine: Engine) -> None:
+        store = engine.writer()
+        epoch = store.epoch_id(store.add_node("a-1").id, b"aaaa", 1)
+        store.frames([report(epoch, n, T0 + 86_400 * n + 60) for n in range(4)])
+        store.commit()
+        store.close()
+        folder = engine.folder()
+        folder.fold(T0)
+        folder.refold(T0 + 9 * 86_400)
+        folder.close()
+        keeper, now = engine.keeper(), T0 + 86_400 * 3 + 100.0
+        keeper.retain({"rollups-hour": 86_400.0, "rollups-day": 86_400.0}, now, lambda: False)
+        reader = engine.reader()
+        for level in (3600, 86_400):
+            assert 1 <= len(reader.rollups(level, 0, 4e9, "laeq_energy").starts) <= 2
+        reader.close()
+        assert keeper.check(full=True) == []
+        keeper.close()
+
     def test_a_check_finds_what_was_not_folded_yet(self, engine: Engine) -> None:
         """Some folded, some not, some late: all of it is right."""
         store = engine.writer()

@@ -14,7 +14,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from lampione import batch, values
 from lampione.rollup import LEVELS, MEASURES, accumulate
 from lampione.store import SERIES, Frame, StoreError
-from lampione.store.sqlite import SqliteEngine
+from lampione.store.sqlite import SqliteEngine, fold
 from lampione.store.sqlite.fold import SqliteFolder
 from lampione_protocol import codec, schema
 
@@ -306,3 +306,38 @@ def test_two_folders_do_not_disturb_each_other(tmp_path: Path) -> None:
     assert len(list(reader.frames())) == 1
     reader.close()
     store.close()
+
+
+class Counted(SqliteFolder):
+    """A folder that says how much of a block it had in memory."""
+
+    most = 0
+
+    def _block(self, number: int, part: Any, now: float) -> Any:
+        self.most = max(self.most, len(part.nodes))
+        return super()._block(number, part, now)
+
+
+def test_a_block_is_folded_in_pieces(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A week of a thousand nodes that came back at once is not in memory at once."""
+    monkeypatch.setattr(fold, "_BLOCK_MAX", 50)
+    engine = SqliteEngine(tmp_path / "x.db")
+    store = engine.writer()
+    epochs = [store.epoch_id(store.add_node(f"n-{n}").id, b"abcd", 1) for n in range(4)]
+    for turn in range(20):
+        store.frames(
+            [
+                Frame(epoch, seq, schema.REPORT, NOW, DAY + seq, body(schema.REPORT, seq))
+                for epoch in epochs
+                for seq in range(turn * 5, turn * 5 + 5)
+            ]
+        )
+        store.commit()
+    store.close()
+    folder = Counted(engine.path)
+    assert folder.fold(NOW).frames == 400
+    assert folder.most <= 50
+    folder.close()
+    keeper = engine.keeper()
+    assert keeper.check(full=True) == []
+    keeper.close()

@@ -6,11 +6,13 @@ import shutil
 import sqlite3
 import stat
 from pathlib import Path
+from typing import Any
 
 import pytest
 from lampione.store import SERIES, Frame, StoreError
 from lampione.store.retention import CLASSES, DEFAULT
-from lampione.store.sqlite import SqliteEngine
+from lampione.store.sqlite import SqliteEngine, keep
+from lampione.store.sqlite.connect import Link
 from lampione.store.sqlite.restore import restore
 from lampione_protocol import schema
 
@@ -107,6 +109,28 @@ def test_retention_drops_what_is_older_and_nothing_else(engine: SqliteEngine) ->
     store.close()
     with pytest.raises(StoreError, match="classes are"):
         engine.keeper().set_policy({"everything": 1.0})
+
+
+def test_a_long_retention_reads_some_ids_at_a_time(
+    engine: SqliteEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lengths: list[int] = []
+    read = Link.read
+
+    def counted(link: Link, sql: str, given: tuple[Any, ...] = ()) -> list[Any]:
+        found = read(link, sql, given)
+        lengths.append(len(found))
+        return found
+
+    monkeypatch.setattr(Link, "read", counted)
+    monkeypatch.setattr(keep, "_ROWS_A_STEP", 7)
+    keeper = engine.keeper()
+    keeper.retain(dict.fromkeys(CLASSES, 1.0), LATER, never)
+    assert max(lengths) <= len(CLASSES)
+    space = keeper.space()
+    assert not any(space[name].rows for name in CLASSES if name not in ("commands", "alarms"))
+    assert keeper.check(full=True) == []
+    keeper.close()
 
 
 def test_space_goes_back_while_it_is_written(engine: SqliteEngine) -> None:

@@ -12,6 +12,7 @@ from tests.brokers import Broker, running_broker, wait_until
 from tests.controller.fake_node import SHARD, text
 from tests.controller.rig import Rig
 from tests.controller.store.postgres_server import PostgresServer
+from tests.controller.test_cli import lampione
 
 
 class PostgresRig(Rig):
@@ -61,6 +62,10 @@ def test_from_the_node_to_its_history(tmp_path: Path, postgres_url: str, broker:
         page = rig.client.call("history", node="b-2", fields=["laeq", "no2"], limit=5)
         assert page["units"] == ["s", "dB", "ppb"]
         assert [row[1:] for row in page["rows"]] == [[62.4, 17]] * 5
+        assert rig.status()["database"] == postgres_url
+        exported = lampione("export", "--state", str(rig.folder), "--since", "2020-01-01")
+        assert exported.returncode == 0, exported.stderr
+        assert exported.stdout.count("\n") > 200
         assert rig.show("b-2")["report"]["laeq"] == 62.4
         rig.kill9()
         rig.start()

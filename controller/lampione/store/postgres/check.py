@@ -19,7 +19,7 @@ from lampione.store.retention import SERIES_CLASSES
 
 WORDS_MAX = 100
 _SAMPLE = 4  # block-days whose roll-ups are made again, when not all are
-_LEVELS = (3600, DAY_S)
+_LEVELS = {"rollups-hour": 3600, "rollups-day": DAY_S}  # the finest may be there or not
 
 
 def check(url: str, *, full: bool = False) -> list[str]:
@@ -108,9 +108,12 @@ class _Checker(PostgresSeries):
         if not full and len(places) > _SAMPLE:
             places = random.sample(places, _SAMPLE)
         for number, day in places:
-            yield from self._day(number, day, unfolded)
+            levels = [level for name, level in _LEVELS.items() if day >= gone.get(name, 0)]
+            yield from self._day(number, day, unfolded, levels)
 
-    def _day(self, number: int, day: int, unfolded: NDArray[np.int64]) -> Iterator[str]:
+    def _day(
+        self, number: int, day: int, unfolded: NDArray[np.int64], levels: list[int]
+    ) -> Iterator[str]:
         made: dict[tuple[int, int, str], Block] = {}
         ids = [n for n in self.names() if n // BLOCK == number]
         for kind in SERIES:
@@ -120,7 +123,7 @@ class _Checker(PostgresSeries):
                 # Of the finest level those that are old may be there or not.
                 late = day + 2 * DAY_S + FINE_KEPT_S
                 rolled = roll_up(kind, _frames(some), some.columns, late)
-                for level in _LEVELS:
+                for level in levels:
                     for (start, name, _), block in rolled[level].items():
                         if (level, start, name) in made:
                             made[level, start, name].add(block)
@@ -130,7 +133,7 @@ class _Checker(PostgresSeries):
         for level, start, name, body in self._link.read(
             "SELECT level, start, measure, body FROM rollups "
             "WHERE block = %s AND start >= %s AND start < %s AND level = ANY (%s)",
-            (number, day, day + DAY_S, list(_LEVELS)),
+            (number, day, day + DAY_S, levels),
         ):
             try:
                 stored[level, start, name] = Block.unpack(body)

@@ -115,6 +115,7 @@ class PostgresKeeper:
             if name in SERIES_CLASSES:
                 gone += self._days(name, keep_s, before, stop)
             if name in ROLLUP_CLASSES:
+                self._gone(name, keep_s, before)
                 gone += self._delete(
                     "rollups WHERE level = %s AND start + level <= %s",
                     (ROLLUP_CLASSES[name], before),
@@ -145,14 +146,17 @@ class PostgresKeeper:
         for day in old:
             if stop():
                 break
-            # Said first: from here on what is rolled up of that time is more than what is there.
-            self._side.write(
-                "INSERT INTO keeping AS k (class, keep_s, gone) VALUES (%s, %s, %s) "
-                "ON CONFLICT (class) DO UPDATE SET gone = greatest(k.gone, excluded.gone)",
-                (name, keep_s, float((day + 1) * partitions.DAY_S)),
-            )
+            self._gone(name, keep_s, float((day + 1) * partitions.DAY_S))
             gone += partitions.drop(self._side, table, day)
         return gone
+
+    def _gone(self, name: str, keep_s: float, before: float) -> None:
+        """Say, before it goes: from here on messages and roll-ups of that time do not agree."""
+        self._side.write(
+            "INSERT INTO keeping AS k (class, keep_s, gone) VALUES (%s, %s, %s) "
+            "ON CONFLICT (class) DO UPDATE SET gone = greatest(k.gone, excluded.gone)",
+            (name, keep_s, before),
+        )
 
     def _delete(self, which: str, given: Sequence[Any]) -> int:
         return self._link.whole(lambda: self._link.write(f"DELETE FROM {which}", given))  # noqa: S608

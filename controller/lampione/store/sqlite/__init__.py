@@ -16,8 +16,8 @@ class SqliteEngine:
 
     @property
     def url(self) -> str:
-        """Return what `open_engine` takes."""
-        return f"sqlite:{self.path}"
+        """Return what `open_engine` takes, wherever one stands."""
+        return f"sqlite:{self.path.absolute()}"
 
     def writer(self) -> SqliteStore:
         """Open the writer; make the database, bring it up to date."""

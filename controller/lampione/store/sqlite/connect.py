@@ -41,10 +41,10 @@ class Link:
         except sqlite3.Error as error:
             raise StoreError(f"{self._path}: {error}") from error
 
-    def stream(self, sql: str) -> Iterator[Any]:
+    def stream(self, sql: str, given: tuple[Any, ...] = ()) -> Iterator[Any]:
         """Give the rows of an answer that may be long."""
         try:
-            yield from self.db.execute(sql)
+            yield from self.db.execute(sql, given)
         except sqlite3.Error as error:
             raise StoreError(f"{self._path}: {error}") from error
 

@@ -5,6 +5,7 @@ computed for it comes before, so that the writer waits little. Whatever ends in 
 is either in its batch for readers, or in a chunk and in the roll-ups; once in either.
 """
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,8 @@ from lampione.store.sqlite.connect import Link, Step
 
 HOUR_S, DAY_S = 3600, 86400
 LATE_S = 7200  # a day is gathered when it has been over so long
-_FRAMES_MAX = 500_000  # in memory at a time
+_FRAMES_MAX = 500_000  # read at a time, packed: 30 MB
+_BLOCK_MAX = 50_000  # of one block, taken apart
 _OLD_ROWS = 20_000
 _GROUPS_MAX = 256  # days written in one transaction
 _LATEST = values.TYPES["report"], values.TYPES["health"]
@@ -76,13 +78,14 @@ class SqliteFolder:
             if not upto:
                 return None
         blobs = self._link.read("SELECT id, body FROM batches WHERE id <= ? ORDER BY id", (upto,))
-        whole = batches.unpack(blobs)
+        packed = batches.Packed(blobs)
+        del blobs
+        blocks = packed.rows["node"] // BLOCK
         frames = written = 0
-        for number, part in by_block(whole):
-            if number <= done:
-                continue
+        for number in np.unique(blocks[blocks.astype(np.int64) > done]).tolist():
             if stop():
                 return Folded(frames, written)
+            part = packed.frames(blocks == number)
             steps, made = self._block(number, part, now)
             steps.append(("UPDATE folding SET upto = ?, done = ?", [(upto, number)]))
             self._write(steps, state)
@@ -100,11 +103,15 @@ class SqliteFolder:
     def _upto(self, until: int) -> int:
         """Return the last batch to fold now, so that not too much comes into memory; 0: none."""
         upto = total = 0
-        for number, count in self._link.read(
-            "SELECT id, count FROM batches WHERE id <= ? ORDER BY id", (until,)
+        blocks: Counter[int] = Counter()
+        for number, body in self._link.stream(
+            "SELECT id, body FROM batches WHERE id <= ? ORDER BY id", (until,)
         ):
-            total += count
-            if upto and total > _FRAMES_MAX:
+            nodes = batches.nodes_in(body)
+            total += len(nodes)
+            found, counts = np.unique(nodes // BLOCK, return_counts=True)
+            blocks.update(dict(zip(found.tolist(), counts.tolist(), strict=True)))
+            if upto and (total > _FRAMES_MAX or max(blocks.values(), default=0) > _BLOCK_MAX):
                 break
             upto = number
         return upto

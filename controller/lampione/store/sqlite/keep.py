@@ -107,23 +107,21 @@ class SqliteKeeper:
             if keep_s is None:
                 continue
             before = now - keep_s
-            sql, given = _old(name, before)
-            old = self._link.read(sql, given)
-            if not old:
-                continue
-            # Said first: from here on what is rolled up of that time is more than what is there.
-            self._link.write(
-                (
-                    "INSERT INTO keeping (class, keep_s, gone) VALUES (?, ?, ?) "
-                    "ON CONFLICT DO UPDATE SET gone = max(gone, excluded.gone)",
-                    [(name, keep_s, before)],
-                )
-            )
-            for first in range(0, len(old), _ROWS_A_STEP):
+            sql, given, place = _old(name, before)
+            while some := self._link.read(sql, (*given, *place, _ROWS_A_STEP)):
                 if stop():
                     return found
-                some = old[first : first + _ROWS_A_STEP]
+                if name not in found:
+                    # Said first: now what is rolled up of that time is more than what is there.
+                    self._link.write(
+                        (
+                            "INSERT INTO keeping (class, keep_s, gone) VALUES (?, ?, ?) "
+                            "ON CONFLICT DO UPDATE SET gone = max(gone, excluded.gone)",
+                            [(name, keep_s, before)],
+                        )
+                    )
                 found[name] = found.get(name, 0) + self._delete(name, before, some)
+                place = some[-1]
         return found
 
     def _delete(self, name: str, before: float, rows: list[tuple[Any, ...]]) -> int:
@@ -278,19 +276,27 @@ def _made(path: Path) -> Iterator[None]:
         os.close(descriptor)
 
 
-def _old(name: str, before: float) -> tuple[str, tuple[Any, ...]]:
-    """Return the question for what is older."""
+def _old(name: str, before: float) -> tuple[str, tuple[Any, ...], tuple[Any, ...]]:
+    """Return the question for some of what is older, what it is given, and a place before all.
+
+    It is given the place after which it goes on, too, and how many rows are wanted.
+    """
+    place: tuple[Any, ...] = (-1,)
     if name in SERIES_CLASSES:
-        sql = "SELECT id FROM chunks WHERE type = ? AND start + span <= ?"
-        return sql, (SERIES_CLASSES[name], before)
-    if name in ROLLUP_CLASSES:
-        sql = "SELECT id FROM rollups WHERE level = ? AND start + level <= ?"
-        return sql, (ROLLUP_CLASSES[name], before)
-    if name == "commands":
-        return "SELECT id FROM commands WHERE final AND changed < ?", (before,)
-    if name == "alarms":
-        return f"SELECT id FROM alarms WHERE NOT {STANDING} AND changed < ?", (before,)  # noqa: S608
-    series = ", ".join(map(str, SERIES))
-    which = "= ?1" if name == "events" else f"NOT IN (?1, {series})"
-    sql = f"SELECT epoch, seq FROM frames WHERE type {which} AND coalesce(at, received) < ?2"  # noqa: S608
-    return sql, (schema.EVENT, before)
+        which, given = "chunks WHERE type = ? AND start + span <= ?", (SERIES_CLASSES[name], before)
+    elif name in ROLLUP_CLASSES:
+        which = "rollups WHERE level = ? AND start + level <= ?"
+        given = (ROLLUP_CLASSES[name], before)
+    elif name == "commands":
+        which, given = "commands WHERE final AND changed < ?", (before,)
+    elif name == "alarms":
+        which, given = f"alarms WHERE NOT {STANDING} AND changed < ?", (before,)
+    else:
+        series = ", ".join(map(str, SERIES))
+        types = f"= {schema.EVENT}" if name == "events" else f"NOT IN ({schema.EVENT}, {series})"
+        sql = (
+            f"SELECT epoch, seq FROM frames WHERE type {types} AND coalesce(at, received) < ? "  # noqa: S608
+            "AND (epoch, seq) > (?, ?) ORDER BY epoch, seq LIMIT ?"
+        )
+        return sql, (before,), (-1, -1)
+    return f"SELECT id FROM {which} AND id > ? ORDER BY id LIMIT ?", given, place  # noqa: S608

@@ -26,16 +26,21 @@ def verify(path: Path) -> list[str]:
     return found
 
 
+def check_backup(path: Path) -> None:
+    """See that a file is a backup that can be restored. Raises StoreError."""
+    if not path.is_file():
+        raise StoreError(f"{path} is not {'a file' if path.exists() else 'there'}")
+    wrong = verify(path)
+    if wrong:
+        raise StoreError(f"{path} is damaged: {wrong[0]}")
+
+
 def restore(backup: Path, path: Path, *, replace: bool = False) -> Path | None:
     """Put a backup in the place of a store that nobody uses; return where that one is now.
 
     Raises StoreError; then the store is what it was.
     """
-    if not backup.is_file():
-        raise StoreError(f"{backup} is not there")
-    wrong = verify(backup)
-    if wrong:
-        raise StoreError(f"{backup} is damaged: {wrong[0]}")
+    check_backup(backup)
     if path.exists() and not replace:
         raise StoreError(f"{path} is there: say --replace, and it is put aside")
     beside = path.with_name(f"{path.name}.new")
