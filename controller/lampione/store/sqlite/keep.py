@@ -282,6 +282,7 @@ def _old(name: str, before: float) -> tuple[str, tuple[Any, ...], tuple[Any, ...
     It is given the place after which it goes on, too, and how many rows are wanted.
     """
     place: tuple[Any, ...] = (-1,)
+    given: tuple[Any, ...]
     if name in SERIES_CLASSES:
         which, given = "chunks WHERE type = ? AND start + span <= ?", (SERIES_CLASSES[name], before)
     elif name in ROLLUP_CLASSES:
