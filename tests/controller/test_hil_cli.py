@@ -1,12 +1,15 @@
 """`lampione hil`: what its commands print, and their exit codes."""
 
+import contextlib
 import json
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from lampione.cli import run
+from lampione.cli import hil, run
+from lampione.room.deeds import Tell
 from lampione_hil.testing.signing import BenchKey
 
 from tests.hil.records import measured, ran, record
@@ -45,6 +48,27 @@ def lampione(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, 
 
 def rows(text: str) -> list[dict[str, Any]]:
     return [json.loads(line) for line in text.splitlines()]
+
+
+def test_a_run_is_told_to_the_audit_once(
+    bench: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[dict[str, Any]] = []
+
+    @contextlib.contextmanager
+    def telling(options: Any) -> Iterator[Tell]:
+        def tell(action: str, node: str | None = None, **detail: Any) -> None:
+            told.append({"action": action, "node": node, **detail})
+
+        yield tell
+
+    monkeypatch.setattr(hil, "telling", telling)
+    for more in ((), ("--no-audit",)):
+        lampione(capsys, "run", "suite", "--rig", "rig.toml", "-k", "lion", "--out", "r", *more)
+    assert [(t["action"], t["rig"], t["tests"], t["report"]) for t in told] == [
+        ("bench run", "small", 1, "r")
+    ]
+    assert told[0]["result"] in ("pass", "inconclusive")
 
 
 def test_from_a_fresh_bench_to_a_verdict(bench: Path, capsys: pytest.CaptureFixture[str]) -> None:
