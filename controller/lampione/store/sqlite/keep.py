@@ -73,6 +73,9 @@ class SqliteKeeper:
         ):
             ((count, size),) = self._link.read(sql)
             found[name] = Space(count or 0, size or 0)
+        ((count, size),) = self._link.read("SELECT count(*), sum(length(body)) FROM aside")
+        if count:
+            found["damaged"] = Space(count, size)
         ((page,),), ((pages,),), ((free,),) = (
             self._link.read(f"PRAGMA {name}")
             for name in ("page_size", "page_count", "freelist_count")
