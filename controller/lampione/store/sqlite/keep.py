@@ -284,7 +284,7 @@ def _old(name: str, before: float) -> tuple[str, tuple[Any, ...], tuple[Any, ...
 
     It is given the place after which it goes on, too, and how many rows are wanted.
     """
-    place: tuple[Any, ...] = (-1,)
+    given: tuple[Any, ...]
     if name in SERIES_CLASSES:
         which, given = "chunks WHERE type = ? AND start + span <= ?", (SERIES_CLASSES[name], before)
     elif name in ROLLUP_CLASSES:
@@ -302,4 +302,4 @@ def _old(name: str, before: float) -> tuple[str, tuple[Any, ...], tuple[Any, ...
             "AND (epoch, seq) > (?, ?) ORDER BY epoch, seq LIMIT ?"
         )
         return sql, (before,), (-1, -1)
-    return f"SELECT id FROM {which} AND id > ? ORDER BY id LIMIT ?", given, place  # noqa: S608
+    return f"SELECT id FROM {which} AND id > ? ORDER BY id LIMIT ?", given, (-1,)  # noqa: S608
