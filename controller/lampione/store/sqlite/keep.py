@@ -19,7 +19,7 @@ from lampione.store.alarms import STANDING
 from lampione.store.held import Held
 from lampione.store.retention import CLASSES, DEFAULT, ROLLUP_CLASSES, SERIES_CLASSES
 from lampione.store.sqlite.check import check
-from lampione.store.sqlite.connect import Link
+from lampione.store.sqlite.connect import Link, in_words
 from lampione.store.sqlite.restore import logs, sync, verify
 
 _ROWS_A_STEP = 500
@@ -167,7 +167,7 @@ class SqliteKeeper:
         try:
             return check(self._link.db, full=full)
         except sqlite3.DatabaseError as error:
-            return [str(error)]
+            return [str(in_words(self._path, error))]
 
     def vacuum(self, stop: Callable[[], bool], *, alone: bool = False) -> int:
         """Give free pages back to the disk, some at a time; `alone`: all at once.
