@@ -17,7 +17,7 @@ from lampione import seeds
 from lampione.export import http
 from lampione.export.http import DataServer
 from lampione.export.places import Places
-from lampione.export.things import QueryError
+from lampione.export.things import QueryError, service
 from lampione.export.things.filters import bounds, parse, works
 from lampione.export.things.query import options_of, path_of
 
@@ -250,6 +250,13 @@ def test_a_path_goes_on_from_what_is_related_alone(client: Client) -> None:
         assert client.raw(place)[0] == status
     assert client.get(f"{thing}/Datastreams('{NODES[0]}:no2')/Sensor/name") == {"name": "no2"}
     assert client.refused(f"{thing}/Datastreams('{NODES[0]}:no2')/Sensor('no2')")[0] == 404
+
+
+def test_what_is_expanded_has_an_end(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    url = "/v1.1/Datastreams?$expand=Observations($top=1000)&$top=1000"
+    assert client.get(url)["value"]
+    monkeypatch.setattr(service, "EXPANDED_IN_ALL", 100)
+    assert client.refused(url) == (400, "$expand: 100 in all at most: say a lower $top")
 
 
 def test_selected_properties_and_bare_values(client: Client) -> None:

@@ -11,6 +11,7 @@ from lampione.export.things.catalogue import RELATIONS, STREAMS, Catalogue, Rela
 from lampione.export.things.filters import moment, works
 from lampione.export.things.observations import Late, Observation, Scope, Source
 from lampione.export.things.query import (
+    EXPANDED_IN_ALL,
     EXPANDED_MAX,
     PAGE,
     PAGE_MAX,
@@ -70,6 +71,7 @@ class Things:
         self._source = Source(reading, reader, time.monotonic() + BUDGET_S)
         self._deadline = time.monotonic() + BUDGET_S
         self._root = base + ROOT
+        self._left = EXPANDED_IN_ALL
 
     def answer(self, path: str, query: str) -> Any:
         """Return JSON's value of a path below the root, or Text. Raises QueryError, StoreError."""
@@ -196,6 +198,9 @@ class Things:
             return
         top = EXPANDED_MAX if wanted.top is None else min(wanted.top, PAGE_MAX)
         shown, more, count = self._page(spot, wanted, top)
+        self._left -= len(shown)
+        if self._left < 0:
+            raise QueryError(f"$expand: {EXPANDED_IN_ALL} in all at most: say a lower $top")
         found[link] = shown
         if count is not None:
             found[f"{link}@iot.count"] = count
