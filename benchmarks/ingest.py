@@ -18,7 +18,7 @@ from pathlib import Path
 from cryptography.hazmat.primitives.ciphers.aead import AESCCM
 from lampione import keys
 from lampione.broker import LocalBroker
-from lampione.core.client import Client, NoCore
+from lampione.core.client import Client, NoCore, every_node
 from lampione.demo.processes import free_port
 from lampione_protocol import schema, seal, topics
 from lampione_protocol.codec import encode
@@ -114,7 +114,7 @@ class Bench:
                 time.sleep(0.02)
 
     def _greeted(self, core: Client) -> bool:
-        return all(row["hello_at"] is not None for row in core.call("nodes"))
+        return all(row["hello_at"] is not None for row in every_node(core))
 
     def _wait(self, condition: Callable[[], bool], what: str) -> None:
         end = time.monotonic() + WAIT_S

@@ -13,7 +13,7 @@ Several requests may be under way on one connection. Operations, their parameter
 unless said) and what `result` is:
 
     status                                                    Status
-    nodes                                                     list[Node]
+    nodes     after (a name), limit                           list[Node] by name, NODES_PAGE at most
     places                                                    {node: Placed}
     select    where, sort, ascending, top, fields             Selected
     show      node (required)                                 Detail
@@ -69,6 +69,7 @@ units and ranges are those of `lampione_protocol.schema`; spare fields are left 
 from typing import Any, Literal, NotRequired, TypedDict
 
 LINE_MAX = 1 << 20
+NODES_PAGE = 2000
 SOCKET = "core.sock"
 
 Json = Any

@@ -1,19 +1,21 @@
 """The command line without a controller: grammar, errors, exit codes, what `--help` costs."""
 
 import argparse
+import io
 import json
 import os
 import re
 import subprocess
 import sys
 from pathlib import Path
+from unittest import mock
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from lampione import keys
 from lampione.cli import parser, values
-from lampione.cli.output import Printer
+from lampione.cli.output import Printer, wrapped
 from lampione.cli.send import order_of
 from lampione.desk.text import age, clean
 from lampione.durations import LONGEST_S
@@ -276,6 +278,64 @@ def test_ages() -> None:
 def test_nothing_that_a_node_says_steers_the_terminal(text: str) -> None:
     assert all(c.isprintable() or ord(c) > 0x9F for c in clean(text))
     assert len(clean(text)) == len(text)
+
+
+class Narrow(io.StringIO):
+    """A terminal."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+@given(
+    st.lists(
+        st.tuples(st.text("abc ", min_size=1, max_size=18), st.text("xyz0", max_size=14)),
+        min_size=1, max_size=12, unique_by=lambda column: column[0],
+    ),
+    st.integers(40, 90),
+    st.integers(1, 2),
+)  # fmt: skip
+def test_a_table_fits_its_terminal(columns: list[tuple[str, str]], room: int, keys: int) -> None:
+    heads = [head for head, _ in columns]
+    cells = [cell for _, cell in columns]
+    narrow = Narrow()
+    with mock.patch.dict(os.environ, {"COLUMNS": str(room), "NO_COLOR": "1"}):
+        Printer(as_json=False, stream=narrow).table(
+            heads, [cells, cells], right=frozenset(heads[1:]), keys=keys
+        )
+    lines = narrow.getvalue().splitlines()
+    # The keys and one column of 18 each fit in any case where there is one key.
+    assert keys == 2 or all(len(line) <= room for line in lines), lines
+    said = " ".join(lines).split()
+    assert all(said.count(cell) >= 2 for cell in cells if cell)
+
+
+def test_a_wide_table_is_cut_between_columns() -> None:
+    out = Narrow()
+    with mock.patch.dict(os.environ, {"COLUMNS": "30", "NO_COLOR": "1"}):
+        Printer(as_json=False, stream=out).table(
+            ["node", "laeq dB", "no2 ppb", "temperature °C", "x"],
+            [["bligny-1", "62.4", "17", "-3.2", "y"]],
+            right=frozenset({"laeq dB", "no2 ppb", "temperature °C"}),
+        )
+    assert out.getvalue().splitlines() == [
+        "          laeq  no2",
+        "node        dB  ppb",
+        "bligny-1  62.4   17",
+        "",
+        "          temperature",
+        "node               °C  x",
+        "bligny-1         -3.2  y",
+    ]
+
+
+def test_a_long_error_is_broken_between_words() -> None:
+    with mock.patch.dict(os.environ, {"COLUMNS": "40"}):
+        lines = wrapped("lampione: there is no field 'foo': " + ", ".join(["laeq"] * 30)).split(
+            "\n"
+        )
+    assert max(map(len, lines)) <= 40
+    assert "".join(lines).count("laeq") == 30
 
 
 def test_tables_line_up_without_colour(capsys: pytest.CaptureFixture[str]) -> None:

@@ -52,10 +52,20 @@ def test_the_files_of_a_citys_broker(tmp_path: Path) -> None:
     text = (tmp_path / "out" / "nats-2" / "nats.conf").read_text()
     assert '"nats-route://a.example:6222", "nats-route://c.example:6222"' in text
     assert '"/etc/lampione/nats-2/server.key"' in text
+    assert lampione(*where, "broker", "config", "--tls", "--sync", "0s", *made).returncode == 0
+    text = (tmp_path / "out" / "nats-2" / "nats.conf").read_text()
+    assert 'sync_interval: "always"' in text  # what a 0 means to people, not to NATS
     mosquitto = lampione(*where, "broker", "config", "--mosquitto", *made)
     assert mosquitto.returncode == 0, mosquitto.stderr
     assert (tmp_path / "out" / "mosquitto" / "acl").exists()
-    for wrong in ((*hosts,), ("--tls", "--hosts", "a,b"), ("--mosquitto", "--nodes", "3")):
+    for wrong in (
+        (*hosts,),
+        ("--tls", "--hosts", "a,b"),
+        ("--mosquitto", "--nodes", "3"),
+        ("--tls", "--hosts", 'a,b;c,"d'),
+        ("--tls", "--hosts", "a,b\nlistener 1,c"),
+        ("--mosquitto", "--installed", "/etc\nallow_anonymous true"),
+    ):
         assert lampione(*where, "broker", "config", *wrong, *made).returncode == 2
 
 

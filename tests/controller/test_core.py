@@ -17,6 +17,7 @@ from typing import Any
 
 import pytest
 from lampione.api import LINE_MAX
+from lampione.core import client
 from lampione.core.client import Client, CoreError, NoCore
 from lampione_protocol import schema, topics
 
@@ -171,6 +172,22 @@ def test_clients_that_ask_and_go_at_once_do_no_harm(rig: Rig) -> None:
             wire.connect(str(rig.folder / "core.sock"))
             wire.sendall(ops[n % 3])
     assert rig.status()["nodes"] == 2
+
+
+def test_nodes_come_in_pages(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    call = rig.client.call
+    assert [row["node"] for row in call("nodes", limit=1)] == ["a-1"]
+    assert [row["node"] for row in call("nodes", after="a-1")] == ["b-2"]
+    assert call("nodes", after="b-2") == []
+    with pytest.raises(CoreError, match="limit is a number from 1 to 2000"):
+        call("nodes", limit=140_000)
+    monkeypatch.setattr(client, "NODES_PAGE", 1)
+
+    def small(op: str, **given: Any) -> Any:
+        return call(op, limit=1, **given)
+
+    monkeypatch.setattr(rig.client, "call", small)
+    assert [row["node"] for row in client.every_node(rig.client)] == ["a-1", "b-2"]
 
 
 def test_threads_share_a_client(rig: Rig) -> None:

@@ -84,4 +84,5 @@ def add(commands: Any) -> None:
 
 
 def _sync(text: str) -> str:
-    return text if text == "always" else f"{values.duration_s(text):g}s"
+    sync_s = 0.0 if text == "always" else values.duration_s(text)
+    return f"{sync_s:g}s" if sync_s else "always"

@@ -1,6 +1,7 @@
 """`lampione broker config`: the files of brokers that a city runs."""
 
 import argparse
+import re
 from pathlib import Path
 
 from lampione import keys, seeds
@@ -15,6 +16,7 @@ PORT = 8883
 ROUTE_PORT = 6222
 MONITOR_PORT = 8222
 _LOOPBACK = "127.0.0.1"
+_HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?")
 
 
 def config(options: argparse.Namespace) -> int:
@@ -26,6 +28,9 @@ def config(options: argparse.Namespace) -> int:
         nodes |= keys.load(key_file).keys()
     clients = rules.clients(seed, nodes)
     hosts = _hosts(options)
+    for path in (options.out, options.installed):
+        if path is not None and not str(path).isprintable():
+            raise CliError(f"{str(path)!r}: a broker's file cannot name such a folder", USAGE)
     authority = None
     if options.tls or options.mosquitto:
         authority = ca.Authority.open(
@@ -50,6 +55,12 @@ def config(options: argparse.Namespace) -> int:
 
 def _hosts(options: argparse.Namespace) -> list[str]:
     hosts: list[str] | None = options.hosts
+    for host in hosts or ():  # it goes into the brokers' files and the controller's URL
+        if not _HOST.fullmatch(host):
+            raise CliError(
+                f"--hosts: {host!r} is no host: write names or IPv4 addresses, a comma between",
+                USAGE,
+            )
     if options.mosquitto:
         if len(hosts or "1") > 1 or (options.count or 1) > 1:
             raise CliError("mosquitto has no cluster: give one host", USAGE)

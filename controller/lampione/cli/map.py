@@ -10,7 +10,7 @@ from typing import Any
 from lampione.cli.errors import OK, UNKNOWN_NODE, USAGE, CliError
 from lampione.cli.fleet import core
 from lampione.cli.output import Printer, columns, printer, rows
-from lampione.core.client import CoreError
+from lampione.core.client import CoreError, every_node
 from lampione.desk import drawing, quantities, streets
 from lampione.desk.braille import WIDE
 from lampione.desk.desk import STREETS
@@ -36,7 +36,7 @@ def show(options: argparse.Namespace) -> int:
     except streets.StreetsError as error:
         raise CliError(str(error)) from None
     with core(options) as client:
-        found = {row["node"]: row for row in client.call("nodes")}
+        found = {row["node"]: row for row in every_node(client)}
         district = District(client.call("places"), list(found))
         severities = quantities.severities(_alarms(client))
     marks = drawing.judged(district, quantity, found.get, time.time(), severities)

@@ -8,6 +8,7 @@ from lampione.cli.errors import OK, USAGE, CliError
 from lampione.cli.fleet import core, print_nodes
 from lampione.cli.output import Printer, printer
 from lampione.cli.views import of
+from lampione.core.client import every_node
 from lampione.desk import present
 from lampione.desk.columns import ColumnError
 from lampione.desk.fleet import FilterError, Fleet
@@ -30,7 +31,7 @@ def nodes(options: argparse.Namespace) -> int:
         return _select(options, {**asked, "ascending": options.ascending})
     out = printer(options)
     with core(options) as client:
-        rows = client.call("nodes")
+        rows = list(every_node(client))
         sites = names(client.call("places"))
         troubled = present.troubled(client.call("alarms"), client.call("tags"))
     view = of(options)

@@ -7,6 +7,7 @@ import os
 import re
 import shutil
 import sys
+import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TextIO
 
@@ -88,25 +89,66 @@ class Printer:
         print(text, file=self._out, flush=True)
 
     def table(
-        self, heads: Sequence[str], rows: Iterable[Sequence[str]], *, right: frozenset[str]
+        self,
+        heads: Sequence[str],
+        rows: Iterable[Sequence[str]],
+        *,
+        right: frozenset[str],
+        keys: int = 1,
     ) -> None:
         """Print rows under their heads, as wide as the longest cell.
 
+        On a terminal that is too narrow heads take several lines, and columns that are still too
+        many stand in tables of their own.
+
         Args:
             right: heads of the columns that hold numbers.
+            keys: columns that say what a row is of, and stand in each of those tables.
         """
         cells = [[clean(c) for c in row] for row in rows]
-        widths = [max(map(len, column)) for column in zip(heads, *cells, strict=True)]
+        room = columns() if self._out.isatty() else sys.maxsize
+        above = [[head] for head in heads]
+        if _across(_widths(above, cells)) > room:
+            above = [head.split() or [""] for head in heads]
+        widths = _widths(above, cells)
+        deep = max(map(len, above), default=1)
+        tops = [[*[""] * (deep - len(lines)), *lines] for lines in above]
 
-        def joined(row: Sequence[str]) -> str:
-            return "  ".join(
-                c.rjust(w) if h in right else c.ljust(w)
-                for c, w, h in zip(row, widths, heads, strict=True)
-            ).rstrip()
+        for part, shown in enumerate(_parts(widths, room, keys)):
 
-        self.line(self.paint(joined(heads), "bold"))
-        for row in cells:
-            self.line(joined(row))
+            def joined(row: Sequence[str], shown: Sequence[int] = shown) -> str:
+                return "  ".join(
+                    row[n].rjust(widths[n]) if heads[n] in right else row[n].ljust(widths[n])
+                    for n in shown
+                ).rstrip()
+
+            if part:
+                self.line()
+            for line in zip(*tops, strict=True):
+                self.line(self.paint(joined(line), "bold"))
+            for row in cells:
+                self.line(joined(row))
+
+
+def _across(widths: Sequence[int]) -> int:
+    return sum(widths) + 2 * (len(widths) - 1)
+
+
+def _widths(above: Sequence[Sequence[str]], cells: Sequence[Sequence[str]]) -> list[int]:
+    longest = [max(map(len, lines)) for lines in above]
+    return [max([w, *(len(row[n]) for row in cells)]) for n, w in enumerate(longest)]
+
+
+def _parts(widths: Sequence[int], room: int, keys: int) -> list[list[int]]:
+    """Return which columns stand in which table, each at least one beside the keys."""
+    own = list(range(min(keys, len(widths))))
+    parts = [list(own)]
+    for n in range(len(own), len(widths)):
+        wide = _across([widths[each] for each in [*parts[-1], n]])
+        if wide > room and len(parts[-1]) > len(own):
+            parts.append(list(own))
+        parts[-1].append(n)
+    return parts
 
 
 def printer(options: argparse.Namespace) -> Printer:
@@ -121,6 +163,11 @@ def _plain(value: object) -> object:
     if isinstance(value, set | frozenset | tuple):
         return list(value)
     raise TypeError(f"{type(value).__name__} has no JSON")
+
+
+def wrapped(line: str) -> str:
+    """Return a line as several of the terminal's width, broken between words."""
+    return textwrap.fill(line, columns(), break_long_words=False, break_on_hyphens=False)
 
 
 def columns() -> int:

@@ -18,7 +18,7 @@ from lampione.cli.errors import (
     USAGE,
     CliError,
 )
-from lampione.cli.output import prepare_streams
+from lampione.cli.output import prepare_streams, wrapped
 from lampione.desk.text import clean
 
 _CORE_CODES = {"no core": UNREACHABLE, "unknown": UNKNOWN_NODE, "usage": USAGE}
@@ -92,7 +92,10 @@ def run(arguments: Sequence[str]) -> int:
             )
         # What people and nodes wrote may be part of it.
         words = "\n".join(map(clean, expected[0].split("\n")))
-        print(f"lampione: {words}", file=sys.stderr)
+        words = f"lampione: {words}"
+        if sys.stderr.isatty():
+            words = "\n".join(map(wrapped, words.split("\n")))
+        print(words, file=sys.stderr)
         return expected[1]
     return code
 

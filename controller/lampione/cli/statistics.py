@@ -50,6 +50,7 @@ def statistics(options: argparse.Namespace) -> int:
         right=frozenset(
             head for n, head in zip(shown, heads, strict=True) if fields[n] not in _WORDS
         ),
+        keys=sum(fields[n] in ("at", "node") for n in shown),
     )
     for note in found["notes"]:
         out.line(out.paint(note, "dim"))

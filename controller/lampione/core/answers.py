@@ -106,16 +106,19 @@ class Answers(
         found: api.Status = await self.in_core(look)
         return found
 
-    async def nodes(self, _: dict[str, Json]) -> list[api.Node]:
-        """See `api`. Of a city in pieces, so that the core does its work between them."""
+    async def nodes(self, request: dict[str, Json]) -> list[api.Node]:
+        """See `api`. In pieces, so that the core does its work between them."""
+        after = text(request, "after", None)
+        limit = int(number(request, "limit", api.NODES_PAGE, 1, api.NODES_PAGE))
         fleet = self._core.fleet
 
         def look(piece: list[str]) -> list[api.Node]:
             return node_shapes(fleet.nodes[name] for name in piece if name in fleet.nodes)
 
         def begin() -> tuple[list[str], list[api.Node]]:
-            fleet.refresh()
-            names = sorted(fleet.nodes)
+            if after is None:
+                fleet.refresh()
+            names = sorted(name for name in fleet.nodes if after is None or name > after)[:limit]
             return names, look(names[:_PIECE])
 
         wanted, found = await self.in_core(begin)

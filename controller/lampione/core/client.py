@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Self
 
-from lampione.api import SOCKET, Json
+from lampione.api import NODES_PAGE, SOCKET, Json
 
 
 class CoreError(Exception):
@@ -175,3 +175,14 @@ class Client:
             self._ended = True
             for waiting in self._waiting.values():
                 waiting.put(None)
+
+
+def every_node(core: Client) -> Iterator[dict[str, Json]]:
+    """Yield every node as `nodes` tells it, by name, asking page by page. Raises as `call`."""
+    after: dict[str, Json] = {}
+    while True:
+        page = core.call("nodes", **after)
+        yield from page
+        if len(page) < NODES_PAGE:
+            return
+        after = {"after": page[-1]["node"]}

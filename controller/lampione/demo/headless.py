@@ -8,7 +8,7 @@ from typing import Any
 
 from lampione.cli.fleet import print_nodes
 from lampione.cli.output import Printer
-from lampione.core.client import Client
+from lampione.core.client import Client, every_node
 from lampione.desk import present
 
 LOOK_S = 0.2
@@ -95,7 +95,7 @@ class Headless:
 
     def _look(self) -> list[dict[str, Any]]:
         self._check()
-        found = {row["node"]: row for row in self._core.call("nodes")}
+        found = {row["node"]: row for row in every_node(self._core)}
         return [
             {**found[name], "site": self._sites.get(name)} for name in self._nodes if name in found
         ]

@@ -21,6 +21,7 @@ from lampione.export.metrics import CONTENT_TYPE, Scrape
 from lampione.export.places import Places
 from lampione.export.rows import Reading
 from lampione.export.things import QueryError
+from lampione.export.things.catalogue import Catalogue
 from lampione.export.things.service import ROOT, Text, Things
 from lampione.store import StoreError, TelemetryReader
 
@@ -69,6 +70,7 @@ class DataServer(ThreadingHTTPServer):
         self.scraping = threading.Lock()
         self._connections = threading.BoundedSemaphore(CONNECTIONS_MAX)
         self._reading: tuple[float, Reading] | None = None
+        self._catalogue: tuple[Reading, Catalogue] | None = None
         if ":" in address[0]:
             self.address_family = socket.AF_INET6
         super().__init__(address, _Handler)
@@ -103,6 +105,16 @@ class DataServer(ThreadingHTTPServer):
         known = self._reading
         if known is None or time.monotonic() - known[0] > _NAMES_S:
             known = self._reading = time.monotonic(), Reading(self.reader, self.places)
+        return known[1]
+
+    def catalogue(self, reading: Reading) -> Catalogue:
+        """Return what SensorThings has of these nodes, made again when they are others."""
+        known = self._catalogue
+        if known is None or known[0] is not reading:
+            names = sorted(reading.names.values())
+            same = known is not None and known[1].nodes == names
+            made = known[1] if known is not None and same else Catalogue(names, self.places)
+            known = self._catalogue = reading, made
         return known[1]
 
     def handle_error(self, request: Any, client_address: Any) -> None:
@@ -180,8 +192,9 @@ class _Handler(BaseHTTPRequestHandler):
         server = self.own
         base = server.url or f"http://{self.headers['Host']}"
         reading = server.reading()
+        catalogue = server.catalogue(reading)
         with contextlib.closing(server.reader()) as reader:
-            found = Things(reading, reader, base).answer(path, query)
+            found = Things(reading, catalogue, reader, base).answer(path, query)
         if isinstance(found, Text):
             self._send(200, "text/plain; charset=utf-8", [found.encode()])
         else:

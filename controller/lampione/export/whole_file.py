@@ -22,6 +22,10 @@ def whole(path: Path) -> Iterator[BinaryIO]:
             file.flush()
             os.fsync(file.fileno())
         beside.replace(path)
+    except FileNotFoundError as error:
+        if path.parent.is_dir():
+            raise
+        raise FileNotFoundError(error.errno, "there is no such folder", str(path.parent)) from None
     finally:
         beside.unlink(missing_ok=True)
 

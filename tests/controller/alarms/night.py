@@ -131,7 +131,7 @@ class Night:
             self.folder, store, BrokerUrl.parse("mqtt://localhost:1"), SHARD,
             beside=Inline(),
         )  # fmt: skip
-        core.alarming._clock = self.clock.time
+        core.alarming._clock = core.alarming.noticed._clock = self.clock.time
         core.alarming.load()
         core.started = self.clock.now
         core.broker |= {"connected": True, "since": self.clock.now}

@@ -7,6 +7,7 @@ from typing import Any
 from lampione import seeds, values
 from lampione.export.places import Places
 from lampione.export.rows import Reading
+from lampione.export.things.catalogue import Catalogue
 from lampione.store import Engine, Frame
 from lampione.store.engine import open_engine
 from lampione_protocol import codec, schema
@@ -124,3 +125,8 @@ def hour_of_two(**given: Any) -> list[Said]:
 def reading_of(engine: Engine) -> Reading:
     """Return what reads a store, with Milan's sites."""
     return Reading(engine.reader, Places(seeds.load()))
+
+
+def catalogue_of(reading: Reading) -> Catalogue:
+    """Return what SensorThings has of the nodes that are stored."""
+    return Catalogue(sorted(reading.names.values()), reading.places)

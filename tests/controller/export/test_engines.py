@@ -13,7 +13,14 @@ from lampione.export.text import JsonWriter
 from lampione.export.things.service import Things
 from lampione.store.engine import open_engine
 
-from tests.controller.export.stored import START, fill, folded, hour_of_two, reading_of
+from tests.controller.export.stored import (
+    START,
+    catalogue_of,
+    fill,
+    folded,
+    hour_of_two,
+    reading_of,
+)
 
 WANTED = Wanted("report", START - 3600, START + 86400)
 
@@ -31,7 +38,7 @@ def everything(reading: Reading) -> dict[str, Any]:
     found["entities"] = [e for e, _, _ in Entities(reading, latest=False).of(reader, WANTED)]
     newest = "$orderby=phenomenonTime desc&$top=5&$select=result,phenomenonTime"
     for path in ("/Observations", "/Datastreams('caldara-1:laeq')/Observations"):
-        answer = Things(reading, reader, "").answer(path, newest)
+        answer = Things(reading, catalogue_of(reading), reader, "").answer(path, newest)
         found[path] = [{k: v for k, v in one.items() if k[0] != "@"} for one in answer["value"]]
     scrape = Scrape(reading, reader, None, 900, START + 3600)
     found["metrics"] = [line for line in "".join(scrape.lines()).splitlines() if "size" not in line]

@@ -158,7 +158,7 @@ def test_entities_go_to_a_broker(export: Export, broker: Broker, tmp_path: Path)
         (["--latest"], 2, "--latest goes with"),
         (["health", "--format", "ngsi-ld"], 2, "made of reports"),
         (["--format", "ngsi-ld", "--fields", "laeq"], 2, "fields of its own"),
-        (["--output", "/nowhere/at/all.csv"], 1, "No such file or directory"),
+        (["--output", "/nowhere/at/all.csv"], 1, "there is no such folder"),
     ],
 )
 def test_what_is_wrong_is_said_in_a_line(
@@ -175,6 +175,11 @@ def test_what_is_wrong_is_said_in_a_line(
     assert says in err
     assert err.count("\n") == 1
     assert not list(tmp_path.iterdir())
+
+
+def test_a_folder_that_is_missing_is_named(export: Export, tmp_path: Path) -> None:
+    code, _, err = export(*SPAN, "--output", tmp_path / "none" / "day.csv")
+    assert (code, err) == (1, f"lampione: {tmp_path / 'none'}: there is no such folder\n")
 
 
 def test_without_a_store_it_says_where_to_look(tmp_path: Path, capsys: Any) -> None:

@@ -18,7 +18,15 @@ from lampione.export.run import Meter, Place, write_tables
 from lampione.export.text import JsonWriter
 from lampione.export.things.service import Things
 
-from tests.controller.export.stored import START, Said, body, engine_of, reading_of, report
+from tests.controller.export.stored import (
+    START,
+    Said,
+    body,
+    catalogue_of,
+    engine_of,
+    reading_of,
+    report,
+)
 
 FEW = [(2, 0), (1, 1), (0, 0), (None, 3), (3, None)]
 ENOUGH = [(2, 1), (0, 3), (50, 60)]
@@ -81,7 +89,9 @@ def ngsi_text(reading: Reading, path: Path) -> str:
 
 def things_text(reading: Reading, path: Path) -> str:
     reader = reading.reader()
-    found = Things(reading, reader, "http://x").answer("/Observations", "$top=1000")
+    found = Things(reading, catalogue_of(reading), reader, "http://x").answer(
+        "/Observations", "$top=1000"
+    )
     speeds = [o for o in found["value"] if ":speed_" in o["@iot.id"]]
     reader.close()
     return json.dumps([o["result"] for o in speeds])

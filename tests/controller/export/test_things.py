@@ -14,9 +14,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from lampione import seeds
+from lampione.export import http
 from lampione.export.http import DataServer
 from lampione.export.places import Places
-from lampione.export.things import QueryError
+from lampione.export.things import QueryError, service
 from lampione.export.things.filters import bounds, parse, works
 from lampione.export.things.query import options_of, path_of
 
@@ -102,6 +103,26 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
         yield Client(server)
         server.shutdown()
         thread.join()
+
+
+def test_the_catalogue_is_made_once_for_a_fleet(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(http, "_NAMES_S", -1.0)  # names are read again for each request
+    engine = engine_of(tmp_path, hour_of_two())
+    with DataServer(("127.0.0.1", 0), engine.reader, Places(seeds.load())) as server:
+        readings = [server.reading(), server.reading()]
+        assert readings[0] is not readings[1]
+        first = server.catalogue(readings[0])
+        assert server.catalogue(readings[0]) is first
+        assert server.catalogue(readings[1]) is first
+        store = engine.writer()
+        store.add_node("romana-9")
+        store.commit()
+        store.close()
+        second = server.catalogue(server.reading())
+        assert second is not first
+        assert "romana-9" in second.nodes
 
 
 def test_the_root_names_every_set(client: Client) -> None:
@@ -229,6 +250,13 @@ def test_a_path_goes_on_from_what_is_related_alone(client: Client) -> None:
         assert client.raw(place)[0] == status
     assert client.get(f"{thing}/Datastreams('{NODES[0]}:no2')/Sensor/name") == {"name": "no2"}
     assert client.refused(f"{thing}/Datastreams('{NODES[0]}:no2')/Sensor('no2')")[0] == 404
+
+
+def test_what_is_expanded_has_an_end(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    url = "/v1.1/Datastreams?$expand=Observations($top=1000)&$top=1000"
+    assert client.get(url)["value"]
+    monkeypatch.setattr(service, "EXPANDED_IN_ALL", 100)
+    assert client.refused(url) == (400, "$expand: 100 in all at most: say a lower $top")
 
 
 def test_selected_properties_and_bare_values(client: Client) -> None:

@@ -209,6 +209,47 @@ def test_a_damaged_store_is_told(engine: SqliteEngine, sql: str, words: str) -> 
         assert found == []
 
 
+@pytest.mark.parametrize(
+    ("sql", "words"),
+    [
+        (
+            "UPDATE chunks SET body = zeroblob(40) WHERE id IN "
+            "(SELECT min(id) FROM chunks WHERE span = 3600 AND start = (SELECT max(start) "
+            "FROM chunks WHERE type = 2 AND span = 3600) GROUP BY node)",
+            r"n-\d+: \d+ messages \(report\) of .*Z \(3600 s\): chunk \d+ is damaged.*; put aside",
+        ),
+        ("UPDATE rollups SET body = x'00'", r"laeq.* of .*Z \(\d+ s\): roll-up \d+: .*; put aside"),
+        (
+            "UPDATE batches SET body = zeroblob(40) WHERE id = (SELECT max(id) FROM batches)",
+            r"\d+ messages of .* to .*: batch \d+ is damaged: .*; put aside",
+        ),
+        ("UPDATE newest SET body = zeroblob(40)", ""),
+    ],
+)
+def test_what_is_damaged_is_put_aside_and_the_rest_is_folded(
+    engine: SqliteEngine, sql: str, words: str
+) -> None:
+    damage(engine.path, sql)
+    folder = engine.folder()
+    folder.fold(DAY)
+    assert folder.fold(DAY).frames == 0
+    folder.refold(LATER)
+    folder.close()
+    with sqlite3.connect(engine.path) as db:
+        assert db.execute("SELECT count(*) FROM batches").fetchone() == (0,)
+        assert db.execute("SELECT count(*) FROM chunks WHERE span = 3600").fetchone() == (0,)
+        rows = db.execute("SELECT count(*), sum(length(body)) FROM aside").fetchone()
+    db.close()
+    keeper = engine.keeper()
+    found = keeper.check()
+    assert [line for line in found if re.match(words, line)] or not words, found
+    assert keeper.space().get("damaged", (0, None)) == rows
+    if "chunk" in words:  # said once: not that roll-ups know more, too
+        assert all("put aside" in line for line in keeper.check(full=True))
+    keeper.close()
+    append(engine, 2 * FRAMES + 100, 5)  # and what comes is stored
+
+
 def test_frames_that_are_there_twice_are_told(engine: SqliteEngine) -> None:
     with sqlite3.connect(engine.path) as db:
         db.execute(

@@ -97,3 +97,25 @@ def test_a_damaged_note_of_the_store(content: bytes, tmp_path: Path) -> None:
             folder.store  # noqa: B018
     else:
         assert folder.store == folder.database
+
+
+@pytest.mark.parametrize("action", ["space", "retain", "fold", "check"])
+@pytest.mark.parametrize(
+    ("size", "says"),
+    [
+        (0, "is no store of Lampione's, or one of an older program"),
+        (50, "is damaged"),
+        (5000, "is damaged"),
+        (20_000, "is damaged"),
+    ],
+)
+def test_a_file_that_was_cut_is_said_in_words(
+    action: str, size: int, says: str, engine: SqliteEngine, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with engine.path.open("r+b") as file:
+        file.truncate(size)
+    state = engine.path.parent / "state"
+    assert run(["store", action, "--store", str(engine.path), "--state", str(state)]) == 1
+    told = capsys.readouterr()
+    assert says in told.out + told.err
+    assert engine.path.stat().st_size == size

@@ -1,6 +1,6 @@
 """Everything but Observations: made of the fleet's file and of the names of stored nodes."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from lampione_protocol import schema
@@ -80,15 +80,16 @@ RELATIONS: dict[str, dict[str, Relation]] = {
 class Catalogue:
     """The sets of entities by id. Ids are text: a node's name, a site's id, `node:field`.
 
+    Made once for a fleet, and used by many requests at a time: nothing in it changes.
+
     Args:
-        nodes: names that are stored.
-        placed_at: when a node was first heard, Unix seconds, or None.
+        nodes: names that are stored, in order.
     """
 
-    def __init__(self, nodes: list[str], places: Places, placed_at: Callable[[str], float | None]):
-        self._nodes = dict.fromkeys(nodes)
+    def __init__(self, nodes: Sequence[str], places: Places):
+        self.nodes = nodes
+        self._nodes = frozenset(nodes)
         self._places = places
-        self._placed_at = placed_at
         self._at: dict[str, list[str]] = {}
         for node in nodes:
             if node in places:
@@ -105,15 +106,10 @@ class Catalogue:
         """Return the stored nodes of a site."""
         return self._at.get(site, [])
 
-    @property
-    def nodes(self) -> list[str]:
-        """All stored nodes."""
-        return list(self._nodes)
-
     def ids(self, kind: str) -> Iterator[str]:
         """Yield the ids of a set."""
         if kind in ("Things", "HistoricalLocations"):
-            yield from self._nodes
+            yield from self.nodes
         elif kind in ("Locations", "FeaturesOfInterest"):
             yield from self._at
         elif kind == "Sensors":
@@ -121,7 +117,7 @@ class Catalogue:
         elif kind == "ObservedProperties":
             yield from STREAMS
         else:
-            for node in self._nodes:
+            for node in self.nodes:
                 for field in self.fields(node):
                     yield f"{node}:{field}"
 
@@ -152,12 +148,21 @@ class Catalogue:
                 if identifier == (STREAMS[field] if kind == "Sensors" else field):
                     yield stream
 
-    def entity(self, kind: str, identifier: str) -> dict[str, Any] | None:
-        """Return an entity's own properties; None: there is none."""
+    def entity(
+        self, kind: str, identifier: str, placed_at: Callable[[str], float | None]
+    ) -> dict[str, Any] | None:
+        """Return an entity's own properties; None: there is none.
+
+        `placed_at`: when a node was first heard, Unix seconds, or None.
+        """
+        if kind == "HistoricalLocations":
+            if identifier not in self._nodes or identifier not in self._places:
+                return None
+            at = placed_at(identifier)
+            return None if at is None else {"time": iso(at)}
         make = {
             "Things": self._thing,
             "Locations": self._location,
-            "HistoricalLocations": self._historical,
             "Datastreams": self._stream,
             "Sensors": self._sensor,
             "ObservedProperties": self._property,
@@ -189,12 +194,6 @@ class Catalogue:
     def _feature(self, site: str) -> dict[str, Any] | None:
         place = self._place(site)
         return None if place is None else _placed(place, "feature")
-
-    def _historical(self, node: str) -> dict[str, Any] | None:
-        if node not in self._nodes or node not in self._places:
-            return None
-        at = self._placed_at(node)
-        return None if at is None else {"time": iso(at)}
 
     def _stream(self, identifier: str) -> dict[str, Any] | None:
         node, _, field = identifier.partition(":")

@@ -11,6 +11,7 @@ PAGE = 100
 PAGE_MAX = 1000
 SKIP_MAX = 100_000
 EXPANDED_MAX = 20  # of each entity, unless $top says more
+EXPANDED_IN_ALL = 20_000  # by one request
 _SEGMENT = re.compile(r"([A-Za-z0-9_@.$]+)(?:\((.+)\))?")
 _OPTIONS = frozenset(
     {"$filter", "$orderby", "$top", "$skip", "$count", "$expand", "$select", "$skiptoken",

@@ -11,6 +11,7 @@ from lampione.export.things.catalogue import RELATIONS, STREAMS, Catalogue, Rela
 from lampione.export.things.filters import moment, works
 from lampione.export.things.observations import Late, Observation, Scope, Source
 from lampione.export.things.query import (
+    EXPANDED_IN_ALL,
     EXPANDED_MAX,
     PAGE,
     PAGE_MAX,
@@ -60,15 +61,17 @@ class Things:
     """The service. One for each request: it holds nothing of the store between them.
 
     Args:
+        catalogue: of the nodes that are stored.
         base: address of the service as the client knows it, without `/v1.1`.
     """
 
-    def __init__(self, reading: Reading, reader: TelemetryReader, base: str):
-        names = sorted(reading.names.values())
-        self._catalogue = Catalogue(names, reading.places, lambda node: _first(reader, node))
+    def __init__(self, reading: Reading, catalogue: Catalogue, reader: TelemetryReader, base: str):
+        self._catalogue = catalogue
+        self._reader = reader
         self._source = Source(reading, reader, time.monotonic() + BUDGET_S)
         self._deadline = time.monotonic() + BUDGET_S
         self._root = base + ROOT
+        self._left = EXPANDED_IN_ALL
 
     def answer(self, path: str, query: str) -> Any:
         """Return JSON's value of a path below the root, or Text. Raises QueryError, StoreError."""
@@ -143,10 +146,15 @@ class Things:
             one = self._source.one(identifier)
             found = None if one is None else one.entity()
         else:
-            found = self._catalogue.entity(kind, identifier)
+            found = self._catalogue.entity(kind, identifier, self._first)
         if found is None:
             raise QueryError(f"{kind} has no {identifier[:60]!r}", 404)
         return found
+
+    def _first(self, node: str) -> float | None:
+        """Return when a node first introduced itself."""
+        heard = (epoch["hello_at"] for epoch in self._reader.epochs(node))
+        return next((at for at in heard if at is not None), None)
 
     def _address(self, kind: str, identifier: str) -> str:
         return f"{self._root}/{kind}{quoted(identifier)}"
@@ -190,6 +198,9 @@ class Things:
             return
         top = EXPANDED_MAX if wanted.top is None else min(wanted.top, PAGE_MAX)
         shown, more, count = self._page(spot, wanted, top)
+        self._left -= len(shown)
+        if self._left < 0:
+            raise QueryError(f"$expand: {EXPANDED_IN_ALL} in all at most: say a lower $top")
         found[link] = shown
         if count is not None:
             found[f"{link}@iot.count"] = count
@@ -243,7 +254,7 @@ class Things:
         for n, identifier in enumerate(spot.ids()):
             if n % 1024 == 0 and time.monotonic() > self._deadline:
                 raise Late
-            entity = self._catalogue.entity(spot.kind, identifier)
+            entity = self._catalogue.entity(spot.kind, identifier, self._first)
             if entity is None:  # a place that was never heard from has no history
                 continue
             if options.filter is not None and not works(
@@ -258,11 +269,6 @@ class Things:
         found = self._set(spot, options, path, query)
         found["value"] = [{"@iot.selfLink": one["@iot.selfLink"]} for one in found["value"]]
         return found
-
-
-def _first(reader: TelemetryReader, node: str) -> float | None:
-    """Return when a node first introduced itself."""
-    return next((e["hello_at"] for e in reader.epochs(node) if e["hello_at"] is not None), None)
 
 
 def _comparable(identifier: str, entity: dict[str, Any]) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from lampione.store.batches import Batch
 from lampione.store.blocks import FINE_KEPT_S, roll_up
 from lampione.store.held import Held
 from lampione.store.retention import ROLLUP_CLASSES, SERIES_CLASSES
+from lampione.store.sqlite import aside
 
 Numbers = NDArray[np.int64]
 
@@ -42,6 +43,10 @@ def check(db: sqlite3.Connection, *, full: bool = False) -> list[str]:
 
 
 def _wrong(db: sqlite3.Connection, *, full: bool) -> Iterator[str]:
+    yield from aside.said(
+        db.execute("SELECT at, kind, place, why FROM aside ORDER BY id").fetchall(),
+        dict(db.execute("SELECT id, name FROM nodes").fetchall()),
+    )
     ((upto, done),) = db.execute("SELECT upto, done FROM folding").fetchall()
     waiting: list[Batch] = []
     for number, body, count in db.execute("SELECT id, body, count FROM batches ORDER BY id"):
@@ -119,6 +124,8 @@ def _rollups(db: sqlite3.Connection, *, full: bool) -> Iterator[str]:
     places = db.execute(
         "SELECT DISTINCT node / ?, start / ? * ? FROM chunks ORDER BY 1, 2", (BLOCK, _DAY_S, _DAY_S)
     ).fetchall()
+    said = aside.days(db.execute("SELECT place FROM aside WHERE kind = 'chunk'"), _DAY_S)
+    places = [place for place in places if place not in said]
     if not full and len(places) > _SAMPLE:
         places = random.sample(places, _SAMPLE)
     for number, day in places:

@@ -13,6 +13,22 @@ Step = tuple[str, Iterable[tuple[Any, ...]]]
 """One statement, and the rows that it is done with; `[()]` where it takes none."""
 
 
+def in_words(path: Path, error: Exception) -> StoreError:
+    """Return what is to be said of an error of SQLite's, and what to do."""
+    said = str(error)
+    if "no such table" in said or "no such column" in said:
+        return StoreError(
+            f"{path} is no store of Lampione's, or one of an older program ({said}): "
+            "a controller that starts on it brings it up to date"
+        )
+    if "malformed" in said or "not a database" in said:
+        return StoreError(
+            f"{path} is damaged ({said}): `lampione store restore BACKUP --replace` puts a backup "
+            "in its place and keeps this one beside it"
+        )
+    return StoreError(f"{path}: {said}")
+
+
 class Link:
     """A connection to an existing database, to write too. For one thread. Raises StoreError."""
 
@@ -28,7 +44,7 @@ class Link:
             )
             self.db.execute("PRAGMA synchronous = FULL")
         except sqlite3.Error as error:
-            raise StoreError(f"{path}: {error}") from None
+            raise in_words(path, error) from None
 
     def close(self) -> None:
         """Close the connection."""
@@ -39,14 +55,14 @@ class Link:
         try:
             return self.db.execute(sql, given).fetchall()
         except sqlite3.Error as error:
-            raise StoreError(f"{self._path}: {error}") from error
+            raise in_words(self._path, error) from error
 
     def stream(self, sql: str, given: tuple[Any, ...] = ()) -> Iterator[Any]:
         """Give the rows of an answer that may be long."""
         try:
             yield from self.db.execute(sql, given)
         except sqlite3.Error as error:
-            raise StoreError(f"{self._path}: {error}") from error
+            raise in_words(self._path, error) from error
 
     def write(self, *steps: Step, first: Callable[[], None] = lambda: None) -> int:
         """Do it all in one transaction; return how many rows it touched.
@@ -64,5 +80,5 @@ class Link:
                     self.db.execute("ROLLBACK")
                 raise
         except sqlite3.Error as error:
-            raise StoreError(f"{self._path}: {error}") from error
+            raise in_words(self._path, error) from error
         return touched

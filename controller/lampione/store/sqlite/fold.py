@@ -2,11 +2,13 @@
 
 A block of 1,024 nodes is folded in one transaction, which says so in `folding`; what is read and
 computed for it comes before, so that the writer waits little. Whatever ends in between: each frame
-is either in its batch for readers, or in a chunk and in the roll-ups; once in either.
+is either in its batch for readers, or in a chunk and in the roll-ups; once in either. What of the
+stored cannot be read is put aside in the same transaction (`aside`), and the rest goes on.
 """
 
+import logging
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +21,7 @@ from lampione.store.batches import Batch
 from lampione.store.blocks import Place, by_block, chunk_rows, newest_of, roll_up
 from lampione.store.held import Held
 from lampione.store.rows import Rows, merge
+from lampione.store.sqlite import aside
 from lampione.store.sqlite.connect import Link, Step
 
 HOUR_S, DAY_S = 3600, 86400
@@ -29,6 +32,7 @@ _OLD_ROWS = 20_000
 _GROUPS_MAX = 256  # days written in one transaction
 _LATEST = values.TYPES["report"], values.TYPES["health"]
 _Rows = list[tuple[Any, ...]]
+_log = logging.getLogger("lampione.store")
 
 
 class SqliteFolder:
@@ -37,6 +41,7 @@ class SqliteFolder:
     def __init__(self, path: Path):
         self._path = path
         self._link = Link(path)
+        self._damaged: list[tuple[str, int, str]] = []  # kind, id, why: of what is folded now
 
     def close(self) -> None:
         """Close the connection."""
@@ -77,9 +82,7 @@ class SqliteFolder:
             upto = self._upto(until)
             if not upto:
                 return None
-        blobs = self._link.read("SELECT id, body FROM batches WHERE id <= ? ORDER BY id", (upto,))
-        packed = batches.Packed(blobs)
-        del blobs
+        packed = self._packed(upto, state, now)
         blocks = packed.rows["node"] // BLOCK
         frames = written = 0
         for number in np.unique(blocks[blocks.astype(np.int64) > done]).tolist():
@@ -99,6 +102,31 @@ class SqliteFolder:
             state,
         )
         return Folded(frames, written)
+
+    def _packed(self, upto: int, state: tuple[int, int, int], now: float) -> batches.Packed:
+        """Return the batches that can be read; the others are put aside."""
+        blobs = self._link.read("SELECT id, body FROM batches WHERE id <= ? ORDER BY id", (upto,))
+        try:
+            return batches.Packed(blobs)
+        except StoreError:
+            whole, damaged = [], []
+            for blob in blobs:
+                try:
+                    batches.Packed([blob])
+                    whole.append(blob)
+                except StoreError as error:
+                    damaged.append((blob[0], str(error)))
+            self._write(aside.put("batch", damaged, now), state)
+            return batches.Packed(whole)
+
+    def _aside(self, now: float) -> list[Step]:
+        """Return what puts aside what was found to be damaged since the last time."""
+        damaged, self._damaged = self._damaged, []
+        return [
+            step
+            for kind in ("chunk", "rollup")
+            for step in aside.put(kind, [row[1:] for row in damaged if row[0] == kind], now)
+        ]
 
     def _upto(self, until: int) -> int:
         """Return the last batch to fold now, so that not too much comes into memory; 0: none."""
@@ -144,7 +172,7 @@ class SqliteFolder:
             frames, written = frames + len(gone), written + made
         return Folded(frames, written)
 
-    def _block(self, number: int, part: Batch, now: float) -> tuple[list[tuple[str, _Rows]], int]:
+    def _block(self, number: int, part: Batch, now: float) -> tuple[list[Step], int]:
         """Return what is to be written for frames of one block, and how many chunks."""
         places: _Rows = []
         rolled: _Rows = []
@@ -159,6 +187,7 @@ class SqliteFolder:
                 for (start, measure, _), block in blocks.items():
                     rolled.append(self._rollup(level, start, measure, number, block))
         return [
+            *self._aside(now),
             (
                 "INSERT INTO chunks (node, type, start, span, count, body) "
                 "VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (node, type, start, span) "
@@ -181,9 +210,16 @@ class SqliteFolder:
             place,
         )
         if found:
-            stored = chunks.unpack(found[0][1], f"chunk {found[0][0]}")
-            rows = merge(values.FIELDS[place.type], [stored, rows])
+            rows = merge(values.FIELDS[place.type], [*self._readable(found), rows])
         return (*place, len(rows.epochs), chunks.pack(rows))
+
+    def _readable(self, stored: Iterable[tuple[int, bytes]]) -> Iterator[Rows]:
+        """Give the rows of chunks, but of those that are to be put aside."""
+        for number, body in stored:
+            try:
+                yield chunks.unpack(body, f"chunk {number}")
+            except StoreError as error:
+                self._damaged.append(("chunk", number, str(error)))
 
     def _rollup(
         self, level: int, start: int, measure: str, number: int, block: Block
@@ -197,7 +233,7 @@ class SqliteFolder:
             try:
                 block.add(Block.unpack(found[0][1]))
             except ValueError as error:
-                raise StoreError(f"roll-up {found[0][0]}: {error}") from None
+                self._damaged.append(("rollup", found[0][0], f"roll-up {found[0][0]}: {error}"))
         return level, start, measure, number, block.pack()
 
     def _held(self, part: Batch) -> _Rows:
@@ -239,18 +275,19 @@ class SqliteFolder:
             stored = self._link.read(
                 "SELECT block, body FROM newest WHERE block = ? AND type = ?", (number, kind)
             )
-            both = batches.unpack([*stored, (number, batches.repack(some))])
+            mine = (number, batches.repack(some))
+            try:
+                both = batches.unpack([*stored, mine])
+            except StoreError:  # chunks have it too
+                _log.exception("what was newest of block %d is told again by its nodes", number)
+                both = batches.unpack([mine])
             rows.append((number, kind, batches.repack(newest_of(both, superseded))))
         return rows
 
     def refold(self, now: float, stop: Callable[[], bool] = lambda: False) -> Folded:
-        """Gather the hours of days that are over into days, late ones too.
-
-        A day that cannot be read stays as it is, and is said at the end.
-        """
+        """Gather the hours of days that are over into days, late ones too."""
         before = (int(now) - LATE_S) // DAY_S * DAY_S
         frames = written = 0
-        failed: StoreError | None = None
         highest = self._link.read("SELECT coalesce(max(id), 0) FROM nodes")[0][0]
         for number in range(highest // BLOCK + 1):
             state = self._state()  # before what is read of it: who else folds changes it
@@ -261,15 +298,14 @@ class SqliteFolder:
                 days: _Rows = []
                 gone: _Rows = []
                 for place, hours in groups[first : first + _GROUPS_MAX]:
-                    try:
-                        days.append(self._day(place, hours))
-                    except StoreError as error:
-                        failed = failed or error
-                        continue
+                    day = self._day(place, hours)
+                    if day is not None:
+                        days.append(day)
+                        frames += day[4]
                     gone += [(hour,) for hour in hours]
-                    frames += days[-1][4]
                 self._write(
                     [
+                        *self._aside(now),
                         (
                             "INSERT INTO chunks (node, type, start, span, count, body) "
                             "VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (node, type, start, span) "
@@ -281,8 +317,6 @@ class SqliteFolder:
                     state,
                 )
                 written += len(days)
-        if failed is not None:
-            raise failed
         return Folded(frames, written)
 
     def _hours(self, number: int, before: int) -> list[tuple[Place, list[int]]]:
@@ -297,14 +331,16 @@ class SqliteFolder:
             found.setdefault(place, []).append(chunk)
         return list(found.items())
 
-    def _day(self, place: Place, hours: list[int]) -> tuple[Any, ...]:
-        """Return a day with what is stored of it, and these hours."""
+    def _day(self, place: Place, hours: list[int]) -> tuple[Any, ...] | None:
+        """Return a day with what is stored of it, and these hours; None: nothing can be read."""
         marks = ", ".join("?" * len(hours))
         stored = self._link.read(
             f"SELECT id, body FROM chunks WHERE id IN ({marks}) "  # noqa: S608
             "OR (node = ? AND type = ? AND start = ? AND span = ?)",
             (*hours, *place),
         )
-        parts = [chunks.unpack(body, f"chunk {number}") for number, body in stored]
+        parts = list(self._readable(stored))
+        if not parts:
+            return None
         rows = merge(values.FIELDS[place.type], parts)
         return (*place, len(rows.epochs), chunks.pack(rows))

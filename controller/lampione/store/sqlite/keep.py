@@ -19,7 +19,7 @@ from lampione.store.alarms import STANDING
 from lampione.store.held import Held
 from lampione.store.retention import CLASSES, DEFAULT, ROLLUP_CLASSES, SERIES_CLASSES
 from lampione.store.sqlite.check import check
-from lampione.store.sqlite.connect import Link
+from lampione.store.sqlite.connect import Link, in_words
 from lampione.store.sqlite.restore import logs, sync, verify
 
 _ROWS_A_STEP = 500
@@ -73,6 +73,9 @@ class SqliteKeeper:
         ):
             ((count, size),) = self._link.read(sql)
             found[name] = Space(count or 0, size or 0)
+        ((count, size),) = self._link.read("SELECT count(*), sum(length(body)) FROM aside")
+        if count:
+            found["damaged"] = Space(count, size)
         ((page,),), ((pages,),), ((free,),) = (
             self._link.read(f"PRAGMA {name}")
             for name in ("page_size", "page_count", "freelist_count")
@@ -164,7 +167,7 @@ class SqliteKeeper:
         try:
             return check(self._link.db, full=full)
         except sqlite3.DatabaseError as error:
-            return [str(error)]
+            return [str(in_words(self._path, error))]
 
     def vacuum(self, stop: Callable[[], bool], *, alone: bool = False) -> int:
         """Give free pages back to the disk, some at a time; `alone`: all at once.
@@ -281,7 +284,6 @@ def _old(name: str, before: float) -> tuple[str, tuple[Any, ...], tuple[Any, ...
 
     It is given the place after which it goes on, too, and how many rows are wanted.
     """
-    place: tuple[Any, ...] = (-1,)
     given: tuple[Any, ...]
     if name in SERIES_CLASSES:
         which, given = "chunks WHERE type = ? AND start + span <= ?", (SERIES_CLASSES[name], before)
@@ -300,4 +302,4 @@ def _old(name: str, before: float) -> tuple[str, tuple[Any, ...], tuple[Any, ...
             "AND (epoch, seq) > (?, ?) ORDER BY epoch, seq LIMIT ?"
         )
         return sql, (before,), (-1, -1)
-    return f"SELECT id FROM {which} AND id > ? ORDER BY id LIMIT ?", given, place  # noqa: S608
+    return f"SELECT id FROM {which} AND id > ? ORDER BY id LIMIT ?", given, (-1,)  # noqa: S608

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from lampione.store import StoreError
+from lampione.store.sqlite.connect import in_words
 from lampione.store.sqlite.migrate import migrate
 
 
@@ -26,8 +27,10 @@ class SqliteLink:
             self._db.execute("PRAGMA cache_size = -32768")
             migrate(self._db)
             self._db.execute("PRAGMA wal_autocheckpoint = 4000")
-        except (sqlite3.Error, OSError) as error:
-            raise StoreError(f"{path}: {error}") from None
+        except OSError as error:
+            raise StoreError(f"{path}: {error.strerror}") from None
+        except sqlite3.Error as error:
+            raise in_words(path, error) from None
         self._path = path
         self._open = False  # a transaction
 
@@ -36,14 +39,14 @@ class SqliteLink:
             self._begin()
             return self._db.execute(sql, values)
         except sqlite3.Error as error:
-            raise StoreError(f"{self._path}: {error}") from error
+            raise in_words(self._path, error) from error
 
     def _write_many(self, sql: str, rows: Iterable[Any]) -> int:
         try:
             self._begin()
             return self._db.executemany(sql, rows).rowcount
         except sqlite3.Error as error:
-            raise StoreError(f"{self._path}: {error}") from error
+            raise in_words(self._path, error) from error
 
     def _begin(self) -> None:
         if not self._open:
@@ -54,4 +57,4 @@ class SqliteLink:
         try:
             return self._db.execute(sql, values).fetchall()
         except sqlite3.Error as error:
-            raise StoreError(f"{self._path}: {error}") from error
+            raise in_words(self._path, error) from error

@@ -12,8 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lampione import values
-from lampione.store import BLOCK, SERIES, Frame, Series, StoreError, batches, chunks, pieces
+from lampione.store import BLOCK, SERIES, Frame, Series, batches, chunks, pieces
 from lampione.store.batches import Batch
+from lampione.store.sqlite.connect import in_words
 
 DAY_S = 86400
 _NODES_ONE_BY_ONE = 64
@@ -33,13 +34,13 @@ class SqliteSeries:
                 check_same_thread=False,
             )
         except sqlite3.Error as error:
-            raise StoreError(f"{path}: {error}") from None
+            raise in_words(path, error) from None
 
     def _read(self, sql: str, given: tuple[Any, ...] = ()) -> list[Any]:
         try:
             return self._db.execute(sql, given).fetchall()
         except sqlite3.Error as error:
-            raise StoreError(f"{self._path}: {error}") from error
+            raise in_words(self._path, error) from error
 
     def close(self) -> None:
         """Close the connection."""
