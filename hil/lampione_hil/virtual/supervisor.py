@@ -419,7 +419,10 @@ def main() -> None:
     except (NoInterpreterError, ImportError) as error:
         caller.send((0, False, str(error)))
         return
-    Supervisor(caller, virtual=sys.argv[2] == "virtual").run()
+    virtual = sys.argv[2] == "virtual"
+    if virtual:
+        spawn.stay()
+    Supervisor(caller, virtual=virtual).run()
 
 
 if __name__ == "__main__":
