@@ -24,6 +24,7 @@ from lampione_hil.board import BenchError
 from lampione_hil.interpreter import NoInterpreterError
 from lampione_hil.virtual import spawn
 from lampione_hil.virtual.answers import answer
+from lampione_hil.virtual.changes import change
 from lampione_hil.virtual.home import Settings
 from lampione_hil.virtual.hub import Publication
 from lampione_hil.virtual.hublink import HubNet
@@ -308,50 +309,9 @@ class Supervisor:
         life = self.lives[name]
         life.world_moved()  # all that was before is the old world's
         try:
-            return self._change(life, what, *arguments)
+            return change(life, what, *arguments)
         finally:
             life.world_moved()
-
-    def _change(self, life: Life, what: str, *arguments: Any) -> object:
-        world = life.world
-        if what == "unplug":
-            part, unplugged = arguments
-            was = part in world.unplugged
-            world.unplug(part, unplugged)
-            if life.powered and was != unplugged:
-                life.supply(part, not unplugged)
-        elif what == "fault":
-            world.fault(*arguments)
-        elif what == "set":
-            path, attributes = arguments
-            target = world.target(path)
-            for attribute in attributes:
-                if not hasattr(target, attribute):
-                    raise ValueError(f"{path} has no {attribute!r}")
-            for attribute, value in attributes.items():
-                setattr(target, attribute, value)
-        elif what == "wifi":
-            (up,) = arguments
-            life.station.set_up(up, life.now_us())
-        elif what == "rssi":
-            (world.rssi_dbm,) = arguments
-        elif what == "air":
-            (air,) = arguments
-            world.air = air
-            for device in world.i2c.values():
-                device.move(air)
-        elif what == "microvolts":
-            pin, value = arguments
-            world.microvolts[pin] = value
-        elif what == "level":
-            pin, value = arguments
-            world.levels[pin] = value
-        elif what == "call":
-            path, method, values = arguments
-            return getattr(world.target(path), method)(*values)
-        else:
-            raise ValueError(f"the world has no {what!r}")
-        return None
 
     def do_job(self, request: int, image: Path, control: Path, asked: Path, answers: Path) -> Any:
         """Run a job on the flash of a board that is off; answer with its exit status."""
