@@ -37,6 +37,7 @@ from lampione_hil.virtual.wires import WINDOW_US, Wire, Wires
 
 JOB = Path(__file__).parent / "board" / "_job.py"
 JOB_HEAP_BYTES = 16 << 20
+TOGETHER_S, APART_S = 1.0, 0.05  # the virtual clock: on one processor, then where there is room
 
 
 class Waiter:
@@ -67,6 +68,8 @@ class Supervisor:
         self._jobs: dict[int, int] = {}
         self._over = False
         self._next_tick_s = 0.0
+        self._next_move_s = 0.0
+        self._together = False
 
     # The caller
 
@@ -96,6 +99,11 @@ class Supervisor:
             if self.selector.get_map().get(key.fd) is key:
                 key.data(events)
         now = time.monotonic()
+        if self.virtual and now >= self._next_move_s:
+            self._together = not self._together
+            self._next_move_s = now + (TOGETHER_S if self._together else APART_S)
+            boards = [life.pid for life in self.lives.values() if life.pid]
+            spawn.together([0, *boards], self._together)
         while self._timers and self._timers[0][0] <= now:
             heapq.heappop(self._timers)[2]()
         if now >= self._next_tick_s and not self.virtual:
@@ -379,10 +387,7 @@ def main() -> None:
     except (NoInterpreterError, ImportError) as error:
         caller.send((0, False, str(error)))
         return
-    virtual = sys.argv[2] == "virtual"
-    if virtual:
-        spawn.stay()
-    Supervisor(caller, virtual=virtual).run()
+    Supervisor(caller, virtual=sys.argv[2] == "virtual").run()
 
 
 if __name__ == "__main__":
