@@ -32,8 +32,6 @@ def told(steps: list[tuple[int, str, int]], *, ahead: bool) -> list[object]:
         if ahead:
             it.advance(now_us)
             it.foresee(now_us + far_us)
-            while far_us % 2 and it.prepare():
-                pass
         now_us = at_us
         if what == "write":
             it.write(b"\rU?", now_us)

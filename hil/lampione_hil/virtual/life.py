@@ -405,7 +405,7 @@ class Life:
             if self._wire is None:
                 return
             try:
-                message = self._hear()
+                message = self._wire.recv(65536)  # it may be computing: see _PATIENCE
             except BlockingIOError:
                 return
             except OSError:
@@ -418,21 +418,6 @@ class Life:
             self._answer(self, message)
             if self.wait is not None:
                 return
-
-    def _hear(self) -> bytes:
-        """Wait for what the board says next; while it computes, do what its parts will need.
-
-        Raises BlockingIOError where it says nothing for a while.
-        """
-        assert self._wire is not None
-        if self.home.virtual:
-            while True:
-                try:
-                    return self._wire.recv(65536, socket.MSG_DONTWAIT)
-                except BlockingIOError:
-                    if not any(line.prepare() for line in self.uarts.values()):
-                        break
-        return self._wire.recv(65536)
 
     def reply(self, data: bytes) -> None:
         """Answer on the wire."""

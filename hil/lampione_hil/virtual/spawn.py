@@ -1,5 +1,6 @@
 """Start MicroPython in a child process with the board's descriptors in their places."""
 
+import contextlib
 import fcntl
 import importlib.util
 import os
@@ -7,7 +8,7 @@ import resource
 import signal
 import sys
 import termios
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from lampione_hil import interpreter
 
@@ -16,6 +17,7 @@ SEES_SIGNALS = sys.platform == "linux"  # whether it can be seen which ones a pr
 # Linux on x86-64: read; poll, select, nanosleep, clock_nanosleep, epoll_wait, pselect6, ppoll.
 _READ = "0"
 _WAITS = {"7", "23", "35", "230", "232", "270", "271"}
+_processors = os.sched_getaffinity(0) if sys.platform == "linux" else set()
 _HIGH = 100  # descriptors move up here first, so that none is overwritten on its way down
 
 
@@ -27,6 +29,19 @@ def prepare() -> None:
     interpreter.command()
     if not _external():
         importlib.import_module("micropython_run")
+
+
+def together(pids: Iterable[int], on: bool) -> None:
+    """Keep processes that take turns on the processor where this one is now; else let them go.
+
+    To wake another processor for each turn costs more than the turn.
+    """
+    if sys.platform == "linux":
+        with open("/proc/self/stat", encoding="ascii", errors="replace") as file:
+            here = int(file.read().rpartition(")")[2].split()[36])
+        for pid in pids:
+            with contextlib.suppress(ProcessLookupError):
+                os.sched_setaffinity(pid, {here} if on else _processors)
 
 
 def _external() -> bool:

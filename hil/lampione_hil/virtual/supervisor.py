@@ -24,6 +24,7 @@ from lampione_hil.board import BenchError
 from lampione_hil.interpreter import NoInterpreterError
 from lampione_hil.virtual import spawn
 from lampione_hil.virtual.answers import answer
+from lampione_hil.virtual.changes import change
 from lampione_hil.virtual.home import Settings
 from lampione_hil.virtual.hub import Publication
 from lampione_hil.virtual.hublink import HubNet
@@ -36,6 +37,7 @@ from lampione_hil.virtual.wires import WINDOW_US, Wire, Wires
 
 JOB = Path(__file__).parent / "board" / "_job.py"
 JOB_HEAP_BYTES = 16 << 20
+TOGETHER_S, APART_S = 1.0, 0.05  # the virtual clock: on one processor, then where there is room
 
 
 class Waiter:
@@ -66,6 +68,8 @@ class Supervisor:
         self._jobs: dict[int, int] = {}
         self._over = False
         self._next_tick_s = 0.0
+        self._next_move_s = 0.0
+        self._together = False
 
     # The caller
 
@@ -95,6 +99,11 @@ class Supervisor:
             if self.selector.get_map().get(key.fd) is key:
                 key.data(events)
         now = time.monotonic()
+        if self.virtual and now >= self._next_move_s:
+            self._together = not self._together
+            self._next_move_s = now + (TOGETHER_S if self._together else APART_S)
+            boards = [life.pid for life in self.lives.values() if life.pid]
+            spawn.together([0, *boards], self._together)
         while self._timers and self._timers[0][0] <= now:
             heapq.heappop(self._timers)[2]()
         if now >= self._next_tick_s and not self.virtual:
@@ -308,50 +317,9 @@ class Supervisor:
         life = self.lives[name]
         life.world_moved()  # all that was before is the old world's
         try:
-            return self._change(life, what, *arguments)
+            return change(life, what, *arguments)
         finally:
             life.world_moved()
-
-    def _change(self, life: Life, what: str, *arguments: Any) -> object:
-        world = life.world
-        if what == "unplug":
-            part, unplugged = arguments
-            was = part in world.unplugged
-            world.unplug(part, unplugged)
-            if life.powered and was != unplugged:
-                life.supply(part, not unplugged)
-        elif what == "fault":
-            world.fault(*arguments)
-        elif what == "set":
-            path, attributes = arguments
-            target = world.target(path)
-            for attribute in attributes:
-                if not hasattr(target, attribute):
-                    raise ValueError(f"{path} has no {attribute!r}")
-            for attribute, value in attributes.items():
-                setattr(target, attribute, value)
-        elif what == "wifi":
-            (up,) = arguments
-            life.station.set_up(up, life.now_us())
-        elif what == "rssi":
-            (world.rssi_dbm,) = arguments
-        elif what == "air":
-            (air,) = arguments
-            world.air = air
-            for device in world.i2c.values():
-                device.move(air)
-        elif what == "microvolts":
-            pin, value = arguments
-            world.microvolts[pin] = value
-        elif what == "level":
-            pin, value = arguments
-            world.levels[pin] = value
-        elif what == "call":
-            path, method, values = arguments
-            return getattr(world.target(path), method)(*values)
-        else:
-            raise ValueError(f"the world has no {what!r}")
-        return None
 
     def do_job(self, request: int, image: Path, control: Path, asked: Path, answers: Path) -> Any:
         """Run a job on the flash of a board that is off; answer with its exit status."""

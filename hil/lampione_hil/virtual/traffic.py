@@ -28,11 +28,14 @@ FRAME_S = 0.05  # echoes fade from one such frame to the next
 _ROUND_S = 600  # the street is drawn in pieces of this length,
 _PART_S = 20  # and looked through in such
 _MASK = (1 << 64) - 1
+_START = 0x9E3779B97F4A7C15
 
 
-def _mix(*numbers: int) -> int:
-    """Return 64 scattered bits of some integers (the finaliser of splitmix64)."""
-    z = 0x9E3779B97F4A7C15
+def _mix(*numbers: int, z: int = _START) -> int:
+    """Return 64 scattered bits of some integers (the finaliser of splitmix64).
+
+    z: what those before them gave.
+    """
     for number in numbers:
         z = (z + number * 0xBF58476D1CE4E5B9 + 0x9E3779B97F4A7C15) & _MASK
         z = ((z ^ (z >> 30)) * 0xBF58476D1CE4E5B9) & _MASK
@@ -41,14 +44,14 @@ def _mix(*numbers: int) -> int:
     return z
 
 
-def _chance(*numbers: int) -> float:
-    """Return a number of [0, 1) that depends on nothing but `numbers`."""
-    return _mix(*numbers) / (_MASK + 1)
+def _chance(*numbers: int, z: int = _START) -> float:
+    """Return a number of [0, 1) that depends on nothing but `numbers`, and those before."""
+    return _mix(*numbers, z=z) / (_MASK + 1)
 
 
-def _fade_db(*numbers: int) -> float:
+def _fade_db(*numbers: int, z: int) -> float:
     """Return a random change of strength, about normal, sigma 3 dB."""
-    z = _mix(*numbers)
+    z = _mix(*numbers, z=z)
     total = (z & 0xFFFF) + (z >> 16 & 0xFFFF) + (z >> 32 & 0xFFFF) + (z >> 48)
     return (total / 65536 - 2) * 5.2
 
@@ -100,6 +103,7 @@ class TrafficStreet:
     view: View = field(default_factory=View)
 
     def __post_init__(self) -> None:
+        self._mixed = _mix(self.seed)
         self.error_m = (2 * _chance(self.seed, 1) - 1) * self.offset_m
         self._rounds: dict[int, tuple[list[Vehicle], list[Vehicle], list[Walker]]] = {}
         self._drops: dict[int, float] = {}  # chance of one in each of the last frames
@@ -269,9 +273,10 @@ class TrafficStreet:
             self._second = second
             self._there = self._present(second)
         frame = math.floor(now_s / FRAME_S)
+        z = _mix(frame, z=self._mixed)
         found = [t for number, (mover, points) in enumerate(self._there)
-                 for t in self._echoes(mover, points, now_s, frame, number, least_db)]  # fmt: skip
-        found += self._clutter(now_s, frame, least_db)
+                 for t in self._echoes(mover, points, now_s, z, number, least_db)]  # fmt: skip
+        found += self._clutter(now_s, frame, z, least_db)
         return found
 
     def _present(self, second: int) -> list[tuple[Mover, Echoes]]:
@@ -295,7 +300,7 @@ class TrafficStreet:
         mover: Mover,
         points: Echoes,
         now_s: float,
-        frame: int,
+        z: int,
         number: int,
         least_db: float,
     ) -> Echoes:
@@ -309,17 +314,22 @@ class TrafficStreet:
             body = mover.radial_mps(now_s)
             parts = [(1.0, 0.0), *mover.limbs(now_s)]
             return [
-                (body * times, db + less + _fade_db(self.seed, frame, number, 40 + k))
+                (body * times, db + less + _fade_db(number, 40 + k, z=z))
                 for k, (times, less) in enumerate(parts)
             ]
         x_m, along = mover.place(now_s)
+        end_m = x_m + mover.length_m if mover.toward else x_m
+        if end_m < 0:  # behind the pole, whence the farther the weaker
+            db = self.view.strength_db(end_m, mover.lane_m, mover.cross_section_dbsm)
+            if db + _MOST_FADE_DB < least_db:
+                return []
         best_m, best_db = x_m, max(-99.0, least_db)
         seen = False
         for k, (behind_m, less_db) in enumerate(points):
             at_m = x_m + behind_m if mover.toward else x_m - behind_m
             db = self.view.strength_db(at_m, mover.lane_m, mover.cross_section_dbsm + less_db)
             if db + _MOST_FADE_DB > best_db:  # else no fade makes it the strongest
-                db += _fade_db(self.seed, frame, number, k)
+                db += _fade_db(number, k, z=z)
                 if db > best_db:
                     best_m, best_db, seen = at_m, db, True
         if not seen:
@@ -331,28 +341,28 @@ class TrafficStreet:
         if found is None:
             if len(self._drops) > 100:
                 self._drops.clear()
-            found = self._drops[frame] = _chance(self.seed, frame, 3)
+            found = self._drops[frame] = _chance(frame, 3, z=self._mixed)
         return found
 
-    def _clutter(self, now_s: float, frame: int, least_db: float) -> Echoes:
+    def _clutter(self, now_s: float, frame: int, z: int, least_db: float) -> Echoes:
         found = []
         if self.rain:
             # A drop is heard for one to four frames; some frames have two.
             for k in range(4):
                 if self._drop(frame - k) < self.rain / (1 + k):
-                    db = 4 + 10 * _chance(self.seed, frame - k, 5)
+                    db = 4 + 10 * _chance(frame - k, 5, z=self._mixed)
                     if db + _MOST_FADE_DB < least_db:
                         continue
-                    kmh = (2 * _chance(self.seed, frame - k, 4) - 1) * 32
-                    found.append((kmh / 3.6, db + _fade_db(self.seed, frame, 6, k)))
+                    kmh = (2 * _chance(frame - k, 4, z=self._mixed) - 1) * 32
+                    found.append((kmh / 3.6, db + _fade_db(6, k, z=z)))
         if self.sway_kmh:
             gust = 0.5 + 0.5 * math.sin(now_s / 11.3 + self.seed)
             swing = math.sin(math.tau * 0.6 * now_s) + 0.3 * math.sin(math.tau * 1.7 * now_s)
-            db = 18 * gust + 4 + _fade_db(self.seed, frame, 7)
+            db = 18 * gust + 4 + _fade_db(7, z=z)
             found.append((self.sway_kmh / 3.6 * gust * swing / 1.3, db))
         if self.fan_kmh is not None:
-            kmh = self.fan_kmh + 0.4 * (_chance(self.seed, frame, 8) - 0.5)
-            found.append((kmh / 3.6, 16 + _fade_db(self.seed, frame, 9)))
+            kmh = self.fan_kmh + 0.4 * (_chance(8, z=z) - 0.5)
+            found.append((kmh / 3.6, 16 + _fade_db(9, z=z)))
         return found
 
 

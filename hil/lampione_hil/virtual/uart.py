@@ -167,10 +167,6 @@ class UartLine:
                 pieces.append((self._now_us, min(len(self._buffer), PEEK) - held))
         return pieces, at_us
 
-    def prepare(self) -> bool:
-        """Do some of the part's work beforehand; return whether there was any."""
-        return self._supplied and ask_part(self.device, self.device.prepare)
-
     def settle(self, now_us: int) -> None:
         """Come back to the present, where the part is about to be told something."""
         if self._before is not None:

@@ -90,12 +90,8 @@ class UartDevice(Part):
         del now_s
         return b""
 
-    def prepare(self) -> bool:
-        """Work out something that `due` will want, while the board computes; whether there was."""
-        return False
-
     def forget(self) -> None:
-        """Drop what was prepared: the world changes."""
+        """Drop what was worked out ahead: the world changes."""
 
 
 class LineDevice(Part):

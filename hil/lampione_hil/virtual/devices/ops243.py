@@ -19,7 +19,6 @@ from lampione_hil.virtual.devices.moving import Movement, Steady, Targets
 WAVELENGTH_M = 299_792_458 / 24.125e9
 PROCESSING_S = 59e-6  # a sample
 NOISE = 25.0  # magnitude
-_PREPARED_S = 3.0
 _KNOWN = 200  # reports
 
 _UNITS = {
@@ -101,7 +100,6 @@ class Ops243(UartDevice):
         self._last = "5.55"
         self._draws = 0
         self._known: dict[tuple[float, float], Targets] = {}
-        self._prepared_s = 0.0  # until then it is known what moves
 
     def look(self, movement: Movement) -> None:
         """Put it before another street."""
@@ -251,22 +249,9 @@ class Ops243(UartDevice):
             self._last = line
         return self._sent(self._last + "\r\n")
 
-    def prepare(self) -> bool:
-        """See UartDevice."""
-        if self._next_s is None or not self.setup.active:
-            return False
-        at_s = max(self._prepared_s, self._next_s)
-        if at_s > self._next_s + _PREPARED_S:
-            return False
-        at_s = max(at_s, math.ceil(at_s * 1e6) / 1e6)  # when a line asks
-        self._targets(at_s)
-        self._prepared_s = at_s + self.setup.period_s
-        return True
-
     def forget(self) -> None:
         """See UartDevice."""
         self._known = {}
-        self._prepared_s = 0.0
 
     def _targets(self, now_s: float) -> Targets:
         """Return what moved while the samples of a report at `now_s` were taken."""
