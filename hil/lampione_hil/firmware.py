@@ -3,9 +3,9 @@
 /main.py  /boot.py                              as source
 /lib/lampione_{node,protocol,light}/**.mpy   compiled by mpy-cross
 
-What ships is cut and linked to few modules (see `linking`) and compiled without assertions and
-line numbers, since the board's memory is short: its tracebacks name functions, not lines.
-`debug=True` leaves all that in.
+What ships is cut and linked to few modules with short names (see `linking`) and compiled without
+assertions and line numbers, since the board's memory is short: its tracebacks tell the file and
+the function by its letters. `debug=True` leaves all that in.
 """
 
 import hashlib

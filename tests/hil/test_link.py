@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from lampione_hil import interpreter
 from lampione_hil.firmware import CompileError, host_march
 from lampione_hil.linking.link import LinkError, link
+from lampione_hil.linking.shorten import shorten
 
 MAIN = "from p import app\napp.main()\n"
 
@@ -19,6 +20,12 @@ def linked(modules: dict[str, str], main: str = MAIN) -> dict[str, str]:
     trees = {name: ast.parse(source) for name, source in modules.items()}
     found = link(trees, [ast.parse(main)])
     return {name: ast.unparse(tree) for name, tree in found.items()}
+
+
+def shortened(modules: dict[str, str]) -> dict[str, str]:
+    trees = {name: ast.parse(source) for name, source in modules.items()}
+    shorten(trees, [ast.parse(MAIN)])
+    return {name: ast.unparse(tree) for name, tree in trees.items()}
 
 
 def laid_out(folder: Path, modules: dict[str, str]) -> Path:
@@ -61,7 +68,8 @@ def test_a_linked_program_says_the_same(name: str, tmp_path: Path) -> None:
     before, after = dict(modules), linked(modules)
     assert len(after) < len(before)
     heard = []
-    for folder, sources in (("before", before), ("after", after)):
+    short = shortened(after)
+    for folder, sources in (("before", before), ("after", after), ("short", short)):
         laid_out(tmp_path / folder, {"micropython": "const = int", **sources})
         heard.append(said(tmp_path / folder))
     if name in DIFFER:
@@ -69,6 +77,7 @@ def test_a_linked_program_says_the_same(name: str, tmp_path: Path) -> None:
         assert heard[1][0] == heard[1][1]
     else:
         assert heard[0] == heard[1]
+    assert heard[1] == heard[2]
 
 
 def test_a_file_is_what_one_root_needs() -> None:
@@ -243,8 +252,8 @@ def outcome(modules: dict[str, str]) -> object:
 @settings(max_examples=150, deadline=None)
 @given(programs())
 def test_any_program_does_what_it_did(modules: dict[str, str]) -> None:
-    after = linked(modules)
-    assert outcome(after) == outcome(modules)
+    assert outcome(linked(modules)) == outcome(modules)
+    assert outcome(shortened(linked(modules))) == outcome(modules)
 
 
 def test_a_small_node_holds_only_what_it_needs() -> None:

@@ -300,7 +300,8 @@ class _Rewriter(ast.NodeTransformer):
         if thing.ours and thing.name:
             thing = self._merger.origin(thing)
             if use.scope is module.names.top and thing in names:
-                yield ast.Assign([ast.Name(name, ast.Store())], ast.Name(names[thing]))
+                there = ast.Name(names[thing], ast.Load())
+                yield ast.Assign([ast.Name(name, ast.Store())], there)
                 return
         yield self._merger.bring(self._file, thing, name)
 

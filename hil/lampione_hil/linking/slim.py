@@ -7,8 +7,8 @@ hosts and nodes share is cut for it. Every cut is plain and leaves behaviour as 
 - what nothing mentions is left out: imports, functions, classes, methods, whole modules that
   cannot be reached from main.py. A name counts as mentioned wherever the same word stands, as a
   name, an attribute or a text: the cut errs towards keeping;
-- private attributes, and arguments that nobody names in a call, get short names (see `shorten`),
-  and modules that always stand together become one (see `link`);
+- modules that always stand together become one (see `link`), and what only the program itself
+  knows gets short names (see `shorten`): tracebacks say those;
 - of a schema's field a node reads kind, bits, low and high. What people read falls away, its name
   becomes 0, and fields that are then alike are one object in memory.
 """
@@ -33,7 +33,7 @@ def slim(
         sources: {dotted name: source}; a package by its own name.
         roots: scripts that stay as they are (main.py, boot.py); what they mention is kept. Without
             any the modules all stay.
-        linked: joined to few files.
+        linked: joined to few files, and with short names.
 
     Raises SyntaxError, with the module's name as `filename`, and LinkError.
     """
@@ -56,8 +56,7 @@ def slim(
         trees = _reached(trees, starts)
     if linked:
         trees = link(trees, starts)
-    shorten(trees, starts)
-    if linked:
+        shorten(trees, starts)
         for tree in trees.values():
             front(tree)
     return {name: ast.unparse(tree) for name, tree in trees.items()}
