@@ -101,7 +101,7 @@ def test_help_documents_the_exit_codes() -> None:
         (["demo", "--spl", "loud"], "'loud' is not a sound level"),
         (["history", "x", "--fields", "laeq,lqae"], "a report has no field 'lqae': it has start"),
         (["statistics"], "name the nodes, or say --all"),
-        (["statistics", "x", "--all"], "name the nodes, or say --all"),
+        (["statistics", "x", "--all"], "give either nodes or --all"),
         (["statistics", "x", "--noise", "eu", "--class", "IV"], "--class goes with --noise it"),
         (["statistics", "x", "--since", "June"], "'June' is no time: write how long ago, as 7d"),
         (["statistics", "x", "--since", "1h", "--until", "2h"], "ends before it begins"),

@@ -83,11 +83,11 @@ def still_desk(given: Given) -> Desk:
 
 async def until(pilot: Pilot[None], condition: Callable[[], bool]) -> None:
     """Wait for a condition."""
-    for _ in range(400):
+    for _ in range(2000):
         if condition():
             return
         await pilot.pause(0.01)
-    raise AssertionError("did not come about within 4 s")
+    raise AssertionError("did not come about within 20 s")
 
 
 def lines(app: LampioneApp, kind: type[Any] | str) -> list[str]:
