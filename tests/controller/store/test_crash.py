@@ -146,11 +146,12 @@ def kill_again_and_again(folder: Path, stores: int, seed: int) -> None:
 
 
 @pytest.mark.timeout(600)
-def test_killed_forty_times(tmp_path: Path) -> None:
-    kill_again_and_again(tmp_path, 4, 1)
+@pytest.mark.parametrize("half", [1, 2])
+def test_killed_a_hundred_times(tmp_path: Path, half: int) -> None:
+    kill_again_and_again(tmp_path, 5, half)
 
 
 @pytest.mark.soak
 @pytest.mark.timeout(6000)
 def test_killed_a_thousand_times(tmp_path: Path) -> None:
-    kill_again_and_again(tmp_path, 100, 2)
+    kill_again_and_again(tmp_path, 100, 3)
