@@ -110,6 +110,12 @@ class LampioneApp(OneKeyAtATime, inherit_bindings=False):
         return next((s for s in reversed(self.screen_stack) if isinstance(s, View)), None)
 
     @property
+    def _shown(self) -> View | None:
+        """The view, if its parts are there: not before it is mounted, nor while the app closes."""
+        view = self.view if self.is_running else None
+        return view if view is not None and view.is_mounted else None
+
+    @property
     def opened_read_only(self) -> bool:
         """Say whether this terminal was opened to look only, whoever works at it."""
         return self._read_only
@@ -125,8 +131,8 @@ class LampioneApp(OneKeyAtATime, inherit_bindings=False):
 
     def take(self) -> None:
         """Take what has come; have the view show it."""
-        view = self.view
-        if view is None or not view.is_mounted:
+        view = self._shown
+        if view is None:
             return  # what has come waits
         changed = self.desk.take()
         if self._ending and not self.desk.going():
@@ -137,8 +143,8 @@ class LampioneApp(OneKeyAtATime, inherit_bindings=False):
 
     def tick(self) -> None:
         """Let ages grow, once a second."""
-        view = self.view
-        if view is None or not view.is_mounted:
+        view = self._shown
+        if view is None:
             return
         self.show_head()
         view.ticked()

@@ -320,3 +320,24 @@ def test_the_screen_opens_nothing_by_itself() -> None:
         [sys.executable, "-c", script], capture_output=True, text=True, env={**os.environ}
     )
     assert found.stdout.strip() == "[]", found.stdout + found.stderr
+
+
+def test_what_comes_while_it_closes_finds_no_view(monkeypatch: pytest.MonkeyPatch) -> None:
+    taken = []
+
+    async def steps(app: LampioneApp, given: Given, pilot: Pilot[None]) -> None:
+        close = app._close_all
+
+        async def late() -> None:
+            assert app.view is not None
+            await app.view.query_one("#body").remove()
+            given.put("link", "gone")
+            app.take()
+            app.tick()
+            taken.append(app.view)
+            await close()
+
+        monkeypatch.setattr(app, "_close_all", late)
+
+    drive(steps, first=("bench", None))
+    assert len(taken) == 1
