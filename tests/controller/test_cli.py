@@ -7,6 +7,7 @@ import os
 import re
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from unittest import mock
 
@@ -363,3 +364,20 @@ def test_a_reader_that_goes_away_is_no_error() -> None:
 
 def test_version() -> None:
     assert lampione("--version").stdout.startswith("lampione 0.")
+
+
+def test_lines_of_several_threads_stay_whole(tmp_path: Path) -> None:
+    threads, lines = 8, 500
+    # Unbuffered: each write lets the other threads go on.
+    with io.TextIOWrapper((tmp_path / "out").open("wb", buffering=0), write_through=True) as stream:
+        out = Printer(as_json=True, stream=stream)
+
+        def say(board: int) -> None:
+            for n in range(lines):
+                out.json({"board": board, "step": n})
+
+        with ThreadPoolExecutor(threads) as pool:
+            list(pool.map(say, range(threads)))
+    said = [json.loads(line) for line in (tmp_path / "out").read_text().splitlines()]
+    for board in range(threads):
+        assert [s["step"] for s in said if s["board"] == board] == list(range(lines))

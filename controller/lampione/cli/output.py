@@ -8,6 +8,7 @@ import re
 import shutil
 import sys
 import textwrap
+import threading
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TextIO
 
@@ -48,7 +49,7 @@ def prepare_streams() -> None:
 
 
 class Printer:
-    """Prints one command's results.
+    """Prints one command's results; any thread may, a line stays whole.
 
     Args:
         as_json: one JSON object a line, and nothing else.
@@ -58,6 +59,7 @@ class Printer:
     def __init__(self, *, as_json: bool, stream: TextIO | None = None) -> None:
         self.as_json = as_json
         self._out = sys.stdout if stream is None else stream
+        self._whole = threading.RLock()  # a signal's handler may print, too
         self._colours = colours(self._out) and not as_json
         # Elsewhere what the stream cannot show becomes a `?`; data stays what it is.
         self.unicode = (getattr(self._out, "encoding", None) or "").lower() == "utf-8"
@@ -69,8 +71,9 @@ class Printer:
 
     def raw(self, text: str) -> None:
         """Print text as it is, with whatever it does to a terminal."""
-        self._out.write(text)
-        self._out.flush()
+        with self._whole:
+            self._out.write(text)
+            self._out.flush()
 
     def paint(self, text: str, *styles: str) -> str:
         """Return `text` in the styles, where there is colour."""
@@ -79,14 +82,14 @@ class Printer:
         return f"\x1b[{';'.join(_CODES[s] for s in styles)}m{text}\x1b[0m"
 
     def line(self, text: str = "") -> None:
-        """Print a line for people."""
-        print(text, file=self._out, flush=True)
+        """Print a line."""
+        self.raw(f"{text}\n")
 
     def json(self, value: Mapping[str, Any]) -> None:
         """Print one JSON line."""
         text = json.dumps(value, ensure_ascii=not self.unicode, default=_plain)
         text = _STEERS.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
-        print(text, file=self._out, flush=True)
+        self.line(text)
 
     def table(
         self,
