@@ -96,6 +96,16 @@ class Street(Posts):
 
             wait_until(f"{nodes} run version {version}", running, 60)
 
+    def all_online(self) -> None:
+        """Switch on what is off, and wait for it."""
+        for node in NODES:
+            self.bench.boards[node].power_on()
+        with Client.open(self.state) as client:
+            wait_until(
+                "all are online",
+                lambda: sum(node["online"] for node in client.call("nodes")) == len(NODES),
+            )
+
     def run(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
         """Run `lampione config ...`."""
         return lampione("config", *arguments, "--state", str(self.state))
@@ -117,6 +127,13 @@ class Street(Posts):
         return {row["node"]: row["outcome"] for row in rows if "outcome" in row}
 
 
+def rollout_in(text: str) -> int:
+    """Return the number of the rollout that a push says it began."""
+    found = re.search(r"rollout (\d+)", text)
+    assert found, text
+    return int(found[1])
+
+
 @pytest.fixture(scope="module")
 def street(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Street]:
     try:
@@ -130,7 +147,7 @@ def street(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Street]:
         yield Street(state, ends)
 
 
-def test_outcomes_are_as_they_were(street: Street) -> None:
+def test_pushed_retried_and_taken_back(street: Street) -> None:
     same = street.run("diff", "--all")
     assert same.stdout.count("as the fleet's file wants it") == 4
     assert "late-1" in same.stdout
@@ -167,18 +184,14 @@ def test_outcomes_are_as_they_were(street: Street) -> None:
     status = street.run("status")
     assert "config damaged" in status.stdout
     assert "the node went back to its config before" in status.stdout
-
-
-def test_retry_is_for_failures_alone(street: Street) -> None:
+    # A second time is for failures alone.
     street.write(fleet().replace("percent = 60", "percent = 40"))
     pushed = street.run("push", "--retry", "--json", "--wait", "60s")
     assert pushed.returncode == 0, pushed.stdout
     assert street.outcomes(pushed.stdout) == {"no-lamp": "confirmed", "lost-1": "confirmed"}
     again = street.run("push", "--retry")
     assert (again.returncode, "no push to them has failed" in again.stdout) == (0, True)
-
-
-def test_going_back(street: Street) -> None:
+    # And back.
     reverted = street.run("revert", "good-2", "--wait", "60s")
     assert reverted.returncode == 0, reverted.stdout
     assert "23:00 60 %" in street.run("show", "good-2").stdout
@@ -186,6 +199,7 @@ def test_going_back(street: Street) -> None:
 
 
 def test_ctrl_c_leaves_a_rollout_that_goes_on(street: Street) -> None:
+    street.write(fleet().replace("percent = 60", "percent = 50"))
     street.bench.boards["good-2"].power_off()
     command = [sys.executable, "-m", "lampione", "--state", str(street.state), "config", "push"]
     with subprocess.Popen(
@@ -229,26 +243,21 @@ def test_a_rollout_outlives_the_controller(street: Street) -> None:
 
 
 def test_a_failing_canary_stops_a_rollout_in_stages(street: Street) -> None:
-    for node in NODES:
-        street.bench.boards[node].power_on()
-    with Client.open(street.state) as client:
-        wait_until(
-            "all are online",
-            lambda: sum(node["online"] for node in client.call("nodes")) == len(NODES),
-        )
+    street.all_online()
     street.write(fleet(**{"no-lamp": "lampless"}).replace("percent = 60", "percent = 30"))
     before = street.run("show", "good-1").stdout.splitlines()[1:]
     stages = ("--canary", "good-1,no-lamp", "--waves", "100%", "--stop-at", "10%")
     pushed = street.run("push", *NODES, *stages, "--trial", "20s")
     assert pushed.returncode == 1, pushed.stderr
-    assert "rollout 1: waves of 2 + 3, stops above 10 % failed in a wave" in pushed.stdout
+    assert "waves of 2 + 3, stops above 10 % failed in a wave" in pushed.stdout
+    number = rollout_in(pushed.stdout)
     assert "stopped, wave 1 of 2: 1 of 2 nodes of wave 1 failed" in pushed.stdout
     assert re.search(r"no-lamp: failed: refused: config damaged", pushed.stdout)
     # The other canary may have its outcome a moment later; nobody else was touched.
     with Client.open(street.state) as client:
         wait_until(
             "the other canary has its outcome",
-            lambda: client.call("rollout", rollout=1)["waves"][0] == {"done": 1, "failed": 1},
+            lambda: client.call("rollout", rollout=number)["waves"][0] == {"done": 1, "failed": 1},
             60,
         )
         told = [(deed["action"], deed["operator"]) for deed in client.call("audit", limit=50)]
@@ -258,8 +267,8 @@ def test_a_failing_canary_stops_a_rollout_in_stages(street: Street) -> None:
     listed = street.run("rollouts")
     assert "1 of 5, 1 failed" in listed.stdout
     refused = street.run("push", "good-2", "--canary", "1")
-    assert (refused.returncode, "good-2 is in rollout 1" in refused.stderr) == (1, True)
-    reverted = street.run("rollouts", "1", "revert", "--follow", "--json", "--wait", "60s")
+    assert (refused.returncode, f"good-2 is in rollout {number}" in refused.stderr) == (1, True)
+    reverted = street.run("rollouts", str(number), "revert", "--follow", "--json", "--wait", "60s")
     assert reverted.returncode == 0, reverted.stdout
     last = json.loads(reverted.stdout.splitlines()[-1])
     assert (last["state"], last["waves"]) == (
@@ -270,23 +279,30 @@ def test_a_failing_canary_stops_a_rollout_in_stages(street: Street) -> None:
 
 
 def test_a_rollout_in_stages_goes_on_without_a_terminal(street: Street) -> None:
+    street.all_online()
     street.write(fleet().replace("percent = 60", "percent = 20"))
     with Client.open(street.state) as client:
         client.call("lock", node="late-1", reason="the door is open", confirm="late-1")
     pushed = street.run("push", "--all", "--canary", "1", "--soak", "2s", "--wait", "1s")
     assert pushed.returncode == 1, pushed.stdout
     assert "the controller goes on with what is under way" in pushed.stdout
+    number = rollout_in(pushed.stdout)
     street.kill_controller()
     with Client.open(street.state) as client:
-        wait_until("it is done", lambda: client.call("rollout", rollout=2)["state"] == "done", 60)
-        shape = client.call("rollout", rollout=2)
-        assert shape["waves"] == [{"done": 1}, {"done": 3, "skipped": 1}]
-        told = street.run("rollouts", "2").stdout
+
+        def shape() -> Any:
+            return client.call("rollout", rollout=number)
+
+        wait_until("it is done", lambda: shape()["state"] == "done", 60)
+        assert shape()["waves"] == [{"done": 1}, {"done": 3, "skipped": 1}]
+        told = street.run("rollouts", str(number)).stdout
         assert re.search(r"late-1 +2 +skipped .* late-1 is locked by .*: the door is open", told)
         client.call("unlock", node="late-1", reason="done")
-    again = street.run("rollouts", "2", "retry", "--follow", "--wait", "60s")
+    again = street.run("rollouts", str(number), "retry", "--follow", "--wait", "60s")
     assert again.returncode == 0, again.stdout
     assert again.stdout.endswith("5 of 5\n")
+    over = street.run("rollouts", str(number), "resume")
+    assert (over.returncode, "it cannot be resumed: it is done" in over.stderr) == (1, True)
     again = street.run("push", "good-1", "good-2", "--canary", "good-2", "--json")
     assert again.returncode == 0, again.stdout
     assert json.loads(again.stdout.splitlines()[-1])["waves"] == [{"same": 1}, {"same": 1}]
@@ -304,7 +320,6 @@ def test_a_rollout_in_stages_goes_on_without_a_terminal(street: Street) -> None:
         (["status", "nobody"], 4, "there is no node 'nobody' with a key"),
         (["revert", "late-1", "nobody"], 4, "there is no node 'nobody' with a key"),
         (["rollouts", "99"], 1, "there is no rollout 99"),
-        (["rollouts", "2", "resume"], 1, "it cannot be resumed: it is done"),
         (["push", "good-1", "--canary", "good-2"], 1, "a canary is not among the nodes"),
     ],
 )
