@@ -150,6 +150,42 @@ while True:
         assert one.pwm_duty(4) == 1
 
 
+def test_a_socket_that_is_closed_leaves_nothing_behind() -> None:
+    main = (
+        JOIN
+        + b"""
+import gc
+
+def ready(s, to_write):
+    queue = asyncio.core._io_queue
+    yield (queue.queue_write if to_write else queue.queue_read)(s)
+
+async def main():
+    for n in range(121):
+        s = connect(b"one")
+        s.setblocking(False)
+        await ready(s, True)
+        s.write(packet(0xC0))
+        await ready(s, False)
+        s.close()
+        if n % 40 == 20:
+            s = None
+            gc.collect()
+            print("free", gc.mem_free())
+
+asyncio.run(main())
+print("done")
+"""
+    )
+    with VirtualBench(clock="virtual") as bench:
+        one = board(bench, "one", main)
+        bench.run_for(30)
+        assert "done" in one.console()
+        free = [int(line.split()[1]) for line in one.console().splitlines() if "free" in line]
+        assert len(free) == 3
+        assert free[0] - free[-1] < 1000, free  # of 80 sockets
+
+
 def test_what_is_not_mqtt_is_cut_off() -> None:
     main = (
         JOIN

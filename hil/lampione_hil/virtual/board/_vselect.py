@@ -24,7 +24,6 @@ class poll:
     def __init__(self):
         self._real = _select.poll()
         self._any_real = 0
-        self._kinds = {}  # (stream, mask) -> the entry below
         # stream, ready_us and write_us when asked, POLLOUT if always so, (stream, what is ready)
         self._timed = []
         self._found = []
@@ -42,15 +41,18 @@ class poll:
             self._real.register(stream, mask)
             self._any_real += 1
             return
-        kind = id(stream) << 5 | mask
-        entry = self._kinds.get(kind)
-        if entry is None or entry[0] is not stream:
+        # Entries are kept with their stream and go with it: a node connects all night.
+        kinds = getattr(stream, "polled", None)
+        if kinds is None:
+            kinds = stream.polled = {}
+        entry = kinds.get(mask)
+        if entry is None:
             ready_us = stream.ready_us if mask & POLLIN else None
             write_us = out = None
             if mask & POLLOUT and hasattr(stream, "write"):
                 write_us = getattr(stream, "write_us", None)
                 out = None if write_us else POLLOUT
-            entry = self._kinds[kind] = (stream, ready_us, write_us, out or 0, [stream, 0])
+            entry = kinds[mask] = (stream, ready_us, write_us, out or 0, [stream, 0])
         timed = self._timed
         for i in range(len(timed)):
             if timed[i][0] is stream:
