@@ -125,7 +125,7 @@ class _Work:
             signal.signal(signal.SIGINT, before)
 
     def _run(self, wanted: "dict[str, Port]", missing: dict[str, str]) -> int:
-        with Progress(self._out, [*wanted, *missing]) as progress:
+        with self._out.held(), Progress(self._out, [*wanted, *missing]) as progress:
             for name, text in missing.items():
                 self._say(progress, name, text)
             with ThreadPoolExecutor(_AT_ONCE) as pool:
@@ -134,7 +134,8 @@ class _Work:
                     for name, port in wanted.items()
                 }
                 while wait(going, _LOOK_S).not_done:  # a signal is seen between two looks
-                    pass
+                    if self._out.wrong is not None:
+                        self._stop.set()
         done = len(wanted) + len(missing) - len(self._failed)
         if not self._out.as_json and len(wanted) + len(missing) > 1:
             self._out.line(self._summary(done))

@@ -1,6 +1,7 @@
 """What a command prints: tables for people, JSON lines for programs; colour on terminals only."""
 
 import argparse
+import contextlib
 import io
 import json
 import os
@@ -9,7 +10,7 @@ import shutil
 import sys
 import textwrap
 import threading
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, TextIO
 
 from lampione.desk.text import clean
@@ -51,6 +52,8 @@ def prepare_streams() -> None:
 class Printer:
     """Prints one command's results; any thread may, a line stays whole.
 
+    wrong: why nothing is printed any more, see `held`.
+
     Args:
         as_json: one JSON object a line, and nothing else.
         stream: where to, sys.stdout when not given.
@@ -60,6 +63,8 @@ class Printer:
         self.as_json = as_json
         self._out = sys.stdout if stream is None else stream
         self._whole = threading.RLock()  # a signal's handler may print, too
+        self._held = False
+        self.wrong: OSError | None = None
         self._colours = colours(self._out) and not as_json
         # Elsewhere what the stream cannot show becomes a `?`; data stays what it is.
         self.unicode = (getattr(self._out, "encoding", None) or "").lower() == "utf-8"
@@ -72,8 +77,30 @@ class Printer:
     def raw(self, text: str) -> None:
         """Print text as it is, with whatever it does to a terminal."""
         with self._whole:
-            self._out.write(text)
-            self._out.flush()
+            if self.wrong is not None:
+                return
+            try:
+                self._out.write(text)
+                self._out.flush()
+            except OSError as error:
+                error.filename = error.filename or getattr(self._out, "name", None)
+                if not self._held:
+                    raise
+                self.wrong = error
+
+    @contextlib.contextmanager
+    def held(self) -> Iterator[None]:
+        """Meanwhile keep in `wrong` what printing ran into, and raise it at the end.
+
+        For threads that print: what they do would end halfway, and nobody would hear why.
+        """
+        self._held = True
+        try:
+            yield
+        finally:
+            self._held = False
+        if self.wrong is not None:
+            raise self.wrong
 
     def paint(self, text: str, *styles: str) -> str:
         """Return `text` in the styles, where there is colour."""

@@ -93,6 +93,7 @@ def work(
             telling(options) as tell,
             session.prepared(order, seed, queue, _ask) as bench,
             _asked() as asked,
+            out.held(),
             Progress(out, [row.node for row in queue.rows], key="node") as progress,
         ):
             outcome = Run(
@@ -103,7 +104,7 @@ def work(
                 jobs=order.jobs,
                 wait_s=order.wait_s,
                 tell=tell,
-                asked=asked,
+                asked=lambda: max(asked(), out.wrong is not None),
             ).run()
     except session.NoControllerError as error:
         raise CliError(str(error), UNREACHABLE) from None
