@@ -27,7 +27,10 @@ def read(path: Path) -> bytes:
 
 
 def put(path: Path, content: bytes, mode: int = 0o600) -> None:
-    """Write a file, whole or not at all; nobody else writes it meanwhile. Raises OSError."""
+    """Write a file, whole or not at all; nobody else writes it meanwhile.
+
+    Raises OSError, which names the file.
+    """
     beside = path.with_name(path.name + ".new")
     beside.unlink(missing_ok=True)  # of a crash
     descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
@@ -37,6 +40,7 @@ def put(path: Path, content: bytes, mode: int = 0o600) -> None:
             file.flush()
             os.fsync(file.fileno())
         beside.replace(path)
-    except OSError:  # a full disk
+    except OSError as error:  # a full disk
         beside.unlink(missing_ok=True)
+        error.filename = str(path)
         raise

@@ -305,7 +305,7 @@ def loads(text: str, name: str) -> Seed:
     """Read a fleet from TOML text; `name` is the file's in messages. Raises SeedError."""
     try:
         document = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except (ValueError, RecursionError) as error:  # a number of 5000 digits, a thousand brackets
         raise SeedError(f"{name}: not TOML: {error}") from None
     try:
         return Seed.model_validate(document)
@@ -317,7 +317,7 @@ def load(path: Path | None = None) -> Seed:
     """Read a fleet's file, or Milan's when none is given. Raises SeedError."""
     path = shipped() if path is None else path
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8-sig")
     except OSError as error:
         raise SeedError(f"{path}: cannot be read: {error.strerror}") from None
     except UnicodeDecodeError:

@@ -70,3 +70,24 @@ def test_provision_stops_in_good_order_and_goes_on(folder: Path) -> None:
     done = lampione(*arguments)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "all 2 are done" in done.stdout
+
+
+def test_a_list_whose_state_cannot_be_kept(folder: Path) -> None:
+    path = folder / "kept.csv"
+    path.write_text("node,board\numbria-1,virtual-1\nlazio-1,virtual-2\n")
+    inside = folder / "kept.state.json.new" / "x"
+    inside.mkdir(parents=True)  # in the way of the state
+    arguments = ["provision", "--list", str(path), "--no-sign-off", "--no-wifi", "--replace"]
+    arguments += ["--broker", "mqtt://10.0.0.5"]
+    done = lampione(*arguments)
+    assert done.returncode == 1
+    assert done.stderr.startswith(
+        f"lampione: {path.with_suffix('.state.json')}.new: Is a directory"
+    )
+    assert done.stderr.endswith("then run this again\n")
+    assert done.stderr.count("\n") == 1
+    assert "stopped: run this again to go on" in done.stdout
+    inside.rmdir()
+    inside.parent.rmdir()
+    done = lampione(*arguments)
+    assert (done.returncode, "all 2 are done" in done.stdout) == (0, True), done.stdout

@@ -14,6 +14,8 @@ from lampione.provision.errors import ProvisionError
 from lampione.provision.queue import Queue, held, state_file
 from lampione.provision.rows import ListError, Row
 
+from tests.full_disk import full_disk
+
 SEED = seeds.load()
 
 TOML = """\
@@ -90,6 +92,10 @@ def test_every_mistake_is_named_by_its_line() -> None:
     assert "not TOML" in mistakes("[[boards]\n")[0]
     assert mistakes("") == ["l.toml:1: there is no board in it"]
     assert "[[boards]]" in mistakes("boards = 3")[0]
+    for nonsense in ("9" * 5000, "[" * 5000):
+        assert mistakes(TOML.replace("-120", nonsense))[0].startswith("l.toml: not TOML: ")
+    many = mistakes("node\n" + "rome-1\n" * 100, "l.csv")
+    assert (len(many), many[-1]) == (51, "l.csv: 149 more mistakes")
 
 
 def test_mistakes_in_csv() -> None:
@@ -159,6 +165,25 @@ def test_a_second_run_does_only_what_is_left(tmp_path: Path) -> None:
     changed = Queue(rows.load(path, SEED), path)
     assert [row.node for row in changed.left()] == ["bligny-1", "umbria-1"]
 
+    path.write_text(TOML[TOML.index('[[boards]]\nnode = "umbria') :])  # a row goes, and comes back
+    Queue(rows.load(path, SEED), path).begin(found[1], "b")
+    path.write_text(TOML)
+    assert Queue(found, path).entries()[0].state == "done"
+
+
+def test_what_cannot_be_kept_is_said(tmp_path: Path) -> None:
+    path = tmp_path / "l.csv"
+    path.write_text(CSV)
+    found = rows.load(path, SEED)
+    queue = Queue(found, path)
+    queue.begin(found[0], "a")
+    with full_disk():
+        queue.done(found[0], None)
+    assert isinstance(queue.unsaved, OSError)
+    assert queue.unsaved.filename == str(state_file(path))
+    assert [one.name for one in tmp_path.iterdir()] == ["l.csv", "l.state.json"]
+    assert Queue(found, path).entries()[0].state == "begun"
+
 
 def test_a_state_that_is_cut_or_foreign(tmp_path: Path) -> None:
     path = tmp_path / "fifty.csv"
@@ -174,6 +199,10 @@ def test_a_state_that_is_cut_or_foreign(tmp_path: Path) -> None:
         "[]",
         '{"version": 2, "nodes": []}',
         json.dumps({"version": 1, "nodes": [{}]}),
+        json.dumps({"version": 1, "nodes": [{"node": "bligny-1", "row": "", "board": 5}]}),
+        json.dumps({"version": 1, "nodes": [{"node": "bligny-1", "row": "", "state": "lost"}]}),
+        json.dumps({"version": 1, "nodes": [{"node": "bligny-1", "row": "", "attempts": "1"}]}),
+        "[" * 100_000,
     ):
         state.write_text(text)
         with pytest.raises(ProvisionError, match="restore it, or remove it"):

@@ -34,6 +34,7 @@ from lampione_protocol import names, schema
 from tests.brokers import Broker, running_broker, wait_until
 from tests.controller.fake_node import FakeNode, text
 from tests.controller.rig import Rig
+from tests.full_disk import full_disk
 
 LAMP = Lamp(rated_w=60, min_percent=10)
 SENSORS = ("climate", "sound", "energy")
@@ -261,6 +262,24 @@ def test_a_record_for_people_and_for_machines(tmp_path: Path) -> None:
     record.file(tmp_path, one)
     assert record.board_of(tmp_path, "bligny-1") == "a4cf12fe0001"
     assert record.board_of(tmp_path, "umbria-1") is None
+
+
+def test_of_one_second_the_record_that_was_filed_last_counts(tmp_path: Path) -> None:
+    (tmp_path / "bligny-1").mkdir()
+    for n in range(12):
+        name = f"2026-11-28T173347Z{f'-{n}' if n else ''}.json"
+        found = {"outcome": "signed off", "board": f"b{n}"}
+        (tmp_path / "bligny-1" / name).write_text(json.dumps(found))
+        assert record.board_of(tmp_path, "bligny-1") == f"b{n}"
+
+
+def test_a_record_is_filed_whole_or_not_at_all(tmp_path: Path) -> None:
+    one = Record("bligny-1", "Viale Bligny", "street", "a4cf12fe0001")
+    with full_disk(400), pytest.raises(OSError, match=r"bligny-1/.*Z\.json"):  # the text fits
+        record.file(tmp_path, one)
+    assert list((tmp_path / "bligny-1").iterdir()) == []
+    record.file(tmp_path, one)
+    assert len(list((tmp_path / "bligny-1").iterdir())) == 2
 
 
 SVG = "{http://www.w3.org/2000/svg}"

@@ -80,6 +80,9 @@ def test_no_file_is_three_virtual_boards() -> None:
         (('instrument = "ear"', 'instrument = "eye"'), r"no instrument 'eye' in this file: add"),
         (("2026-05-01", '"soon"'), r":18: instruments 'ear'.calibrated.pwm: "),
         (("192.0.2.7:1883", "192.0.2.7"), r":21: network.broker: '192.0.2.7': write host:port"),
+        (("192.0.2.7:1883", "192.0.2.7:99999"), r"'192.0.2.7:99999': a port is a number from 1"),
+        (("2026-05-01", "9" * 5000), r"rig.toml: not TOML: Exceeds the limit"),
+        (("2026-05-01", "[" * 5000), r"rig.toml: not TOML: maximum recursion"),
         (("[[flaky]]", "[flaky]"), r":24: flaky: .*two brackets"),
         (("[[boards]]", "[[bords]]"), r":4: bords: no such key here: take it out"),
         (('port = "rfc2217://127.0.0.1:4000"', 'kind = "virtual"'), "make two rig files"),
@@ -100,6 +103,17 @@ def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:
     (tmp_path / "latin.toml").write_bytes(b'name = "\xe9"')
     with pytest.raises(rig.RigError, match="save it as UTF-8"):
         rig.load(tmp_path / "latin.toml")
+
+
+def test_a_byte_order_mark_is_no_mistake(tmp_path: Path) -> None:
+    (tmp_path / "bench.toml").write_text(GOOD, "utf-8-sig")  # as Notepad writes it
+    assert rig.load(tmp_path / "bench.toml").name == "bench-1"
+
+
+def test_a_board_that_is_wrong_is_not_missing_as_well() -> None:
+    said = refused('name = "one"\n[[boards]]\nname = "b"\n').splitlines()
+    assert said == ["rig.toml:2: boards 'b': give serial_number (see `lampione board list`), "
+                    "or port, and not both"]  # fmt: skip
 
 
 def refused(text: str) -> str:

@@ -135,9 +135,11 @@ def _changed(name: str, rule: Rule, table: BuiltInTable, source: str) -> Rule:
 def loads(text: str, name: str = FILE) -> list[Rule]:
     """Return the rules that a text leaves or makes; `name` is the file's. Raises RulesError."""
     try:
-        found = RulesFile.model_validate(tomllib.loads(text))
-    except tomllib.TOMLDecodeError as error:
+        document = tomllib.loads(text)
+    except (ValueError, RecursionError) as error:
         raise RulesError(f"{name}: not TOML: {error}") from None
+    try:
+        found = RulesFile.model_validate(document)
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(str(step) for step in first["loc"])
@@ -174,7 +176,7 @@ def _own(name: str, table: RuleTable, source: str) -> Rule:
 def load(path: Path) -> list[Rule]:
     """Return the rules of a file. Raises RulesError."""
     try:
-        return loads(path.read_text(encoding="utf-8"), path.name)
+        return loads(path.read_text(encoding="utf-8-sig"), path.name)
     except OSError as error:
         raise RulesError(f"{path}: cannot be read: {error.strerror}") from None
     except UnicodeDecodeError:

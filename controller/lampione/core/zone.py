@@ -12,7 +12,7 @@ def fleet_zone(state: Path) -> str:
     Without the checks of `seeds`, which cost a quarter of a second.
     """
     try:
-        text = (state / "fleet.toml").read_text(encoding="utf-8")
+        text = (state / "fleet.toml").read_text(encoding="utf-8-sig")
         return str(tomllib.loads(text)["fleet"]["time_zone"])
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return DEFAULT

@@ -22,7 +22,7 @@ def read(state: Path) -> dict[str, Placed]:
         packaged.parents[1] / "seeds" / "milan.toml",
     ):
         try:
-            document = tomllib.loads(path.read_text(encoding="utf-8"))
+            document = tomllib.loads(path.read_text(encoding="utf-8-sig"))
             sites = {site["id"]: site for site in document["sites"]}
             profiles = document.get("profiles", {})
             return {

@@ -13,8 +13,9 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal, get_args
 
+from lampione import private
 from lampione.provision.errors import ProvisionError
 from lampione.provision.rows import Row
 
@@ -57,7 +58,10 @@ def state_file(path: Path) -> Path:
 
 
 class Queue:
-    """A list and its state; safe for several threads. Without a path nothing is kept."""
+    """A list and its state; safe for several threads. Without a path nothing is kept.
+
+    unsaved: why the state file does not hold the last change; who works the list off has to end.
+    """
 
     def __init__(self, rows: Sequence[Row], path: Path | None = None) -> None:
         """Take up what was done. Raises ProvisionError for a state that cannot be read."""
@@ -65,6 +69,10 @@ class Queue:
         self._path = None if path is None else state_file(path)
         self._lock = threading.Lock()
         known = {} if self._path is None else _load(self._path)
+        self.unsaved: OSError | None = None
+        named = {row.node for row in rows}
+        # Of rows that were taken out: they may come back.
+        self._others = [entry for node, entry in known.items() if node not in named]
         self._entries: dict[str, Entry] = {}
         for row in rows:
             entry = known.get(row.node)
@@ -106,30 +114,30 @@ class Queue:
             return named | {e.board for e in self._entries.values() if e.board}
 
     def begin(self, row: Row, board: str | None) -> None:
-        """Say that a row's board is being worked on. Raises OSError."""
+        """Say that a row's board is being worked on."""
         with self._changed(row) as entry:
             entry.state, entry.board, entry.attempts = "begun", board, entry.attempts + 1
             entry.step, entry.why, entry.do = None, "", ""
 
     def step(self, row: Row, step: str) -> None:
-        """Say where a row is. Raises OSError."""
+        """Say where a row is."""
         with self._changed(row) as entry:
             entry.step = step
 
     def done(self, row: Row, record: Path | None) -> None:
-        """Say that a row is done. Raises OSError."""
+        """Say that a row is done."""
         with self._changed(row) as entry:
             entry.state, entry.step = "done", None
             entry.record = None if record is None else str(record)
 
     def failed(self, row: Row, why: str, do: str, record: Path | None) -> None:
-        """Say that a row failed, and is left for the next run. Raises OSError."""
+        """Say that a row failed, and is left for the next run."""
         with self._changed(row) as entry:
             entry.state, entry.why, entry.do = "failed", why, do
             entry.record = None if record is None else str(record)
 
     def put_back(self, row: Row) -> None:
-        """Say that a row waits for another board. Raises OSError."""
+        """Say that a row waits for another board."""
         with self._changed(row) as entry:
             entry.state, entry.board, entry.step = "waiting", None, None
 
@@ -140,7 +148,10 @@ class Queue:
             yield entry
             entry.changed = time.time()
             if self._path is not None:
-                _save(self._path, self._entries.values())
+                try:
+                    _save(self._path, [*self._entries.values(), *self._others])
+                except OSError as error:
+                    self.unsaved = error
 
 
 @contextlib.contextmanager
@@ -165,20 +176,29 @@ def _load(path: Path) -> dict[str, Entry]:
         document = json.loads(path.read_bytes())
         if document["version"] != FORMAT:
             raise ValueError("version")
-        return {one["node"]: Entry(**one) for one in document["nodes"]}
+        return {one["node"]: _entry(one) for one in document["nodes"]}
     except FileNotFoundError:
         return {}
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         raise ProvisionError(
             f"{path} cannot be read", "restore it, or remove it to begin the list from the start"
         ) from None
 
 
+def _entry(one: dict[str, Any]) -> Entry:
+    found = Entry(**one)
+    texts = (found.node, found.row, found.why, found.do)
+    known = (found.board, found.step, found.record)
+    if not (
+        all(isinstance(text, str) for text in texts)
+        and all(text is None or isinstance(text, str) for text in known)
+        and type(found.attempts) is int
+        and found.state in get_args(State)
+    ):
+        raise ValueError(found.node)
+    return found
+
+
 def _save(path: Path, entries: Iterable[Entry]) -> None:
-    beside = path.with_name(path.name + ".new")
-    with beside.open("w", encoding="utf-8") as file:
-        json.dump({"version": FORMAT, "nodes": [asdict(e) for e in entries]}, file, indent=1)
-        file.write("\n")
-        file.flush()
-        os.fsync(file.fileno())
-    beside.replace(path)
+    text = json.dumps({"version": FORMAT, "nodes": [asdict(e) for e in entries]}, indent=1)
+    private.put(path, f"{text}\n".encode(), 0o666)

@@ -15,6 +15,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from lampione import private
 from lampione.provision.signoff import Check, as_data
 
 FORMAT = 1
@@ -120,7 +121,7 @@ def _who() -> str:
 
 
 def file(folder: Path, record: Record) -> Path:
-    """File a record; return the path of its JSON. Raises OSError."""
+    """File a record, both files or none; return the path of its JSON. Raises OSError."""
     record.ended = datetime.datetime.now(datetime.UTC)
     place = folder / record.node
     place.mkdir(parents=True, exist_ok=True)
@@ -128,22 +129,33 @@ def file(folder: Path, record: Record) -> Path:
     for n in range(1000):  # two within a second
         path = place / (f"{stem}.json" if n == 0 else f"{stem}-{n}.json")
         with contextlib.suppress(FileExistsError):
-            with path.open("x", encoding="utf-8") as out:
-                json.dump(record.as_data(), out, indent=1, ensure_ascii=False)
-                out.write("\n")
-            path.with_suffix(".txt").write_text(record.as_text(), encoding="utf-8")
+            path.open("x").close()  # ours now
+            text = json.dumps(record.as_data(), indent=1, ensure_ascii=False)
+            try:
+                private.put(path.with_suffix(".txt"), record.as_text().encode(), 0o666)
+                private.put(path, f"{text}\n".encode(), 0o666)
+            except OSError:
+                path.unlink(missing_ok=True)
+                path.with_suffix(".txt").unlink(missing_ok=True)
+                raise
             return path
     raise FileExistsError(f"{place} is full of records of this second")
 
 
 def board_of(folder: Path, node: str) -> str | None:
     """Return the serial number of the board that is a node by its newest good record."""
-    for path in sorted((folder / node).glob("*.json"), reverse=True):
+    for path in sorted((folder / node).glob("*.json"), key=_filed, reverse=True):
         with contextlib.suppress(OSError, ValueError, TypeError, KeyError):
             found = json.loads(path.read_bytes())
             if found["outcome"] != "failed":
                 return None if found["board"] is None else str(found["board"])
     return None
+
+
+def _filed(path: Path) -> tuple[str, int]:
+    """Return what sorts records as they were filed."""
+    second, _, number = path.stem.partition("Z-")
+    return second.removesuffix("Z"), int(number) if number.isdecimal() else 0
 
 
 def boards(folder: Path) -> dict[str, str]:

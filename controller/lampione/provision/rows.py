@@ -32,6 +32,7 @@ from lampione.config.table import Table
 from lampione.seeds import Seed, SeedError
 
 ROWS_MAX = 10_000
+_TOLD = 50  # mistakes of a list
 CONTROLLER = "controller"  # whom the broker knows the controller by
 _RESERVED = ("status", "broker", CONTROLLER)
 _COLUMNS = ("node", "board", "site", "wifi")
@@ -104,7 +105,9 @@ def loads(text: str, path: Path, seed: Seed) -> list[Row]:
         mistakes += [(row.line, why) for why in check(row, seed)]
     mistakes += _twice(rows)
     if mistakes:
-        raise ListError("\n".join(f"{path}:{line}: {said}" for line, said in sorted(set(mistakes))))
+        told = [f"{path}:{line}: {said}" for line, said in sorted(set(mistakes))]
+        more = [f"{path}: {len(told) - _TOLD} more mistakes"] if len(told) > _TOLD else []
+        raise ListError("\n".join([*told[:_TOLD], *more]))
     return rows
 
 
@@ -155,7 +158,7 @@ def _twice(rows: Iterable[Row]) -> Iterator[tuple[int, str]]:
 def _toml(text: str, path: Path) -> list[tuple[int, dict[str, Any]]]:
     try:
         document = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except (ValueError, RecursionError) as error:  # a number of 5000 digits, a thousand brackets
         raise ListError(f"{path}: not TOML: {error}") from None
     boards = document.pop("boards", [])
     wifi = document.pop("wifi", None)

@@ -25,6 +25,7 @@ from lampione.room.deeds import PROVISION, SIGN_OFF, Tell, to_nobody
 
 _LOOK_S = 0.5  # at what is plugged in
 _STOP_S = 30.0  # boards may take to come to a step's end
+_DISK = "see to this computer's disk"
 
 
 class View(Protocol):
@@ -95,7 +96,7 @@ class Run:
         self._jobs = jobs
         self._wait_s = wait_s
         self._tell = tell
-        self._to_end = asked
+        self._was_asked = asked
         self._left = list_.left()
         self._busy: dict[str, Row] = {}  # by the board's serial number
         self._aside: set[str] = set()  # boards that are no good for any row of this run
@@ -106,13 +107,21 @@ class Run:
         self.outcome = Outcome()
 
     def run(self) -> Outcome:
-        """Work until nothing is left that could be done, or it is asked to end."""
+        """Work until nothing is left that could be done, or it is asked to end.
+
+        Raises ProvisionError when what was done cannot be kept: the boards came to a step's end.
+        """
         self._loop()
         if self._to_end():
             self._stop()
+        if self._list.unsaved is not None:
+            raise ProvisionError(words(self._list.unsaved)[0], f"{_DISK}, then run this again")
         for row in self._left:
             self.outcome.missing.append(row.node)
         return self.outcome
+
+    def _to_end(self) -> int:
+        return max(self._was_asked(), self._list.unsaved is not None)
 
     def _loop(self) -> None:
         idle_since = time.monotonic()
@@ -288,5 +297,5 @@ def words(error: BaseException) -> tuple[str, str]:
         return (why, do) if why else (do, "run this again")
     if isinstance(error, OSError) and error.strerror:
         where = f"{error.filename}: " if error.filename else ""
-        return f"{where}{error.strerror}", "see to this computer's disk"
+        return f"{where}{error.strerror}", _DISK
     return str(error) or type(error).__name__, "run this again"

@@ -20,14 +20,14 @@ _FORM = 'write two lines: ssid = "..." and password = "..."'
 def read(path: Path) -> Wifi:
     """Return the credentials of a file. Raises ProvisionError, which never quotes it."""
     try:
-        document = tomllib.loads(private.read(path).decode())
+        document = tomllib.loads(private.read(path).decode("utf-8-sig"))
     except private.NotPrivateError as error:
         raise ProvisionError(str(error), "and change the password if somebody read it") from None
     except FileNotFoundError:
         raise ProvisionError(f"the Wi-Fi file {path} is missing", _FORM) from None
     except OSError as error:
         raise ProvisionError(f"{path}: {error.strerror}", "see who may read it") from None
-    except ValueError:  # not TOML, not UTF-8
+    except (ValueError, RecursionError):  # not TOML, not UTF-8
         raise ProvisionError(f"{path} is no Wi-Fi file", _FORM) from None
     return checked(document, str(path))
 

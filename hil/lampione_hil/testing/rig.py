@@ -130,6 +130,13 @@ class Network(Table):
     ssid: Text
     password_file: Text | None = None
 
+    @field_validator("broker")
+    @classmethod
+    def _port(cls, broker: str) -> str:
+        if not 1 <= int(broker.rpartition(":")[2]) <= 65535:
+            raise ValueError(f"{broker!r}: a port is a number from 1 to 65535")
+        return broker
+
 
 class Flaky(Table):
     """A test that is known to fail now and then, and why: `test` is part of its name."""
@@ -231,7 +238,7 @@ def load(path: Path | None) -> RigFile:
     if path is None:
         return virtual()
     try:
-        text = path.read_text("utf-8")
+        text = path.read_text("utf-8-sig")
     except OSError as error:
         raise RigError(f"{path}: {error.strerror}: name a rig file that can be read") from None
     except UnicodeDecodeError:
@@ -243,14 +250,17 @@ def parse(text: str, shown: str) -> RigFile:
     """Read the text of a rig file; `shown` is its name in errors. Raises RigError."""
     try:
         found = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except (ValueError, RecursionError) as error:  # a number of 5000 digits, a thousand brackets
         raise RigError(f"{shown}: not TOML: {error}") from None
     try:
         return RigFile.model_validate(found)
     except ValidationError as error:
+        errors = error.errors()
+        inside = {e["loc"][0] for e in errors if len(e["loc"]) > 1}
         lines = [
             f"{shown}{_line(text, e['loc'])}: {_place(e['loc'], found)}{_say(e)}"
-            for e in error.errors()
+            for e in errors
+            if e["type"] != "too_short" or e["loc"][0] not in inside  # those left out are wrong
         ]
         raise RigError("\n".join(dict.fromkeys(lines))) from None
 
