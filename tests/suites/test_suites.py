@@ -2,6 +2,7 @@
 
 import ast
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -23,18 +24,23 @@ def _boards() -> None:
         pytest.skip(str(error))
 
 
-def test_the_short_suite_passes_from_the_command_line(tmp_path: Path) -> None:
-    done = subprocess.run(
-        [
-            *(sys.executable, "-m", "lampione", "hil", "run", "--smoke"),
-            *("--out", str(tmp_path / "out"), "-n", "1"),
-        ],
+def hil(
+    tmp_path: Path, *arguments: str, timeout_s: float = 170
+) -> "subprocess.CompletedProcess[str]":
+    """Run `lampione hil ...` in a folder of its own, with a bench of its own."""
+    return subprocess.run(
+        [sys.executable, "-m", "lampione", "hil", *arguments],
         capture_output=True,
         text=True,
-        timeout=170,
+        timeout=timeout_s,
         check=False,
         cwd=tmp_path,
+        env={**os.environ, "HOME": str(tmp_path)},
     )
+
+
+def test_the_short_suite_passes_from_the_command_line(tmp_path: Path) -> None:
+    done = hil(tmp_path, "run", "--smoke", "--out", str(tmp_path / "out"), "-n", "1")
     # A part of the suites is never a release: no failure, and "inconclusive".
     assert done.returncode == INCONCLUSIVE, done.stdout[-3000:] + done.stderr[-2000:]
     text = (tmp_path / "out" / "record.json").read_text(encoding="utf-8")
@@ -42,6 +48,24 @@ def test_the_short_suite_passes_from_the_command_line(tmp_path: Path) -> None:
     assert "test_override_ends" in text
     assert "test_identity" in text
     assert {"junit.xml", "report.html"} <= {path.name for path in (tmp_path / "out").iterdir()}
+
+
+@pytest.mark.timeout(600)
+def test_all_that_no_test_here_does_in_another_form_passes(tmp_path: Path) -> None:
+    """Power cuts: test_cuts; faults of sensors: test_faults; two hours of a day: test_day."""
+    left = "not a_day and not power_cut and not sensors and not doppler"
+    done = hil(tmp_path, "run", "-k", left, "-n", "1", timeout_s=590)
+    assert done.returncode == INCONCLUSIVE, done.stdout[-3000:] + done.stderr[-2000:]
+    assert "test_long_outage" in done.stdout
+
+
+@pytest.mark.soak
+def test_the_whole_is_a_release(tmp_path: Path) -> None:
+    looked = hil(tmp_path, "doctor", timeout_s=600)
+    assert looked.returncode == 0, looked.stdout + looked.stderr
+    done = hil(tmp_path, "run", timeout_s=7200)
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-2000:]
+    assert "release verdict: pass" in done.stdout
 
 
 def test_every_test_says_what_it_needs() -> None:
