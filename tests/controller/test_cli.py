@@ -5,6 +5,7 @@ import io
 import json
 import os
 import re
+import shlex
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -78,6 +79,32 @@ def test_every_command_has_help_with_an_example(
     assert f"lampione {command}" in told.split("examples:")[1]
     assert "--json" in told
     assert "--state" in told
+
+
+def examples(command: argparse.ArgumentParser) -> list[str]:
+    """Return what stands behind `lampione` in the examples of a command and of those below it."""
+    text = (command.epilog or "").partition("examples:\n")[2].partition("\n\n")[0]
+    lines = re.sub(r"\\\n +", "", text).splitlines()
+    found = [line.split("lampione ", 1)[1] for line in lines if "lampione " in line]
+    for action in command._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            for below in action.choices.values():
+                found += examples(below)
+    return found
+
+
+def test_every_example_is_a_command_line_that_is_taken(capsys: pytest.CaptureFixture[str]) -> None:
+    built = parser.build()
+    lines = examples(built)
+    assert len(lines) > 140
+    for line in lines:
+        # Up to a pipe, a file or the end of a substitution, or to what it means, after two blanks.
+        words = re.match(r"(?: ?(?:'[^']*'|\$\(.*?\)|[^ '|;)<>]))*", line)
+        assert words
+        try:
+            built.parse_args(shlex.split(re.sub(r"\$\(.*?\)", "X", words[0])))
+        except SystemExit:
+            pytest.fail(f"lampione {line}: {capsys.readouterr().err}")
 
 
 def test_help_documents_the_exit_codes() -> None:

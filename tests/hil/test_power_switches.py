@@ -1,5 +1,6 @@
 """Each kind of switch does what it is told, finds out what became of it, and says it in words."""
 
+import hashlib
 import re
 import tomllib
 from collections.abc import Iterator
@@ -351,3 +352,5 @@ def test_every_rig_of_the_manual_is_read(tmp_path: Path) -> None:
             if board.kind == "real":
                 open_board(board, found)  # opens nothing yet
     assert kinds == {"none", "uhubctl", "relay", "tasmota", "command"}
+    rehearsed = "02" + hashlib.sha256(b"post-1").hexdigest()[:10]  # as `offer` gives them
+    assert f'serial_number = "{rehearsed}"' in text

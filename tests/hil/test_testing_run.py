@@ -56,7 +56,8 @@ SUITE = """
         assert one.name != two.name
         assert one is not two
 
-    def test_now_and_then(request):
+    @pytest.mark.parametrize("what", ["day"])
+    def test_now_and_then(request, what):
         assert "turn1" not in request.node.nodeid
 
     @pytest.mark.flaky_known("the moon")
@@ -129,7 +130,7 @@ test.__test__ = False  # type: ignore[attr-defined]
         ("test_waits_in_vain", ["fail", "fail"], "a miracle not within 2 s"),
         ("test_needs_much", ["skip", "skip"], "no board of rig virtual has: a tame lion"),
         ("test_two_boards_have_one_time", ["pass", "pass"], ""),
-        ("test_now_and_then", ["fail", "pass"], "AssertionError"),
+        ("test_now_and_then[day]", ["fail", "pass"], "AssertionError"),
         ("test_moon", ["fail", "pass"], "AssertionError"),
         ("test_wall", ["pass", "pass"], ""),
     ],

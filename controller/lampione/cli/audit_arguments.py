@@ -9,7 +9,7 @@ LIMIT, LIMIT_MAX = 50, 1_000_000
 _EXAMPLES = """\
   lampione audit                               the last fifty things that were done
   lampione audit --node bligny-1 --since 7d
-  lampione audit --operator anna --json | jq -r .action
+  lampione audit --by anna --json | jq -r .action
   lampione audit --verify                      is the whole chain as it was written?
   lampione audit --export audit.jsonl          all of it, with its hashes
   lampione audit --verify audit.jsonl          checks an export; needs no controller

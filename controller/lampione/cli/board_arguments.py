@@ -19,7 +19,7 @@ def add(commands: Any, common: argparse.ArgumentParser, make: Any) -> None:
         _HANDLERS + "listing",
         "offer virtual boards to any tool, and play with their power and cables",
         "  lampione board start --count 3\n"
-        "  mpremote connect $(lampione board list --json | jq -r .port) fs ls\n"
+        "  mpremote connect $(lampione board list --json | jq -r .port | head -1) fs ls\n"
         "  lampione board reset virtual-1\n",
     )
     actions = make(board, "action", common, required=True)

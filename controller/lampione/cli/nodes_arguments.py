@@ -14,7 +14,7 @@ _EXAMPLES = """\
   lampione nodes --json | jq -r 'select(.online|not).node'
   lampione nodes --where 'pm2_5>25' --sort pm2_5 --top 50
   lampione nodes --where 'laeq>65 and lamp_level=0' --json
-  lampione nodes --where 'site="Via Bligny*" and state=online' --fields laeq,la90 --summary
+  lampione nodes --where 'site="Viale Bligny*" and state=online' --fields laeq,la90 --summary
   lampione nodes --where 'age>10m or faults has lamp'
 
 questions, the same everywhere: words (`viale off`: name, site, state or the lamp's reason hold

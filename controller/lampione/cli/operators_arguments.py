@@ -7,9 +7,9 @@ ROLES = ("view", "operate", "configure")
 _EXAMPLES = """\
   lampione operators                                who may do what
   lampione operators add anna --role configure --pin
-  lampione operators add night --role view
-  lampione operators role night operate
-  lampione operators remove night
+  lampione --operator anna operators add night --role view    from then on anna asks
+  lampione --operator anna operators role night operate
+  lampione --operator anna operators remove night
 
 view looks; operate sends commands, locks, acknowledges and writes notes, too; configure may do
 everything. Without any operator whoever reaches the controller may do everything, by the name

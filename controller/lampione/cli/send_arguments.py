@@ -5,6 +5,8 @@ from typing import Any
 
 from lampione.cli import values
 
+YES = "many nodes: do not ask"
+
 
 def add(commands: Any, common: argparse.ArgumentParser, kind: Any) -> None:
     """Add the command. See `parser`."""
@@ -23,7 +25,7 @@ def add(commands: Any, common: argparse.ArgumentParser, kind: Any) -> None:
         "To many it asks first, unless --yes is said.\n",
     )
     send.add_argument("node", metavar="NODE")
-    send.add_argument("--yes", action="store_true", help="many nodes: do not ask")
+    send.add_argument("--yes", action="store_true", help=YES)
     orders = kind(send, "order", common, required=True)
     handler = "lampione.cli.send:send"
 
@@ -37,6 +39,8 @@ def add(commands: Any, common: argparse.ArgumentParser, kind: Any) -> None:
             metavar="T",
             help="give up after T (default: 30s)",
         )
+        # Before the order or behind it: whoever writes a line thinks of it last.
+        command.add_argument("--yes", action="store_true", default=argparse.SUPPRESS, help=YES)
         return command
 
     level = order("level", "set the lamp's level for a time, after which it resumes")
@@ -57,7 +61,13 @@ def add(commands: Any, common: argparse.ArgumentParser, kind: Any) -> None:
         help="hold it for T, then resume (default: 1h)",
     )
     identify = order("identify", "blink, so that someone in the street sees which one it is")
-    identify.add_argument("--for", dest="for_s", type=values.duration_s, metavar="T")
+    identify.add_argument(
+        "--for",
+        dest="for_s",
+        type=values.duration_s,
+        metavar="T",
+        help="for T, 10m at most (default: 5s)",
+    )
     order("resume", "end an override or an emergency: back to the program")
     emergency = order("emergency", "as much light as the post allows, whatever the program says")
     maintenance = order("maintenance", "dark and locked, while somebody works on the lamp")

@@ -182,9 +182,11 @@ def _report_keys(out: Printer, made: list[str], groups: list[str], path: Path) -
         out.json({"made": made, "groups": groups, "file": str(path)})
         return
     if made:
-        out.line(f"made {len(made)} keys: {', '.join(made)}")
+        out.line(f"made {len(made)} key{'s' * (len(made) > 1)}: {', '.join(made)}")
     if groups:
-        out.line(f"made {len(groups)} secrets of groups: {', '.join(groups)}")
+        out.line(
+            f"made {len(groups)} secret{'s' * (len(groups) > 1)} of groups: {', '.join(groups)}"
+        )
     if not made and not groups:
         out.line("every node has its key")
     out.line(f"in {path}: keep a backup where the controller's is not")

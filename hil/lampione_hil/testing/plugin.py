@@ -115,6 +115,7 @@ def _is_worker(config: pytest.Config) -> bool:
 # Collecting
 
 
+@pytest.hookimpl(trylast=True)  # behind a test's own parameters, where `base_name` looks
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Run every test --count times."""
     count = int(metafunc.config.getoption("--count") or 1)
