@@ -157,7 +157,21 @@ def test_compare_says_what_moved(bench: Path, capsys: pytest.CaptureFixture[str]
     text = (a / "record.json").read_text()
     (a / "record.json").write_text(text.replace("10.01", "10.02"))
     code, _, said = lampione(capsys, "verify", "a")
-    assert (code, said) == (1, "lampione: it was changed after it was signed: it proves nothing\n")
+    assert (code, said) == (
+        1,
+        "lampione: a: it was changed after it was signed: it proves nothing\n",
+    )
+
+    wrong = f'"value": 1{"0" * 400}'
+    (a / "record.json").write_text(text.replace('"value": 10.0,', f"{wrong},"))
+    for arguments in (["compare", "a", "b"], ["verify", "a"]):
+        code, _, said = lampione(capsys, *arguments)
+        assert "record.json is no record: tests.0.runs.0.measurements.0.value: input" in said
+        assert said.count("\n") == 1
+    steering = {**record(run_of(10.0)), "made": "\x1b[2J\x1b[31mx"}
+    code, out, _ = lampione(capsys, "verify", str(kept(bench / "c", steering, key)))
+    assert code == 0
+    assert "\x1b" not in out
 
 
 @pytest.mark.parametrize(
@@ -165,6 +179,8 @@ def test_compare_says_what_moved(bench: Path, capsys: pytest.CaptureFixture[str]
     [
         (["run", "--rig", "none.toml"], "none.toml: No such file or directory: name a rig file"),
         (["run", "nowhere"], "nowhere: no such suite"),
+        (["run", "suite", "-k", "and and"], "-k 'and and': at column 1: expected not"),
+        (["run", "suite", "--firmware", "."], "has no main.py"),
         (["run", "--count", "0"], "'0' is not a number from 1 to 1000"),
         (["run", "broken"], "test_it.py: E"),
         (["verify", "none"], "none: No such file or directory"),
@@ -181,6 +197,7 @@ def test_mistakes_in_one_line(
     assert code in (1, 2)
     assert said in told or "No module named 'lampione_nothing'" in told
     assert told.count("\n") == 1
+    assert code == (1 if arguments[:1] == ["verify"] else 2)
     assert not (bench / "state").exists() or not list((bench / "state").iterdir())
 
 

@@ -18,6 +18,7 @@ from lampione_hil.testing.stand import Rig
 from lampione_hil.testing.verdict import of_test
 
 from tests.brokers import wait_until
+from tests.full_disk import full_disk
 
 SUITE = """
     import itertools, os, pathlib, pytest
@@ -293,6 +294,51 @@ def test_an_interrupted_run_switches_off_and_says_so(
     assert not made["complete"]
     assert "interrupted" in made["ended"]
     assert made["verdict"]["verdict"] == "inconclusive"
+
+
+def test_a_run_ends_when_its_command_is_killed(tmp_path: Path) -> None:
+    suite = written(tmp_path / "suite", test_it=HANGS.format(pids=tmp_path / "pids"))
+    out = tmp_path / "out"
+    began = subprocess.Popen(
+        [sys.executable, "-m", "lampione", "hil", "run", str(suite), "--out", str(out), "-n", "1",
+         "--no-audit"],
+        stdout=subprocess.DEVNULL,
+    )  # fmt: skip
+    try:
+        pids = tmp_path / "pids"
+        wait_until("the hanging test", lambda: pids.exists() and len(pids.read_text().split()) == 2)
+        (out / "record.json").write_text("of a run before")
+    finally:
+        began.kill()
+        began.wait()
+    # The next one waits for its end, and takes nothing of it for its own.
+    again = engine.Run(engine.Order(suites=(suite,), keyword="first"), out)
+    both = [int(pid) for pid in pids.read_text().split()]
+    wait_until("the killed run's end", lambda: all(map(gone, both)))
+    assert [line["tests"] for line in again.follow() if line["kind"] == "collected"] == [
+        ["test_it.py::test_first"]
+    ]
+    assert not (out / "record.json").exists()
+
+
+def test_two_runs_never_write_one_report(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    suite = written(tmp_path / "suite", test_it="def test_short(): ...")
+    monkeypatch.setattr(engine, "KILLED_S", 0.1)
+    first = engine.Run(engine.Order(suites=(suite,)), tmp_path / "out")
+    with pytest.raises(BenchError, match="another run writes its report there"):
+        engine.Run(engine.Order(suites=(suite,)), tmp_path / "out")
+    assert {line["kind"] for line in first.follow()} >= {"test", "end"}
+
+
+def test_a_report_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
+    suite = written(tmp_path / "suite", test_it="def test_short(): ...")
+    asked = engine.Order(suites=(suite,))
+    list(engine.Run(asked, tmp_path / "out").follow())
+    with full_disk(1000), pytest.raises(OSError, match=r"out/record\.json"):
+        report.write(tmp_path / "out", tmp_path / "bench", asked)
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
+        "pytest.log", "results.jsonl"
+    ]  # fmt: skip
 
 
 def test_a_killed_worker_is_the_benchs_fault_and_the_rest_runs(

@@ -2,6 +2,7 @@
 
 import contextlib
 import datetime
+import itertools
 import sys
 import tempfile
 from pathlib import Path
@@ -30,8 +31,7 @@ BENCH = "bench"  # in the state folder: the bench's key, what the doctor found
 def run(options: Any) -> int:
     """Run suites, follow them, report."""
     printer = Printer(as_json=options.json)
-    now = datetime.datetime.now().strftime("%Y-%m-%d-%H%M%S")
-    folder = options.out or Path("hil-reports") / now
+    folder = options.out or _fresh(Path("hil-reports"))
     order = _order(options, options.firmware, options.count, options.workers)
     file = rig_of(options)
     bench = options.state / BENCH
@@ -42,6 +42,10 @@ def run(options: Any) -> int:
                 going = engine.Run(order, folder)
                 for line in going.follow():
                     _tell(printer, line, options.count > 1)
+            except engine.SuiteError as error:
+                with contextlib.suppress(OSError):
+                    folder.rmdir()  # nothing is in it
+                raise CliError(str(error), USAGE) from None
             finally:
                 _all_off(file)
         _complain(going)
@@ -53,6 +57,18 @@ def run(options: Any) -> int:
         )  # fmt: skip
     _conclude(printer, record, folder)
     return INTERRUPTED if going.interrupted else report.CODES[verdict]
+
+
+def _fresh(reports: Path) -> Path:
+    """Make a run's own folder: two may begin within one second. Raises OSError."""
+    reports.mkdir(parents=True, exist_ok=True)
+    now = datetime.datetime.now().strftime("%Y-%m-%d-%H%M%S")
+    for n in itertools.count(1):
+        with contextlib.suppress(FileExistsError):
+            folder = reports / (now if n == 1 else f"{now}-{n}")
+            folder.mkdir()
+            return folder
+    raise AssertionError
 
 
 def _all_off(file: rig.RigFile) -> None:

@@ -53,7 +53,10 @@ def verify(options: Any) -> int:
     """Say whether a record is as it was signed, and by whom."""
     printer = Printer(as_json=options.json)
     record = signing.read(options.file)
-    by = signing.verify(record)
+    try:
+        by = signing.verify(record)
+    except signing.SignatureError as error:
+        raise CliError(f"{options.file}: {error}") from None
     own = signing.BenchKey.load(options.state / BENCH)
     wanted = options.key.replace(" ", "").lower() if options.key else None
     if wanted is not None and wanted != by.replace(" ", ""):
@@ -64,7 +67,7 @@ def verify(options: Any) -> int:
         printer.json({"signed_by": by, "known": known, "verdict": verdict, "made": record["made"]})
         return OK
     whose = "" if known else "; is that the bench that you know? --key FINGERPRINT compares it"
-    printer.line(f"as it was signed on {record['made'][:10]} by {by}{whose}")
+    printer.line(f"as it was signed on {clean(record['made'][:10])} by {by}{whose}")
     printer.line(f"release verdict: {printer.paint(verdict, 'bold', PAINT[verdict])}")
     for line in record["verdict"]["reasons"]:
         printer.line(f"  {clean(line)}")

@@ -2,13 +2,13 @@
 
 import datetime
 import json
-import os
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from lampione_hil.board import BenchError
+from lampione_hil.testing.put import put
 from lampione_hil.testing.rig import BoardTable, RigFile
 from lampione_hil.virtual import VirtualBench, VirtualBoard, World
 
@@ -71,9 +71,7 @@ def keep(bench: Path, rig: RigFile, checks: Iterable[Check]) -> None:
     path = bench / f"doctor-{rig.name}.json"
     try:
         bench.mkdir(mode=0o700, parents=True, exist_ok=True)
-        new = path.with_suffix(f".{os.getpid()}")
-        new.write_text(json.dumps(found, indent=1) + "\n", "utf-8")
-        new.replace(path)
+        put(path, f"{json.dumps(found, indent=1)}\n".encode())
     except OSError as error:
         raise BenchError(f"{path}: {error.strerror}") from None
 

@@ -6,6 +6,7 @@ suites take part.
 """
 
 import contextlib
+import fcntl
 import importlib.util
 import json
 import math
@@ -28,6 +29,8 @@ from lampione_hil.testing import rig as rigs
 INI = Path(__file__).with_name("pytest.ini")
 LOOK_S = 0.1
 END_S = 60.0  # for boards to be switched off
+KILLED_S = 10.0  # a run whose command was killed takes to end
+WRITTEN = ("results.jsonl", "record.json", "junit.xml", "report.html")
 
 
 class SuiteError(BenchError):
@@ -84,7 +87,8 @@ def command(order: Order, folder: Path) -> list[str]:
     where = [path.resolve() for path in order.suites] or [suites()]
     for path in where:
         if not path.exists():
-            raise BenchError(f"{path}: no such suite")
+            raise SuiteError(f"{path}: no such suite")
+    _check(order.keyword)
     first = where[0] if where[0].is_dir() else where[0].parent
     found = [sys.executable, "-m", "pytest", "-c", str(INI), f"--rootdir={first}"]
     found += [f"--confcutdir={first}", "-p", "pytest_timeout", "-p", "xdist"]
@@ -104,6 +108,16 @@ def command(order: Order, folder: Path) -> list[str]:
     return [*found, *map(str, where)]
 
 
+def _check(keyword: str) -> None:
+    """Refuse a keyword that workers of pytest-xdist would silently end by. Raises SuiteError."""
+    from _pytest.mark.expression import Expression, ParseError
+
+    try:
+        Expression.compile(keyword)
+    except (ParseError, RecursionError) as error:
+        raise SuiteError(f"-k {keyword!r}: {error}") from None
+
+
 def environment() -> dict[str, str]:
     """Return the environment of pytest: nothing that would change what a run does."""
     found = {k: v for k, v in os.environ.items() if not k.startswith(("PYTEST_", "PY_COLORS"))}
@@ -113,25 +127,40 @@ def environment() -> dict[str, str]:
 class Run:
     """One run of pytest. `follow` it to its end.
 
-    Ctrl-C and SIGTERM reach pytest, which switches the boards off; the end is waited for.
+    Ctrl-C and SIGTERM reach pytest, which switches the boards off; the end is waited for. pytest
+    ends, too, when this process is killed: see `plugin`.
+
+    Raises BenchError, OSError.
     """
 
     def __init__(self, order: Order, folder: Path, *more: str) -> None:
+        asked = [*command(order, folder), *more]
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
         self.interrupted = False
         self._ends_at = math.inf
         self._results = folder / "results.jsonl"
-        self._results.unlink(missing_ok=True)
-        with (folder / "pytest.log").open("wb") as log:
-            self._process = subprocess.Popen(
-                [*command(order, folder), *more],
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                env=environment(),
-                start_new_session=True,  # a Ctrl-C comes through us, once
-            )
+        with contextlib.ExitStack() as stack:
+            held = _held(folder)
+            stack.callback(os.close, held)
+            for name in WRITTEN:  # a record of the run before is not this one's
+                (folder / name).unlink(missing_ok=True)
+            ours, its = os.pipe()
+            stack.callback(os.close, its)
+            try:
+                log = stack.enter_context((folder / "pytest.log").open("wb"))
+                self._process = subprocess.Popen(
+                    [*asked, "--ends-with", str(ours)],
+                    stdin=subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=log,
+                    env=environment(),
+                    pass_fds=(held, ours),
+                    start_new_session=True,  # a Ctrl-C comes through us, once
+                )
+            finally:
+                os.close(ours)
+            self._ours = stack.pop_all()
 
     def follow(self) -> Iterator[dict[str, Any]]:
         """Yield what is found out, as it comes."""
@@ -188,6 +217,7 @@ class Run:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(self._process.pid, signal.SIGKILL)
             self._process.wait()
+        self._ours.close()
 
     def _ended(self) -> bool:
         if time.monotonic() > self._ends_at:
@@ -214,6 +244,28 @@ class Run:
             for number, handler in before.items():
                 signal.signal(number, handler)
             self.close()
+
+
+def _held(folder: Path) -> int:
+    """Return a descriptor that holds a folder, for us and for pytest. Raises BenchError, OSError.
+
+    A run that was killed has a moment to end.
+    """
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    end = time.monotonic() + KILLED_S
+    while True:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() > end:
+                os.close(descriptor)
+                raise BenchError(
+                    f"{folder}: another run writes its report there: let it end, or name "
+                    "another folder"
+                ) from None
+            time.sleep(LOOK_S)
+        else:
+            return descriptor
 
 
 def is_part(order: Order) -> bool:

@@ -4,6 +4,7 @@ What it finds out goes, a JSON object a line, into results.jsonl of the run's fo
 """
 
 import functools
+import os
 import shutil
 import signal
 import tempfile
@@ -27,6 +28,7 @@ from lampione_hil.testing.collecting import (
     needed,
     place_in,
 )
+from lampione_hil.testing.engine import END_S
 from lampione_hil.testing.links import HubLink, MqttLink, loopback
 from lampione_hil.testing.measuring import Measure
 from lampione_hil.testing.node import Nodes, compiled, firmware_id
@@ -57,6 +59,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--smoke", action="store_true", help="the short suite only")
     group.addoption("--count", type=int, default=1, help="run every test so often")
     group.addoption("--run-folder", type=Path, help="where results.jsonl goes")
+    group.addoption("--ends-with", type=int, help="a pipe: whoever began the run holds its end")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -74,9 +77,19 @@ def pytest_configure(config: pytest.Config) -> None:
     if not _is_worker(config):
         results = config.stash[_RESULTS] = Results(folder / "results.jsonl" if folder else None)
         config.pluginmanager.register(results, "lampione-results")
+        if (pipe := config.getoption("--ends-with")) is not None:
+            threading.Thread(target=_end_with, args=(pipe,), daemon=True).start()
     if threading.current_thread() is threading.main_thread():
         # Ctrl-C ends a run in good order: boards go off. So does whoever ends us kindly.
         signal.signal(signal.SIGTERM, signal.default_int_handler)
+
+
+def _end_with(pipe: int) -> None:
+    """End in good order when whoever began the run was killed; boards go off."""
+    os.read(pipe, 1)
+    os.killpg(0, signal.SIGINT)  # the workers, too, as Run.interrupt
+    time.sleep(END_S)
+    os.killpg(0, signal.SIGKILL)
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
@@ -223,6 +236,8 @@ def pytest_sessionstart(session: pytest.Session) -> None:
         tree = compiled(rig.firmware, ESP32)  # whatever computer tests it, one id
     except (OSError, RuntimeError) as error:
         raise pytest.UsageError(f"the firmware under test: {error}") from None
+    if rig.firmware is not None and "/main.py" not in tree:
+        raise pytest.UsageError(f"the firmware under test: {rig.firmware} has no main.py")
     results.begin(rig.file, firmware_id(tree), rig.firmware, session.config)
 
 

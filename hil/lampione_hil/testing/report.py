@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from lampione_hil.testing import doctor, engine, junit, page, record
+from lampione_hil.testing.put import put
 from lampione_hil.testing.signing import BenchKey
 
 INCONCLUSIVE = 5
@@ -21,7 +22,7 @@ def write(
         folder: of the run; holds its results.jsonl.
         bench: the folder of the bench's key and of what the doctor found.
 
-    Raises BenchError for a key that is not to be used.
+    Raises BenchError for a key that is not to be used, OSError which names the file.
     """
     lines = record.lines(folder / "results.jsonl")
     name = next((line["rig"]["name"] for line in lines if line["kind"] == "begin"), "")
@@ -34,7 +35,7 @@ def write(
         now=now or datetime.datetime.now(datetime.UTC),
     )
     text = json.dumps(made, indent=1, ensure_ascii=False)
-    (folder / "record.json").write_text(text + "\n", "utf-8")
-    (folder / "junit.xml").write_bytes(junit.xml(made))
-    (folder / "report.html").write_text(page.page(made), "utf-8")
+    put(folder / "record.json", f"{text}\n".encode())
+    put(folder / "junit.xml", junit.xml(made))
+    put(folder / "report.html", page.page(made).encode())
     return made

@@ -1,6 +1,6 @@
 """The shape of a record that somebody else may have written: checked before it is used."""
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -11,11 +11,14 @@ class _Table(BaseModel):
     model_config = ConfigDict(strict=True, extra="allow")
 
 
+_Number = Annotated[float, Field(allow_inf_nan=False)]
+
+
 class _Measurement(_Table):
     name: str
-    value: int | float | None
-    low: int | float | None
-    high: int | float | None
+    value: _Number | None
+    low: _Number | None
+    high: _Number | None
     unit: str
     ok: bool
 

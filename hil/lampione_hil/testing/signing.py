@@ -118,12 +118,15 @@ class BenchKey:
         try:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             new = path.with_suffix(f".{os.getpid()}")
-            with open(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-                file.write(pem)
-                os.fsync(file.fileno())
-            with contextlib.suppress(FileExistsError):  # somebody else's was first: theirs counts
-                os.link(new, path)
-            new.unlink()
+            try:
+                with open(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+                    file.write(pem)
+                    file.flush()
+                    os.fsync(file.fileno())
+                with contextlib.suppress(FileExistsError):  # somebody else was first: theirs counts
+                    os.link(new, path)
+            finally:
+                new.unlink(missing_ok=True)
         except OSError as error:
             raise BenchError(f"{path}: {error.strerror}") from None
         return cls.load(folder) or cls(key)
@@ -172,9 +175,11 @@ def read(path: Path) -> dict[str, Any]:
     """Return a record from a file, or from record.json of a run's folder. Raises BenchError."""
     path = path / "record.json" if path.is_dir() else path
     try:
-        if path.stat().st_size > BYTES_MAX:
+        with path.open("rb") as file:
+            text = file.read(BYTES_MAX + 1)
+        if len(text) > BYTES_MAX:
             raise BenchError(f"{path} is too large for a record")
-        found = json.loads(path.read_bytes(), object_pairs_hook=_once, parse_constant=_no_constant)
+        found = json.loads(text, object_pairs_hook=_once, parse_constant=_no_constant)
     except OSError as error:
         raise BenchError(f"{path}: {error.strerror}") from None
     except (ValueError, RecursionError) as error:

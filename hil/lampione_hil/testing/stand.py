@@ -14,6 +14,7 @@ from lampione_hil.partitions import ROM_BYTES
 from lampione_hil.testing import rig as rigs
 from lampione_hil.testing.clock import Clock
 from lampione_hil.testing.locks import LOOK_S, Lock, folder
+from lampione_hil.testing.put import put
 from lampione_hil.testing.rig import BoardTable, RigFile
 from lampione_hil.virtual import VirtualBench, World
 
@@ -66,12 +67,12 @@ class Rig:
 
     def broken(self) -> dict[str, str]:
         """Return {board: why} of what failed in this run, on any worker."""
-        return {path.name: path.read_text() for path in (self.place / "broken").glob("*")}
+        return {path.name: path.read_text() for path in (self.place / "broken").glob("[!.]*")}
 
     def mark_broken(self, board: str, why: str) -> None:
         """Leave a board alone for the rest of this run."""
         (self.place / "broken").mkdir(parents=True, exist_ok=True)
-        (self.place / "broken" / board).write_text(why)
+        put(self.place / "broken" / board, why.encode())
 
     def lock(self, board: BoardTable) -> Lock:
         """Return the lock of a board."""

@@ -1,0 +1,19 @@
+"""How what a bench keeps comes to its disk."""
+
+import os
+from pathlib import Path
+
+
+def put(path: Path, content: bytes) -> None:
+    """Write a file, whole or not at all. Raises OSError, which names it."""
+    beside = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        with beside.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        beside.replace(path)
+    except OSError as error:  # a full disk
+        beside.unlink(missing_ok=True)
+        error.filename = str(path)
+        raise
