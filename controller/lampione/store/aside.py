@@ -8,35 +8,19 @@ from typing import Any
 
 from lampione import values
 from lampione.store import BLOCK
-from lampione.store.sqlite.connect import Step
 
-_COLUMNS = {
+COLUMNS = {
     "chunk": ("node", "type", "start", "span", "count"),
     "rollup": ("level", "start", "measure", "block"),
     "batch": ("count", "oldest", "newest"),
 }
-_TABLES = {"chunk": "chunks", "rollup": "rollups", "batch": "batches"}
 _NAMES = {kind: name for name, kind in values.TYPES.items()}
 _log = logging.getLogger("lampione.store")
 
 
-def put(kind: str, damaged: Iterable[tuple[int, str]], now: float) -> list[Step]:
-    """Return what moves rows, (id, why) each, out of the way: of `kind` chunk, rollup or batch."""
-    rows = list(damaged)
-    if not rows:
-        return []
-    for _, why in rows:
-        _log.error("%s: it is put aside, see `lampione store check`", why)
-    table = _TABLES[kind]
-    place = ", ".join(f"'{name}', {name}" for name in _COLUMNS[kind])
-    return [
-        (
-            "INSERT INTO aside (at, kind, place, why, body) "  # noqa: S608 - names of ours
-            f"SELECT ?, '{kind}', json_object({place}), ?, body FROM {table} WHERE id = ?",
-            [(now, why, number) for number, why in rows],
-        ),
-        (f"DELETE FROM {table} WHERE id = ?", [(number,) for number, _ in rows]),  # noqa: S608
-    ]
+def tell(why: str) -> None:
+    """Say that something is put aside."""
+    _log.error("%s: it is put aside, see `lampione store check`", why)
 
 
 def said(rows: Iterable[tuple[float, str, str, str]], names: dict[int, str]) -> Iterator[str]:
