@@ -16,6 +16,8 @@ from lampione.demo.guard import Guard
 from lampione.demo.processes import free_port
 from lampione.demo.run import LOCK, _lock
 
+from tests.processes import alive
+
 PROGRAM = """\
 import os, sys
 from pathlib import Path
@@ -59,10 +61,10 @@ def test_the_broker_ends_with_the_demo(how: str, remove: bool, tmp_path: Path) -
         else:
             if how == "guard killed":
                 os.kill(guard, signal.SIGKILL)
-                wait(lambda: not _alive(guard), "the guard lives on")
+                wait(lambda: not alive(guard), "the guard lives on")
             demo.stdin.close()
         demo.wait(30)
-        wait(lambda: not _alive(running.pid), "the broker lives on")
+        wait(lambda: not alive(running.pid), "the broker lives on")
         if remove:
             wait(lambda: not state.exists(), "the folder is there still")
         else:
@@ -104,12 +106,3 @@ def test_the_folder_is_held_until_the_guard_has_ended_too(tmp_path: Path) -> Non
     with (tmp_path / LOCK).open() as other, pytest.raises(BlockingIOError):
         fcntl.flock(other, fcntl.LOCK_EX | fcntl.LOCK_NB)
     os.close(lock)
-
-
-def _alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    state = Path(f"/proc/{pid}/stat")
-    return not state.exists() or state.read_text().rpartition(")")[2].split()[0] != "Z"

@@ -7,7 +7,6 @@ from struct import pack
 
 import pytest
 from lampione.core.client import CoreError
-from lampione_hil.interpreter import NoInterpreterError
 from lampione_hil.virtual import VirtualBench, World
 from lampione_hil.virtual.devices.ops243 import Ops243
 from lampione_hil.virtual.traffic import TrafficStreet
@@ -25,15 +24,6 @@ BASE, BOOST, PIN = 30, 90, 5
 def broker(tmp_path: Path) -> Iterator[Broker]:
     with running_broker("nats", tmp_path / "broker") as running:
         yield running
-
-
-@pytest.fixture
-def bench() -> Iterator[VirtualBench]:
-    try:
-        with VirtualBench("wall") as made:
-            yield made
-    except NoInterpreterError as error:
-        pytest.skip(str(error))
 
 
 def midnight() -> bytes:

@@ -2,7 +2,7 @@
 
 import json
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,7 +17,6 @@ from lampione.provision.errors import ProvisionError
 from lampione.provision.files import NodeFiles
 from lampione.provision.on_board import Found
 from lampione_hil.board import BenchError
-from lampione_hil.interpreter import NoInterpreterError
 from lampione_hil.real.repl import Repl
 from lampione_hil.virtual import SteadyAir, VirtualBench, VirtualBoard, World
 
@@ -25,15 +24,6 @@ SEED = seeds.load()
 WIFI = Wifi.model_validate({"ssid": "city", "password": "hunter2hunter2"})
 OWN = {"/outbox/1": b"sealed frames", "/state/numbers": b"counts", "/config/old": b"the one before",
        "/lib/x.mpy": b"firmware"}  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-def bench() -> Iterator[VirtualBench]:
-    try:
-        with VirtualBench() as made:
-            yield made
-    except NoInterpreterError as error:
-        pytest.skip(str(error))
 
 
 @pytest.fixture

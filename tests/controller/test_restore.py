@@ -1,6 +1,7 @@
 """A backup taken while everything runs, and a controller that begins again from it."""
 
 import json
+import sqlite3
 from pathlib import Path
 
 import pytest
@@ -59,6 +60,30 @@ def test_a_restored_controller_asks_for_what_it_lacks(tmp_path: Path, broker: Br
         rig.client.call("store", do="fold")
         whole = lampione("--state", str(state), "store", "check", "--full", "--json")
         assert json.loads(whole.stdout) == {"whole": True, "wrong": []}
+
+
+def test_a_controller_starts_beside_a_damaged_batch(tmp_path: Path, broker: Broker) -> None:
+    state = tmp_path / "s"
+    with Rig(state, broker) as rig:
+        node = rig.node()
+        for _ in range(20):
+            node.report()
+            rig.settle(node)
+        rig.kill9()
+        before = rig.stored()
+        with sqlite3.connect(state / "lampione.db") as db:
+            ((number, count),) = db.execute("SELECT max(id), count FROM batches").fetchall()
+            db.execute("UPDATE batches SET body = substr(body, 2) WHERE id = ?", (number,))
+        db.close()
+        rig.start()
+        log = (state / "serve.log").read_text()
+        assert log.count(f"batch {number} is damaged") == 1
+        assert "it is put aside, see `lampione store check`" in log
+        assert len(rig.stored()) == len(before) - count
+        node.report()
+        rig.settle(node)
+        assert len(rig.stored()) == len(before) - count + 1
+        assert "put aside" in lampione("--state", str(state), "store", "check").stdout
 
 
 def test_the_command_line(tmp_path: Path, broker: Broker) -> None:

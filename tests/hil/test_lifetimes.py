@@ -12,6 +12,8 @@ from lampione_hil.board import BenchError
 from lampione_hil.interpreter import VARIABLE, NoInterpreterError
 from lampione_hil.virtual import SteadyAir, SyntheticStreet, VirtualBench, World
 
+from tests.processes import alive
+
 QUIET = World(street=None, air=SteadyAir())
 SPIN = b"import time\nprint('up')\nwhile True:\n  time.sleep_ms(50)\n"
 CALLER = """
@@ -26,18 +28,6 @@ with VirtualBench(folder=Path(sys.argv[1])) as bench:
     print(one.state()["pid"], bench.supervisor_pid, flush=True)
     sys.stdin.read()
 """
-
-
-def alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    stat = Path(f"/proc/{pid}/stat")
-    try:
-        return not stat.exists() or stat.read_text().rpartition(")")[2].split()[0] != "Z"
-    except ProcessLookupError:  # it went while we read
-        return False
 
 
 def wait_gone(*pids: int) -> None:

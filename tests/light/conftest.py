@@ -2,10 +2,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.light.peer import Peer, running
+from tests.light import both
+from tests.peer import Peer, running
 
 
 @pytest.fixture(scope="module")
 def peer() -> Iterator[Peer]:
-    with running() as found:
+    with running(both.__file__) as found:
         yield found

@@ -6,9 +6,10 @@ from hypothesis import strategies as st
 
 from tests.light import configs
 from tests.light.configs import BEGIN, CHANGES, END, NODE, NOW, ORDERS, SENSED
-from tests.light.peer import Peer, alike
+from tests.light.peer import alike
 from tests.light.reference import Config, Order, Senses
 from tests.light.test_sun import PLACES
+from tests.peer import Peer
 
 same_peer = settings(
     deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60

@@ -9,7 +9,8 @@ from lampione_light.traffic import Reduction
 from lampione_light.twilight import Twilight
 
 from tests.light import both
-from tests.light.peer import Peer, alike
+from tests.light.peer import alike
+from tests.peer import Peer
 
 SERVICE = 600  # vehicles/h of a lane: half of it is 50 in ten minutes, a quarter 25
 BUSY, HALF, LOW = 5, 4, 2  # vehicles a minute: 300/h, 240/h, 120/h

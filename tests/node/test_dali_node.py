@@ -1,17 +1,16 @@
 """A whole node whose lamp is on DALI: its night, its meter, a lamp that fails."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from lampione_hil import outbox
-from lampione_hil.interpreter import NoInterpreterError
 from lampione_hil.virtual import VirtualBench, World
 from lampione_hil.virtual.devices.dali_bridge import DaliBridge
 from lampione_hil.virtual.devices.dali_bus import DaliBus
 from lampione_hil.virtual.devices.dali_gear import Gear
 from lampione_protocol import schema
 
+from tests import virtual_bench
 from tests.node.controller import KEY, node_files
 
 LAMP_FAILURE, WARNING, INFO = 9, 1, 0
@@ -19,15 +18,7 @@ PARTS: dict[str, dict[str, Any]] = {
     "pins": {"kind": "dali", "tx": 17, "rx": 18},
     "bridge": {"kind": "dali", "uart": 1, "tx": 17, "rx": 18},
 }
-
-
-@pytest.fixture
-def bench() -> Iterator[VirtualBench]:
-    try:
-        with VirtualBench(clock="virtual") as made:
-            yield made
-    except NoInterpreterError as error:
-        pytest.skip(str(error))
+bench = virtual_bench.fixture("virtual", "function")
 
 
 @pytest.mark.parametrize("kind", list(PARTS))

@@ -14,7 +14,6 @@ from typing import Any
 
 import pytest
 from lampione_hil.firmware import CompileError, compile_tree
-from lampione_hil.interpreter import NoInterpreterError
 from lampione_hil.virtual import VirtualBench, World
 from lampione_hil.virtual.boards import VirtualBoard
 from lampione_hil.virtual.devices.dali_banks import Maker
@@ -22,7 +21,8 @@ from lampione_hil.virtual.devices.dali_bridge import DaliBridge
 from lampione_hil.virtual.devices.dali_bus import DaliBus
 from lampione_hil.virtual.devices.dali_gear import Gear
 
-from tests.node.micro import ROOT
+from tests import virtual_bench
+from tests.node.micro import ROOT, sources
 
 OK, WARMING, STALE, STUCK, IMPLAUSIBLE, SILENT, ABSENT = range(7)
 DESIGN_ARC = 235  # 60 %: 59.5
@@ -94,24 +94,12 @@ NAMES = ("dali", "dali_pins", "dali_bridge", "dali_gear", "dali_output", "d4i", 
 MODULES = ("", "buses", "drivers/", *(f"drivers/{n}" for n in (*NAMES, "health", "watch")))
 PINS: dict[str, Any] = {"tx": 17, "rx": 18}
 BRIDGE: dict[str, Any] = {"uart": 1, "tx": 17, "rx": 18}
-
-
-@pytest.fixture(scope="module")
-def bench() -> Iterator[VirtualBench]:
-    try:
-        with VirtualBench(clock="virtual") as made:
-            yield made
-    except NoInterpreterError as error:
-        pytest.skip(str(error))
+bench = virtual_bench.fixture("virtual", "module")
 
 
 def written(main: str, folder: Path) -> dict[str, bytes]:
     """The modules as they are written."""
-    files = {}
-    for module in MODULES:
-        path = f"lampione_node/{module}{'__init__' if module[-1:] in ('', '/') else ''}.py"
-        files[f"/lib/{path}"] = (ROOT / "firmware" / path).read_bytes()
-    return {"/main.py": main.encode(), **files}
+    return {"/main.py": main.encode(), **sources(MODULES)}
 
 
 def shipped(main: str, folder: Path) -> dict[str, bytes]:

@@ -3,7 +3,6 @@
 import json
 import math
 from array import array
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +14,8 @@ from hypothesis import strategies as st
 from lampione_hil import interpreter
 from scipy.signal import freqz, lfilter
 
-from tests.node.test_sound_words import Word, machine
-
-FIRMWARE = Path(__file__).parents[2] / "firmware"
+from tests.node import machine_words
+from tests.node.machine_words import FIRMWARE, machine
 
 # Per case of `halve` its output; per spectrum the excess, the background and the peaks found.
 NODE = """
@@ -46,13 +44,7 @@ for shift, spectrum in spectra:
 """
 
 PEAKS = machine("peaks")
-
-
-@pytest.fixture(params=[False, True], ids=["wrapping", "refusing"])
-def word_kind(request: pytest.FixtureRequest) -> Iterator[None]:
-    Word.strict = request.param
-    yield
-    Word.strict = False
+word_kind = machine_words.word_kind
 
 
 def waves() -> list[list[int]]:

@@ -2,7 +2,6 @@
 
 import json
 from array import array
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +10,9 @@ import numpy.typing as npt
 import pytest
 from lampione_hil import interpreter
 
-from tests.node.test_sound_words import Word, machine
+from tests.node import machine_words
+from tests.node.machine_words import FIRMWARE, machine
 
-FIRMWARE = Path(__file__).parents[2] / "firmware"
 BIAS = 1 << 20
 
 # Per signal of 768 samples: bits, shift, the transformed words, the levels of both frames.
@@ -41,13 +40,7 @@ for shift, signal in cases:
 """
 
 Signal = npt.NDArray[np.int64]
-
-
-@pytest.fixture(params=[False, True], ids=["wrapping", "refusing"])
-def word_kind(request: pytest.FixtureRequest) -> Iterator[None]:
-    Word.strict = request.param
-    yield
-    Word.strict = False
+word_kind = machine_words.word_kind
 
 
 def signals() -> list[tuple[int, Signal]]:

@@ -1,13 +1,13 @@
 """What is said once an hour, and reports on both sides of a clock that is set or stepped."""
 
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from lampione_hil import firmware
-from lampione_hil.interpreter import NoInterpreterError
 from lampione_hil.virtual import VirtualBench
+
+from tests import virtual_bench
 
 MAIN = """
 import asyncio, json, machine
@@ -76,15 +76,7 @@ asyncio.run(main())
 
 REPORT, HOUR, RAW = 2, 4, 14
 NINE = 217_326_000 // 3600 * 3600  # an hour's beginning, late in 2026
-
-
-@pytest.fixture
-def bench() -> Iterator[VirtualBench]:
-    try:
-        with VirtualBench(clock="virtual") as made:
-            yield made
-    except NoInterpreterError as error:
-        pytest.skip(str(error))
+bench = virtual_bench.fixture("virtual", "function")
 
 
 def run(

@@ -1,14 +1,12 @@
 """A whole node lights its street in virtual time: nights, power cuts, photocell, traffic."""
 
 import math
-from collections.abc import Iterator
 from struct import pack
 from typing import Any
 
 import pytest
 from lampione_hil import outbox
 from lampione_hil.firmware import compile_tree
-from lampione_hil.interpreter import NoInterpreterError
 from lampione_hil.virtual import VirtualBench, VirtualBoard, World
 from lampione_hil.virtual.devices.ops243 import Ops243
 from lampione_hil.virtual.devices.veml7700 import Light, Veml7700
@@ -18,6 +16,7 @@ from lampione_light.level import Sensed, level_at
 from lampione_light.program import Program
 from lampione_protocol import schema
 
+from tests import virtual_bench
 from tests.node.configs import BY_SUN, MILAN, blob, flash, section
 from tests.node.controller import KEY, node_files
 
@@ -42,15 +41,7 @@ STEPS = section(
     pack(">BhBH", 2, -60, 80, 60),  # an hour before sunrise
 )
 LAMP = section(layout.LAMP, pack(">BBBHHBHHBH", 90, 10, 100, 60, 0, 0, 0, 1000, 60, 300))
-
-
-@pytest.fixture
-def bench() -> Iterator[VirtualBench]:
-    try:
-        with VirtualBench(clock="virtual") as made:
-            yield made
-    except NoInterpreterError as error:
-        pytest.skip(str(error))
+bench = virtual_bench.fixture("virtual", "function")
 
 
 def node(bench: VirtualBench, config: bytes, world: World | None = None, **parts: Any) -> Any:

@@ -2,23 +2,14 @@
 
 import pytest
 from lampione import seeds
-from lampione_hil.firmware import CompileError, host_march
-from lampione_hil.interpreter import NoInterpreterError, command
 
 from benchmarks import memory
+from tests import virtual_bench
 
 FREE_KB = 30
 ROM_FREE_KB = 40
 NOISE_BYTES = 128  # which of the tasks waits for what at that instant
-
-
-@pytest.fixture(autouse=True)
-def _boards() -> None:
-    try:
-        command()
-        host_march()
-    except (NoInterpreterError, CompileError) as error:
-        pytest.skip(str(error))
+boards = virtual_bench.boards
 
 
 def test_no_growth_without_a_network() -> None:

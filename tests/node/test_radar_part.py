@@ -2,11 +2,9 @@
 
 import json
 import re
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from lampione_hil.interpreter import NoInterpreterError
 from lampione_hil.virtual import VirtualBench, World
 from lampione_hil.virtual.boards import VirtualBoard
 from lampione_hil.virtual.devices.base import UartDevice
@@ -15,7 +13,8 @@ from lampione_hil.virtual.devices.ops243 import Ops243
 from lampione_hil.virtual.traffic import TrafficStreet
 
 from benchmarks.traffic import angle_deg
-from tests.node.micro import ROOT
+from tests import virtual_bench
+from tests.node.micro import sources
 
 MAIN = """
 import asyncio, json, machine
@@ -46,15 +45,7 @@ SOURCES = (
 )
 OK, SILENT = 0, 5
 PLACE = TrafficStreet(9200)
-
-
-@pytest.fixture(scope="module")
-def bench() -> Iterator[VirtualBench]:
-    try:
-        with VirtualBench(clock="virtual") as made:
-            yield made
-    except NoInterpreterError as error:
-        pytest.skip(str(error))
+bench = virtual_bench.fixture("virtual", "module")
 
 
 def connect(bench: VirtualBench, part: UartDevice) -> VirtualBoard:
@@ -67,12 +58,7 @@ def connect(bench: VirtualBench, part: UartDevice) -> VirtualBoard:
         "angle_deg": angle_deg(PLACE.near_m, height_m),
         "away_deg": angle_deg(PLACE.far_m, height_m),
     }
-    files = {
-        f"/lib/lampione_node/{name}.py": (
-            ROOT / "firmware/lampione_node" / f"{name}.py"
-        ).read_bytes()
-        for name in SOURCES
-    }
+    files = sources(SOURCES)
     files["/main.py"] = MAIN.format(settings=settings).encode()
     world = World(street=None, air=None, uarts={1: part})
     return bench.board(f"traffic-{part.name}", files, world=world)

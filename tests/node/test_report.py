@@ -1,14 +1,12 @@
 """Reports of a whole node on the virtual clock: when they come and what they say."""
 
-from collections.abc import Iterator
 from typing import Any
 
-import pytest
 from lampione_hil import outbox
-from lampione_hil.interpreter import NoInterpreterError
 from lampione_hil.virtual import SteadyAir, Tone, VirtualBench, VirtualBoard, World
 from lampione_protocol import schema
 
+from tests import virtual_bench
 from tests.node.controller import KEY, node_files
 
 PARTS = {
@@ -19,15 +17,7 @@ PARTS = {
 CLIMATE, SOUND = 1 << 3, 1 << 4
 SILENT, STUCK = 5, 3
 SENSOR_STATE = 3
-
-
-@pytest.fixture
-def bench() -> Iterator[VirtualBench]:
-    try:
-        with VirtualBench(clock="virtual") as made:
-            yield made
-    except NoInterpreterError as error:
-        pytest.skip(str(error))
+bench = virtual_bench.fixture("virtual", "function")
 
 
 def frames(board: VirtualBoard, kind: int) -> list[dict[str, Any]]:

@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 import pytest
-from lampione_hil.interpreter import NoInterpreterError
 from lampione_hil.virtual import VirtualBench, World
 from lampione_hil.virtual.boards import VirtualBoard
 from lampione_hil.virtual.devices.base import UartDevice
@@ -18,7 +17,8 @@ from lampione_hil.virtual.devices.moving import Steady
 from lampione_hil.virtual.devices.ops243 import Ops243
 from lampione_hil.virtual.devices.pzem import Load, Pzem
 
-from tests.node.micro import ROOT
+from tests import virtual_bench
+from tests.node.micro import sources
 from tests.node.stubborn import Stubborn
 
 OK, WARMING, STALE, STUCK, IMPLAUSIBLE, SILENT, ABSENT = range(7)
@@ -44,15 +44,7 @@ SOURCES = ("", "drivers/", "drivers/health", "drivers/watch", "drivers/line", "d
 NAMES = {"pzem": "Pzem", "ops243": "Ops243", "ld2415h": "Ld2415h"}
 Start = Callable[[str, UartDevice], "Watched"]
 CAR = Steady([(12.0, 30.0)])  # 43.2 km/h, inbound
-
-
-@pytest.fixture(scope="module")
-def bench() -> Iterator[VirtualBench]:
-    try:
-        with VirtualBench(clock="virtual") as made:
-            yield made
-    except NoInterpreterError as error:
-        pytest.skip(str(error))
+bench = virtual_bench.fixture("virtual", "module")
 
 
 @dataclass
@@ -111,10 +103,7 @@ def connect(bench: VirtualBench, label: str, part: UartDevice) -> Watched:
         f"drivers/{part.name}",
         *(["drivers/radar"] if part.name != "pzem" else []),
     ]
-    files = {}
-    for module in modules:
-        path = f"lampione_node/{module}{'__init__' if module[-1:] in ('', '/') else ''}.py"
-        files[f"/lib/{path}"] = (ROOT / "firmware" / path).read_bytes()
+    files = sources(modules)
     index, pause = (-1, 5000) if part.name == "pzem" else (0, 0)
     main = MAIN.format(module=part.name, name=name, index=index, pause=pause)
     world = World(street=None, air=None, uarts={1: part})

@@ -1,6 +1,5 @@
 """CPython and MicroPython, asked the same, answer the same; and what MicroPython allocates."""
 
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,43 +11,16 @@ from lampione_protocol import seal
 from lampione_protocol.names import ALL_MESSAGES
 from lampione_protocol.stream import wrap
 
+from tests.peer import PROTOCOL, Peer, running
 from tests.protocol import both
 from tests.protocol.messages import BY_NAME, Values, any_message
 from tests.protocol.test_seal import EPOCH, KEY, NODE, sealed_down
 
-PROTOCOL = Path(__file__).parents[2] / "protocol"
-
-
-class Peer:
-    """A MicroPython that answers one line at a time."""
-
-    def __init__(self, process: "subprocess.Popen[str]") -> None:
-        self._process = process
-
-    def ask(self, question: str) -> str:
-        """Return its answer."""
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        self._process.stdin.write(question + "\n")
-        self._process.stdin.flush()
-        answer = self._process.stdout.readline()
-        assert answer, "MicroPython ended"
-        return answer.rstrip("\n")
-
 
 @pytest.fixture(scope="module")
 def peer() -> Iterator[Peer]:
-    with subprocess.Popen(
-        [*interpreter.command(), both.__file__],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-        env={"MICROPYPATH": f"{PROTOCOL}:.frozen"},
-    ) as process:
-        yield Peer(process)
-        assert process.stdin is not None
-        process.stdin.close()
-        assert process.wait(10) == 0
+    with running(both.__file__) as found:
+        yield found
 
 
 same_peer = settings(

@@ -7,7 +7,6 @@ LAMPIONE_SEED plays it again.
 import itertools
 import os
 import random
-from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -17,7 +16,6 @@ from lampione_hil import outbox
 from lampione_hil.board import BenchError, BoardTimeoutError
 from lampione_hil.firmware import compile_tree
 from lampione_hil.flashing import Stopped, flash
-from lampione_hil.interpreter import NoInterpreterError
 from lampione_hil.testing.clock import Clock
 from lampione_hil.testing.links import HubLink
 from lampione_hil.testing.parts import EVENTS, OPS
@@ -25,6 +23,7 @@ from lampione_hil.testing.uplink import Uplink
 from lampione_hil.virtual import VirtualBench, VirtualBoard, World
 from lampione_light import layout
 
+from tests import virtual_bench
 from tests.hil.test_flash import other
 from tests.node.controller import KEY, node_files
 
@@ -145,13 +144,7 @@ class Post:
         self.board.power_off()
 
 
-@pytest.fixture
-def bench() -> Iterator[VirtualBench]:
-    try:
-        with VirtualBench(clock="virtual") as made:
-            yield made
-    except NoInterpreterError as error:
-        pytest.skip(str(error))
+bench = virtual_bench.fixture("virtual", "function")
 
 
 def cut(bench: VirtualBench, count: int, seed: int) -> None:

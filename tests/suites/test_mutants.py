@@ -3,23 +3,14 @@
 from pathlib import Path
 
 import pytest
-from lampione_hil.firmware import CompileError, host_march
-from lampione_hil.interpreter import NoInterpreterError, command
 
+from tests import virtual_bench
 from tools import mutant_table
 from tools.mutants import MUTANTS, ROOT, Mutant, StaleMutantError, copy_sources, mutated
 
 QUICK = [mutant for mutant in MUTANTS if mutant.quick]
 OTHERS = [mutant for mutant in MUTANTS if not mutant.quick]
-
-
-@pytest.fixture(autouse=True)
-def _boards() -> None:
-    try:
-        command()
-        host_march()
-    except (NoInterpreterError, CompileError) as error:
-        pytest.skip(str(error))
+boards = virtual_bench.boards
 
 
 def caught(mutant: Mutant, folder: Path) -> None:

@@ -11,7 +11,7 @@ from lampione.api import Alarm as AlarmShape
 from lampione.api import Event, Node, Values
 from lampione.api import Tag as TagShape
 from lampione.fleet.node import NodeState
-from lampione.live.state import SILENT_S
+from lampione.live import age
 from lampione.room.tags import Tag
 from lampione.store import Frame
 
@@ -24,10 +24,8 @@ def state_of(node: NodeState) -> _State:
         return "never"
     if not node.reachable:
         return "offline"
-    interval_s = 0.0
-    if node.report is not None:
-        interval_s = _read(node, schema.REPORT, node.report.body).get("duration_s") or 0.0
-    quiet = time.time() - node.last_seen > max(SILENT_S, 3 * interval_s)
+    quiet_s = age.quiet_after(_latest(node, node.report).get("duration_s"))
+    quiet = time.time() - node.last_seen > quiet_s
     return "silent" if quiet else "online"
 
 

@@ -11,9 +11,8 @@ from typing import Any
 
 from lampione.desk import present
 from lampione.desk.present import Row
-from lampione.live import meaning
+from lampione.live import age, meaning
 from lampione.live.meaning import Kind
-from lampione.live.state import HEALTH_FRESH_S, SILENT_S
 from lampione.live.words import Asked, Compare, Every, Faulty, Not, Word, leaves
 
 Test = Callable[[Row], bool]
@@ -131,30 +130,27 @@ def _age(at: float | None, now: float) -> float | None:
 
 def _fresh_report(row: Row, now: float) -> bool:
     at = _report_at(row)
-    quiet_s = max(SILENT_S, 3 * (row["report"].get("duration_s") or 0))
-    return at is not None and now - at <= quiet_s
+    return at is not None and now - at <= age.quiet_after(row["report"].get("duration_s"))
 
 
 def _fresh_health(row: Row, now: float) -> bool:
     at = _health_at(row)
-    return at is not None and now - at <= HEALTH_FRESH_S
+    return at is not None and now - at <= age.HEALTH_FRESH_S
 
 
 def _report_at(row: Row) -> float | None:
-    """Return the end of what the report is of, or its arrival when that was earlier.
-
-    What a node kept while it was cut off is old when it arrives.
-    """
     report = row["report"]
-    return _said_at(row["report_at"], report, "start", report.get("duration_s") or 0)
+    return _said_at(row["report_at"], report, "start", report.get("duration_s"))
 
 
 def _health_at(row: Row) -> float | None:
-    return _said_at(row["health_at"], row["health"], "time", 0)
+    return _said_at(row["health_at"], row["health"], "time", None)
 
 
-def _said_at(received: float | None, said: Any, field: str, duration_s: float) -> float | None:
-    begun: float | None = said.get(field)
-    if received is None or begun is None or said.get("clock") == "unset":
-        return received
-    return min(begun + duration_s, received)
+def _said_at(
+    received: float | None, said: Any, field: str, duration_s: float | None
+) -> float | None:
+    if received is None:
+        return None
+    begun = None if said.get("clock") == "unset" else said.get(field)
+    return age.said_at(received, begun, duration_s)

@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 from lampione import batch, values
 from lampione.api import Json
 from lampione.live import meaning
+from lampione.live.age import HEALTH_FRESH_S
 from lampione.live.meaning import Kind
-from lampione.live.state import HEALTH_FRESH_S, OFFLINE, SILENT, STATES, Live, Mask
+from lampione.live.state import OFFLINE, SILENT, STATES, Live, Mask
 from lampione.live.words import Compare, Faulty, Leaf
 from lampione.rollup.measures import validity_bit
 

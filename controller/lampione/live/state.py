@@ -10,16 +10,15 @@ from lampione_protocol import schema
 from numpy.typing import NDArray
 
 from lampione import batch, values
+from lampione.live import age
+from lampione.live.age import Seconds
 from lampione.store import Frame
 
-SILENT_S = 200.0  # without a frame, beside an interval of a minute
-HEALTH_FRESH_S = 2700.0  # three of the interval that nodes come with
 STATES = ("never", "offline", "silent", "online")
 NEVER, OFFLINE, SILENT, ONLINE = range(4)
 
 Ids = NDArray[np.int64]
 Mask = NDArray[np.bool_]
-Seconds = NDArray[np.float64]
 
 
 class Message:
@@ -126,8 +125,7 @@ class Live:
 
     def quiet_after(self) -> Seconds:
         """Return after how many seconds without a word each is silent."""
-        duration = self.report.columns["duration_s"]
-        return np.maximum(SILENT_S, np.float64(3) * duration)  # unknown is far below 0
+        return age.all_quiet_after(self.report.columns["duration_s"])
 
     def states(self, now: float) -> NDArray[np.int8]:
         """Return indices of STATES."""
@@ -138,15 +136,10 @@ class Live:
         return found
 
     def report_at(self) -> Seconds:
-        """Return the end of what each report is of, or its arrival when that was earlier.
-
-        What a node kept while it was cut off is old when it arrives.
-        """
+        """Return of when each report is."""
         report = self.report
-        ended = report.at + report.columns["duration_s"].astype(np.int64)
-        return np.where(report.at > 0, np.minimum(ended, report.received), report.received)
+        return age.all_said_at(report.received, report.at, report.columns["duration_s"])
 
     def health_at(self) -> Seconds:
         """As `report_at`."""
-        health = self.health
-        return np.where(health.at > 0, np.minimum(health.at, health.received), health.received)
+        return age.all_said_at(self.health.received, self.health.at)

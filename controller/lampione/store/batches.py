@@ -128,6 +128,21 @@ class Packed:
         return _batch(rows, ends - rows["size"], ends, self._joined)
 
 
+def sift(blobs: Sequence[tuple[int, bytes]]) -> tuple[Packed, list[tuple[int, str]]]:
+    """Return the frames of those that can be read, and (number, why) of the others."""
+    try:
+        return Packed(blobs), []
+    except StoreError:
+        whole, damaged = [], []
+        for blob in blobs:
+            try:
+                Packed([blob])
+                whole.append(blob)
+            except StoreError as error:
+                damaged.append((blob[0], str(error)))
+        return Packed(whole), damaged
+
+
 def nodes_in(blob: bytes) -> NDArray[np.uint32]:
     """Return whose frames a blob holds; of a damaged one whatever can be read."""
     count = _HEAD.unpack_from(blob)[1] if len(blob) >= _HEAD.size else 0

@@ -1,5 +1,6 @@
 """Frames of a block of nodes, sorted out: the rows of each hour, and the roll-ups."""
 
+import logging
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from typing import Any, NamedTuple
@@ -11,12 +12,14 @@ from lampione import values
 from lampione.batch import Columns
 from lampione.rollup import BLOCK, LEVELS, accumulate, coarsen
 from lampione.rollup.accumulate import Blocks
+from lampione.store import batches
 from lampione.store.batches import Batch, seconds
 from lampione.store.rows import Rows, rows
 
 HOUR_S = 3600
 FINE_KEPT_S = 48 * 3600  # roll-ups of the finest level; older ones are made from chunks
 _FINE, _HOUR, _DAY = LEVELS
+_log = logging.getLogger("lampione.store")
 
 
 class Place(NamedTuple):
@@ -84,6 +87,14 @@ def by_block(frames: Batch) -> Iterator[tuple[int, Batch]]:
     numbers, firsts = np.unique(blocks[order], return_index=True)
     for number, which in zip(numbers.tolist(), np.split(order, firsts[1:]), strict=False):
         yield number, frames.take(which)
+
+
+def known(stored: Sequence[tuple[int, bytes]]) -> batches.Packed:
+    """Return the newest of each block, (block, blob), that can be read: all of it is elsewhere."""
+    packed, damaged = batches.sift(stored)
+    for number, _ in damaged:
+        _log.error("what was newest of block %d is damaged: its nodes tell it again", number)
+    return packed
 
 
 def newest_of(frames: Batch, superseded: Sequence[int]) -> Batch:

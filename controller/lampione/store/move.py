@@ -41,6 +41,7 @@ TABLES: dict[str, tuple[tuple[str, ...], str]] = {
         "stages, node",
     ),
     "audit": (("seq", "at", "operator", "action", "node", "body", "hash"), "seq"),
+    "aside": (("id", "at", "kind", "place", "why", "body"), "id"),
     "tags": (("node", "author", "reason", "at", "renewed"), "node"),
     "alarms": (
         ("id", "subject", "node", "shard", "rule", "what", "severity", "active", "since",

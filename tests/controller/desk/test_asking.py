@@ -4,14 +4,17 @@ import contextlib
 import time
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from lampione import batch
 from lampione.core.shape import node_shape
 from lampione.desk.fleet import FilterError, Fleet
 from lampione.desk.present import air_band, faults, reported
 from lampione.fleet.node import NodeState, fill
 from lampione.fleet.sequences import Line
+from lampione.live import age
 from lampione.live.select import Selector
 from lampione.live.state import Live
 from lampione.live.words import parse
@@ -121,6 +124,7 @@ SAID = st.fixed_dictionaries(
         "valid": st.sampled_from([0, 8, 511]),
         "faults": st.sampled_from([0, 1, 4]),
         "clock": st.sampled_from([0, 3]),
+        "duration_s": st.none() | st.sampled_from([60, 300]),
     }
 )
 NODES = st.lists(
@@ -166,7 +170,7 @@ def test_the_screen_and_the_core_say_the_same(nodes: list[Any], question: str) -
             received = now - ago_s
             began = int(received - kept_s) - 60
             start = began - schema.EPOCH_2020
-            body = text(schema.REPORT, **said, start=start, duration_s=60)
+            body = text(schema.REPORT, **said, start=start)
             state.report = Frame(
                 1, 1, schema.REPORT, received, began if said["clock"] else None, body
             )
@@ -189,6 +193,27 @@ def test_the_screen_and_the_core_say_the_same(nodes: list[Any], question: str) -
     screen.update(rows)
     screen.arrange(words=question)
     assert screen.shown() == [row["node"] for row in core["rows"]]
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.floats(1.7e9, 1.8e9),
+            st.none() | st.integers(1_700_000_000, 1_800_000_000),
+            st.none() | st.integers(1, 510),
+        ),
+        min_size=1,
+    )
+)
+def test_of_all_nodes_at_once_the_age_is_that_of_each(
+    said: list[tuple[float, int | None, int | None]],
+) -> None:
+    durations = np.array([batch.UNKNOWN if s is None else s for _, _, s in said], np.int32)
+    received = np.array([at for at, _, _ in said])
+    begun = np.array([begun or 0 for _, begun, _ in said], np.int64)
+    assert age.all_said_at(received, begun, durations).tolist() == [age.said_at(*s) for s in said]
+    assert age.all_said_at(received, begun).tolist() == [age.said_at(*s[:2], None) for s in said]
+    assert age.all_quiet_after(durations).tolist() == [age.quiet_after(s) for _, _, s in said]
 
 
 def test_a_value_that_does_not_count_is_not_shown() -> None:

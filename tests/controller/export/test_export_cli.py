@@ -231,6 +231,17 @@ def test_nor_does_a_timer_that_waits_no_longer(
     assert not list(tmp_path.iterdir())
 
 
+def test_the_second_of_two_to_one_file_is_refused(export: Export, tmp_path: Path) -> None:
+    path = tmp_path / "day.csv"
+    with whole_file.whole(path) as first:
+        first.write(b"the first")
+        code, out, err = export(*SPAN, "--output", path)
+        assert (code, out, err.count("\n")) == (1, b"", 1)
+        assert "another export writes it now: wait for that one, or name another file" in err
+    assert path.read_text() == "the first"
+    assert export(*SPAN, "--output", path)[0] == 0
+
+
 class _Terminal(io.StringIO):
     def isatty(self) -> bool:
         return True

@@ -3,6 +3,8 @@
 import csv
 import io
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -229,6 +231,44 @@ def test_a_file_is_whole_or_as_it_was(tmp_path: Path) -> None:
     with whole(path) as file:
         file.write(b"after")
     assert path.read_text() == "after"
+
+
+def test_two_do_not_write_one_file(tmp_path: Path) -> None:
+    path = tmp_path / "data.csv"
+    with whole(path) as file:
+        file.write(b"the first")
+        with (
+            pytest.raises(ExportError, match=r"data\.csv: another export writes it now"),
+            whole(path),
+        ):
+            pass
+        with whole(tmp_path / "other.csv") as other:
+            other.write(b"x")
+    assert path.read_text() == "the first"
+    with whole(path) as file:
+        file.write(b"then")
+    assert path.read_text() == "then"
+
+
+def test_what_a_kill_left_is_in_nobodys_way(tmp_path: Path) -> None:
+    path = tmp_path / "data.csv"
+    script = (
+        "import sys; from pathlib import Path; from lampione.export.whole_file import whole\n"
+        "with whole(Path(sys.argv[1])) as f: f.write(b'x' * 99999); print(flush=True); input()"
+    )
+    child = subprocess.Popen(
+        [sys.executable, "-c", script, path], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
+    with child:
+        assert child.stdout is not None
+        child.stdout.readline()
+        with pytest.raises(ExportError), whole(path):
+            pass
+        child.kill()
+    assert [p.name for p in tmp_path.iterdir()] == [".data.csv.part"]
+    with whole(path) as file:
+        file.write(b"after")
+    assert [(p.name, p.read_text()) for p in tmp_path.iterdir()] == [("data.csv", "after")]
 
 
 _TEXT = st.text(st.characters(codec="utf-8"), max_size=12)

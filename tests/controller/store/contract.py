@@ -1,5 +1,6 @@
 """What every store does, whatever the engine: test_contract.py runs this over each of them."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -68,6 +69,10 @@ def history(engine: Engine, fields: list[str], node: str = "a-1", **more: Any) -
     reader.close()
     rows: list[Any] = found["rows"]
     return rows
+
+
+Harm = Callable[[str], None]
+"""Runs SQL behind a store's back."""
 
 
 class Contract:
@@ -619,5 +624,69 @@ class Contract:
             if turn < 2:
                 folder.fold(T0)
                 assert keeper.check(full=True) == []
+        for each in (store, folder, keeper):
+            each.close()
+
+    @pytest.mark.parametrize("first", ["writer", "folder"])
+    def test_a_damaged_batch_is_in_nobodys_way(
+        self, engine: Engine, harm: Harm, first: str
+    ) -> None:
+        store = engine.writer()
+        epoch = store.epoch_id(store.add_node("a-1").id, b"aaaa", 1)
+        store.frames([report(epoch, n, T0 + 60 * n) for n in range(5)])
+        store.commit()
+        old = [report(epoch, 5, T0 + 300), report(epoch, 6, None), report(epoch, 7, T0 - 86_400)]
+        absurd = report(epoch, 8, T0 - 86_400 * 1000)._replace(received=T0 + 300.0)
+        store.frames([*old, absurd])
+        store.commit()
+        store.close()
+        harm("UPDATE batches SET body = substr(body, 2) WHERE count = 4")
+        folder = engine.folder()
+        if first == "folder":
+            folder.fold(T0)
+        store = engine.writer()
+        assert store.latest(schema.REPORT)[1].seq >= 4
+        store.commit()
+        # What is lost is new when it comes again, what is not lost is not.
+        store.frames([*old, absurd, report(epoch, 9, T0 + 540)])
+        store.commit()
+        assert store.latest(schema.REPORT)[1].seq == 9
+        store.close()
+        assert sorted(frame.seq for _, frame in frames_of(engine)) == list(range(10))
+        for _ in range(2):
+            folder.fold(T0)
+        folder.close()
+        store = engine.writer()
+        assert store.frames([*old, absurd]) == 0
+        store.close()
+        reader, keeper = engine.reader(), engine.keeper()
+        found = reader.rollups(86_400, T0 - 86_400, 4e9, "laeq_energy").arrays["n"]
+        assert found.tolist() == [[1], [7]], "the one without a time is in no roll-up"
+        reader.close()
+        assert all("put aside" in line for line in keeper.check(full=True))
+        keeper.close()
+
+    def test_a_damaged_roll_up_is_put_aside_and_folding_goes_on(
+        self, engine: Engine, harm: Harm
+    ) -> None:
+        store = engine.writer()
+        epoch = store.epoch_id(store.add_node("a-1").id, b"aaaa", 1)
+        folder, keeper = engine.folder(), engine.keeper()
+        for turn in range(2):
+            store.frames([report(epoch, turn, T0 + 60 * turn)])
+            store.commit()
+            folder.fold(T0)
+            if not turn:
+                harm("UPDATE rollups SET body = substr(body, 2) WHERE measure = 'laeq_energy'")
+                harm("UPDATE newest SET body = substr(body, 2)")
+        assert store.latest(schema.REPORT)[1].seq == 1
+        assert keeper.space()["waiting"].rows == 0
+        assert keeper.space()["damaged"].rows == 3
+        said = [line for line in keeper.check(full=True) if "put aside" in line]
+        assert len(said) == 3
+        assert all(line.startswith("laeq_energy of 2026-") for line in said)
+        reader = engine.reader()
+        assert reader.rollups(3600, 0, 4e9, "laeq_energy").arrays["n"].tolist() == [[1]]
+        reader.close()
         for each in (store, folder, keeper):
             each.close()

@@ -250,6 +250,46 @@ def test_what_is_damaged_is_put_aside_and_the_rest_is_folded(
     append(engine, 2 * FRAMES + 100, 5)  # and what comes is stored
 
 
+def test_a_writer_begins_beside_what_is_damaged(
+    engine: SqliteEngine, caplog: pytest.LogCaptureFixture
+) -> None:
+    append(engine, 2 * FRAMES + 100, 5)
+    before = identities(engine.path)
+    whole = engine.path.read_bytes()
+    with sqlite3.connect(engine.path) as db:
+        ((number, body, count),) = db.execute(
+            "SELECT id, body, count FROM batches WHERE id = (SELECT min(id) FROM batches)"
+        ).fetchall()
+        db.execute("UPDATE batches SET body = substr(body, 2) WHERE id = ?", (number,))
+        db.execute("UPDATE newest SET body = x''")
+    db.close()
+    assert engine.path.read_bytes() != whole
+    store = engine.writer()
+    assert len(store.latest(schema.REPORT)) == len(NODES), "of the batch that is whole"
+    store.commit()
+    assert [line for line in caplog.messages if "put aside" in line] == [
+        f"batch {number} is damaged: its checksum is wrong: "
+        "it is put aside, see `lampione store check`"
+    ]
+    assert store._read("SELECT kind, body FROM aside") == [("batch", body[1:])]
+    left = identities(engine.path)
+    assert left < before
+    assert len(before) - len(left) == count, "the batch's messages, and no others"
+    assert store.frames([frame_of(*each) for each in sorted(left)]) == 0
+    assert store.frames([frame_of(*each) for each in sorted(before - left)]) == count
+    store.commit()
+    store.close()
+    assert identities(engine.path) == before
+    folder = engine.folder()
+    folder.fold(DAY)
+    folder.close()
+    keeper = engine.keeper()
+    (said,) = keeper.check(full=True)
+    assert "put aside" in said
+    assert keeper.space()["damaged"].rows == 1
+    keeper.close()
+
+
 def test_frames_that_are_there_twice_are_told(engine: SqliteEngine) -> None:
     with sqlite3.connect(engine.path) as db:
         db.execute(

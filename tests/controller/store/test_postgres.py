@@ -21,6 +21,7 @@ from lampione.store.postgres.connect import Link, check_url, in_words, shown
 from lampione.store.postgres.migrate import migrate, migrations
 from lampione_protocol import codec, schema
 
+from tests.brokers import wait_until
 from tests.controller.store.contract import T0, event, frames_of, history, report
 from tests.controller.store.postgres_server import CAREFUL, PASSWORD, PostgresServer, programs
 
@@ -408,6 +409,89 @@ def test_a_check_finds_damage(postgres_url: str, damage: str) -> None:
     keeper = engine.keeper()
     assert any(words in wrong for wrong in keeper.check(full=True))
     keeper.close()
+
+
+HARM = "UPDATE batches SET body = substr(body, 2)"
+
+
+def test_a_damaged_batch_is_made_again_from_its_rows(
+    postgres_url: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    engine = open_engine(postgres_url)
+    store = engine.writer()
+    epoch = store.epoch_id(store.add_node("a-1").id, b"aaaa", 1)
+    sent = [report(epoch, n, T0 + 60 * n) for n in range(9)]
+    store.frames(sent)
+    store.commit()
+    store.close()
+    with psycopg.connect(postgres_url) as other:
+        other.execute(HARM.encode())
+    store = engine.writer()
+    assert store.frames(sent) == 0
+    store.commit()
+    store.close()
+    keeper, folder = engine.keeper(), engine.folder()
+    assert keeper.check(full=True) == []
+    assert folder.fold(T0).frames == 9
+    assert keeper.check(full=True) == []
+    folder.close()
+    keeper.close()
+    assert sql(postgres_url, "SELECT count(*) FROM aside") == [(0,)]
+    (said,) = caplog.messages
+    assert "is damaged: its checksum is wrong: it was made again from its rows" in said
+
+
+def test_a_damaged_batch_whose_rows_are_gone_is_put_aside(postgres_url: str) -> None:
+    engine = open_engine(postgres_url)
+    store = engine.writer()
+    epoch = store.epoch_id(store.add_node("a-1").id, b"aaaa", 1)
+    store.frames([report(epoch, n, T0 + 60 * n) for n in range(9)])
+    store.commit()
+    with psycopg.connect(postgres_url) as other:
+        ((body,),) = other.execute(b"SELECT body FROM batches").fetchall()
+        other.execute(HARM.encode())
+        other.execute(b"DELETE FROM reports WHERE seq IN (3, 4)")
+    folder, keeper = engine.folder(), engine.keeper()
+    assert folder.fold(T0).frames == 0
+    assert folder.fold(T0).frames == 7
+    assert sql(postgres_url, "SELECT kind, body FROM aside") == [("batch", body[1:])]
+    (wrong,) = keeper.check(full=True)
+    assert wrong.startswith("9 messages of 2026-")
+    assert "7 of 9 messages are there as rows; put aside 20" in wrong
+    for each in (store, folder, keeper):
+        each.close()
+
+
+def test_two_workers_make_a_damaged_batch_again_once(postgres_url: str) -> None:
+    engine = open_engine(postgres_url)
+    first, second = engine.writer(), engine.writer()
+    epoch = first.epoch_id(first.add_node("a-1").id, b"aaaa", 1)
+    first.frames([report(epoch, n, T0 + 60 * n) for n in range(9)])
+    first.commit()
+    with psycopg.connect(postgres_url) as other:
+        other.execute(HARM.encode())
+    assert first.latest(schema.REPORT)[1].seq == 8
+    found: list[dict[int, Frame]] = []
+    waits = threading.Thread(target=lambda: found.append(second.latest(schema.REPORT)))
+    waits.start()
+    wait_until(
+        "the second waits for the first",
+        lambda: (
+            sql(
+                postgres_url,
+                "SELECT count(*) FROM pg_stat_activity "
+                "WHERE wait_event_type = 'Lock' AND datname = current_database()",
+            )
+            == [(1,)]
+        ),
+    )
+    first.commit()
+    waits.join(20)
+    assert [each[1].seq for each in found] == [8]
+    second.commit()
+    assert sql(postgres_url, "SELECT count FROM batches") == [(9,)]
+    first.close()
+    second.close()
 
 
 def test_a_password_is_never_taken_from_a_url_nor_printed(

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lampione.rollup import Block
-from lampione.store import BLOCK, SERIES, Series, StoreError, audit, batches, pieces
+from lampione.store import BLOCK, SERIES, Series, StoreError, aside, audit, batches, pieces
 from lampione.store.batches import Batch
 from lampione.store.blocks import FINE_KEPT_S, roll_up
 from lampione.store.held import Held
@@ -41,6 +41,10 @@ class _Checker(PostgresSeries):
 
     def wrong(self, *, full: bool) -> Iterator[str]:
         with self._instant():
+            yield from aside.said(
+                self._link.read("SELECT at, kind, place, why FROM aside ORDER BY at, id"),
+                self.names(),
+            )
             waiting: list[Batch] = []
             for number, body, count in self._link.read("SELECT id, body, count FROM batches"):
                 try:

@@ -10,10 +10,11 @@ import numpy as np
 
 from lampione import batch, values
 from lampione.rollup import Block
-from lampione.store import BLOCK, SERIES, Folded, StoreError, batches
+from lampione.store import BLOCK, SERIES, Folded, batches
 from lampione.store.batches import Batch
-from lampione.store.blocks import by_block, newest_of, roll_up
+from lampione.store.blocks import by_block, known, newest_of, roll_up
 from lampione.store.held import Held
+from lampione.store.postgres import journal
 from lampione.store.postgres.connect import Link
 from lampione.store.postgres.partitions import make_ahead
 
@@ -53,7 +54,12 @@ class PostgresFolder:
         )
         if not blobs:
             return 0
-        whole = batches.unpack(sorted(blobs))
+        packed, damaged = batches.sift(sorted(blobs))
+        if damaged:
+            self._link.rollback()
+            journal.read(self._link)  # mends it; it is folded the next time
+            return 0
+        whole = packed.frames(slice(None))
         for number, part in by_block(whole):
             self._block(number, part, now)
         self._hold(whole)
@@ -91,8 +97,9 @@ class PostgresFolder:
             try:
                 rolled[level, measure, start].add(Block.unpack(body))
             except ValueError as error:
-                where = f"roll-up {measure} of block {number}, {level} s from {start}"
-                raise StoreError(f"{where}: {error}") from None
+                place = level, start, measure, number
+                why = f"roll-up {measure} of block {number}, {level} s from {start}: {error}"
+                journal.put_aside(self._link, "rollup", place, why, body)
         self._link.write_many(
             "INSERT INTO rollups (level, measure, start, block, body) VALUES (%s, %s, %s, %s, %s) "
             "ON CONFLICT (level, measure, start, block) DO UPDATE SET body = excluded.body",
@@ -154,7 +161,7 @@ class PostgresFolder:
                 "SELECT block, body FROM newest WHERE block = %s AND type = %s FOR UPDATE",
                 (number, kind),
             )
-            both = batches.unpack([*stored, (number, batches.repack(some))])
+            both = batches.join([known(stored).frames(slice(None)), some])
             self._link.write(
                 "INSERT INTO newest (block, type, body) VALUES (%s, %s, %s) "
                 "ON CONFLICT (block, type) DO UPDATE SET body = excluded.body",

@@ -65,6 +65,9 @@ class PostgresKeeper:
                 f"SELECT {count}, pg_total_relation_size('{table}') FROM {table}"  # noqa: S608
             )
             found[name] = Space(rows, size)
+        ((count, size),) = self._side.read("SELECT count(*), sum(length(body))::bigint FROM aside")
+        if count:
+            found["damaged"] = Space(count, size)
         ((total,),) = self._side.read("SELECT pg_database_size(current_database())")
         found["total"] = Space(sum(each.rows for each in found.values()), total)
         return found

@@ -15,8 +15,9 @@ from lampione.store import SERIES, Frame, Series, StoreError, batches, pieces
 from lampione.store.batches import Batch
 from lampione.store.postgres import typed
 from lampione.store.postgres.connect import Link
-from lampione.store.postgres.partitions import DAY_S, existing
+from lampione.store.postgres.partitions import DAY_S, EARLY_DAYS, existing
 
+BEHIND_DAYS = 7  # that a node keeps its messages, about
 _A_DAY = 1440  # rows of a node
 _DAYS_MAX = 16  # asked for at once
 _ONLY_READS = "SET SESSION CHARACTERISTICS AS TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY"
@@ -192,30 +193,55 @@ class PostgresSeries:
                     yield node, frame
 
     def _all(self, kind: int, node: int) -> Iterator[Frame]:
-        fields = [field[0] for field in typed.numbers(kind)]
         borders = self._borders(kind, whole(-math.inf), whole(math.inf))
         for low, high in pairwise(borders):
-            which = _which(kind, [node], low, high)
-            rows = self._copy(f"SELECT {typed.question(fields)} {which}", fields)
-            if not len(rows):
-                continue
-            long = rows["long"] != 0
-            if long.any():
-                yield from self._long(kind, which).frames()
-                rows = rows[~long]
-            columns = Columns({name: rows[name].astype(np.int32) for name in fields})
-            bodies = typed.bodies(kind, columns, len(rows))
-            received = (rows["received"].astype(np.int64) + typed.EPOCH_2000_US) / 1e6
-            for epoch, seq, came, at, timed, body in zip(
-                self._epochs(rows["node"], rows["epoch"], rows["boot"]).tolist(),
-                rows["seq"].tolist(),
-                received.tolist(),
-                typed.seconds(rows["ts"]).tolist(),
-                rows["timed"].tolist(),
-                bodies,
-                strict=True,
+            for _, frame in self._as_they_came(kind, _which(kind, [node], low, high)):
+                yield frame
+
+    def came(self, since: float, until: float) -> Iterator[tuple[int, Frame]]:
+        """Give (node, frame) of SERIES by arrival, without what was BEHIND_DAYS on its way."""
+        low, high = math.floor(since), math.floor(until) + 1
+        arrived = f"received >= to_timestamp({low}) AND received < to_timestamp({high})"
+        early, late = low - BEHIND_DAYS * DAY_S, high + EARLY_DAYS * DAY_S
+        with self._instant():
+            for kind, table in typed.TABLES.items():
+                yield from self._as_they_came(
+                    kind,
+                    f"FROM {table} WHERE ts >= to_timestamp({early}) "
+                    f"AND ts < to_timestamp({late}) AND {arrived}",
+                )
+            for node, *frame in self._link.read(
+                "SELECT node, epoch, seq, type, received, at, body FROM frames "
+                "WHERE type = ANY (%s) AND received >= %s AND received < %s",
+                (list(SERIES), low, high),
             ):
-                yield Frame(epoch, seq, kind, came, at if timed else None, body)
+                yield node, Frame(*frame)
+
+    def _as_they_came(self, kind: int, which: str) -> Iterator[tuple[int, Frame]]:
+        """Give (node, frame) of the rows of one type."""
+        fields = [field[0] for field in typed.numbers(kind)]
+        rows = self._copy(f"SELECT {typed.question(fields)} {which}", fields)
+        if not len(rows):
+            return
+        long = rows["long"] != 0
+        if long.any():
+            some = self._long(kind, which)
+            yield from zip(some.nodes.tolist(), some.frames(), strict=True)
+            rows = rows[~long]
+        columns = Columns({name: rows[name].astype(np.int32) for name in fields})
+        bodies = typed.bodies(kind, columns, len(rows))
+        received = (rows["received"].astype(np.int64) + typed.EPOCH_2000_US) / 1e6
+        for node, epoch, seq, came, at, timed, body in zip(
+            rows["node"].tolist(),
+            self._epochs(rows["node"], rows["epoch"], rows["boot"]).tolist(),
+            rows["seq"].tolist(),
+            received.tolist(),
+            typed.seconds(rows["ts"]).tolist(),
+            rows["timed"].tolist(),
+            bodies,
+            strict=True,
+        ):
+            yield node, Frame(epoch, seq, kind, came, at if timed else None, body)
 
     def _loose(self, kind: int | None, ids: list[int]) -> Batch:
         """Return messages that are rows of their own, of one type or of all."""

@@ -4,7 +4,6 @@ Whatever fails, the caller rolls back and starts over from what is stored: then 
 what an earlier transaction came to, nor of what another worker may have written meanwhile.
 """
 
-import secrets
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -13,11 +12,11 @@ from numpy.typing import NDArray
 
 from lampione.api import Refused
 from lampione.store import SERIES, Frame, StoredNode, StoreError, batches
-from lampione.store.blocks import newest_of
+from lampione.store.blocks import known, newest_of
 from lampione.store.held import Held
 from lampione.store.index import Index
 from lampione.store.leases import LOCK_ROWS, Fence
-from lampione.store.postgres import typed
+from lampione.store.postgres import journal, typed
 from lampione.store.postgres.alarms import Alarms
 from lampione.store.postgres.connect import Link, shown
 from lampione.store.postgres.migrate import migrate
@@ -222,17 +221,7 @@ class PostgresStore(Orders, Alarms, Room, Staging):
             )
 
     def _series(self, frames: list[tuple[int, Frame]]) -> None:
-        body = batches.pack(frames)
-        self._link.write(
-            "INSERT INTO batches (id, count, oldest, newest, body) VALUES (%s, %s, %s, %s, %s)",
-            (
-                secrets.randbits(62),
-                len(frames),
-                min(frame.received for _, frame in frames),
-                max(frame.received for _, frame in frames),
-                body,
-            ),
-        )
+        journal.append(self._link, frames)
         whole = batches.of_frames([(node, f) for node, f in frames if not _is_absurd(f)])
         for kind, table in typed.TABLES.items():
             some = whole.take(whole.types == kind)
@@ -280,7 +269,7 @@ class PostgresStore(Orders, Alarms, Room, Staging):
             return
         if self._unfolded is None:
             # Before `held` is read: what is folded meanwhile is in both.
-            frames = batches.unpack(self._link.read("SELECT id, body FROM batches"))
+            frames = journal.read(self._link).frames(slice(None))
             order = np.lexsort((frames.seqs, frames.epochs))
             boots, firsts = np.unique(frames.epochs[order], return_index=True)
             parts = np.split(frames.seqs[order], firsts[1:])
@@ -370,10 +359,11 @@ class PostgresStore(Orders, Alarms, Room, Staging):
             return kept if wanted is None else kept & np.isin(rows["node"], wanted)
 
         # Batches first: what is folded meanwhile is in both.
-        blobs = self._link.read("SELECT id, body FROM batches")
-        blobs += self._link.read("SELECT block, body FROM newest WHERE type = %s", (kind,))
+        waiting = journal.read(self._link)
+        folded = known(self._link.read("SELECT block, body FROM newest WHERE type = %s", (kind,)))
         gone = [epoch for (epoch,) in self._link.read("SELECT id FROM epochs WHERE superseded")]
-        newest = newest_of(batches.unpack(blobs, keep), gone)
+        both = batches.join([each.frames(keep(each.rows)) for each in (waiting, folded)])
+        newest = newest_of(both, gone)
         return dict(zip(newest.nodes.tolist(), newest.frames(), strict=True))
 
     def lines(self, lines: Iterable[tuple[str, int]]) -> None:

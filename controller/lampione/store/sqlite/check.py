@@ -10,12 +10,11 @@ from numpy.typing import NDArray
 
 from lampione import batch, values
 from lampione.rollup import MEASURES, Block
-from lampione.store import BLOCK, Frame, StoreError, audit, batches, chunks
+from lampione.store import BLOCK, Frame, StoreError, aside, audit, batches, chunks
 from lampione.store.batches import Batch
 from lampione.store.blocks import FINE_KEPT_S, roll_up
 from lampione.store.held import Held
 from lampione.store.retention import ROLLUP_CLASSES, SERIES_CLASSES
-from lampione.store.sqlite import aside
 
 Numbers = NDArray[np.int64]
 

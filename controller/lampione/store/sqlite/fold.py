@@ -6,7 +6,6 @@ is either in its batch for readers, or in a chunk and in the roll-ups; once in e
 stored cannot be read is put aside in the same transaction (`aside`), and the rest goes on.
 """
 
-import logging
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
@@ -18,7 +17,7 @@ from lampione import batch, values
 from lampione.rollup import Block
 from lampione.store import BLOCK, SERIES, Folded, Frame, StoreError, batches, chunks
 from lampione.store.batches import Batch
-from lampione.store.blocks import Place, by_block, chunk_rows, newest_of, roll_up
+from lampione.store.blocks import Place, by_block, chunk_rows, known, newest_of, roll_up
 from lampione.store.held import Held
 from lampione.store.rows import Rows, merge
 from lampione.store.sqlite import aside
@@ -32,7 +31,6 @@ _OLD_ROWS = 20_000
 _GROUPS_MAX = 256  # days written in one transaction
 _LATEST = values.TYPES["report"], values.TYPES["health"]
 _Rows = list[tuple[Any, ...]]
-_log = logging.getLogger("lampione.store")
 
 
 class SqliteFolder:
@@ -106,18 +104,10 @@ class SqliteFolder:
     def _packed(self, upto: int, state: tuple[int, int, int], now: float) -> batches.Packed:
         """Return the batches that can be read; the others are put aside."""
         blobs = self._link.read("SELECT id, body FROM batches WHERE id <= ? ORDER BY id", (upto,))
-        try:
-            return batches.Packed(blobs)
-        except StoreError:
-            whole, damaged = [], []
-            for blob in blobs:
-                try:
-                    batches.Packed([blob])
-                    whole.append(blob)
-                except StoreError as error:
-                    damaged.append((blob[0], str(error)))
+        packed, damaged = batches.sift(blobs)
+        if damaged:
             self._write(aside.put("batch", damaged, now), state)
-            return batches.Packed(whole)
+        return packed
 
     def _aside(self, now: float) -> list[Step]:
         """Return what puts aside what was found to be damaged since the last time."""
@@ -275,12 +265,7 @@ class SqliteFolder:
             stored = self._link.read(
                 "SELECT block, body FROM newest WHERE block = ? AND type = ?", (number, kind)
             )
-            mine = (number, batches.repack(some))
-            try:
-                both = batches.unpack([*stored, mine])
-            except StoreError:  # chunks have it too
-                _log.exception("what was newest of block %d is told again by its nodes", number)
-                both = batches.unpack([mine])
+            both = batches.join([known(stored).frames(slice(None)), some])
             rows.append((number, kind, batches.repack(newest_of(both, superseded))))
         return rows
 

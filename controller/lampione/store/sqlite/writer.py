@@ -1,6 +1,7 @@
 """The writer over SQLite."""
 
 import sqlite3
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,10 +11,11 @@ from numpy.typing import NDArray
 
 from lampione.api import Refused
 from lampione.store import SERIES, Frame, StoredNode, StoreError, batches
-from lampione.store.blocks import newest_of
+from lampione.store.blocks import known, newest_of
 from lampione.store.held import Held
 from lampione.store.index import Index
 from lampione.store.leases import Fence
+from lampione.store.sqlite import aside
 from lampione.store.sqlite.alarms import SqliteAlarms
 from lampione.store.sqlite.orders import SqliteOrders
 from lampione.store.sqlite.room import SqliteRoom
@@ -138,7 +140,7 @@ class SqliteStore(SqliteAlarms, SqliteOrders, SqliteRoom, SqliteStages):
         """Return a boot's node, and the numbers of it that are stored in any form."""
         if self._unfolded is None:
             # Before `held` is read: what is folded meanwhile is in both.
-            frames = batches.unpack(self._read("SELECT id, body FROM batches ORDER BY id"))
+            frames = self._batches().frames(slice(None))
             order = np.lexsort((frames.seqs, frames.epochs))
             epochs, firsts = np.unique(frames.epochs[order], return_index=True)
             parts = np.split(frames.seqs[order], firsts[1:])
@@ -153,6 +155,13 @@ class SqliteStore(SqliteAlarms, SqliteOrders, SqliteRoom, SqliteStages):
         held.update(seq for (seq,) in rows)
         held.update(self._unfolded.pop(epoch, np.empty(0, np.uint32)).tolist())
         return node, held
+
+    def _batches(self) -> batches.Packed:
+        """Return the batches that can be read; the others are put aside, in the next commit."""
+        packed, damaged = batches.sift(self._read("SELECT id, body FROM batches ORDER BY id"))
+        for sql, rows in aside.put("batch", damaged, time.time()):
+            self._write_many(sql, rows)
+        return packed
 
     def lines(self, lines: Iterable[tuple[str, int]]) -> None:
         """Keep what is counted."""
@@ -208,9 +217,10 @@ class SqliteStore(SqliteAlarms, SqliteOrders, SqliteRoom, SqliteStages):
             return kept if wanted is None else kept & np.isin(rows["node"], wanted)
 
         # Batches first: what is folded meanwhile is in both.
-        blobs = self._read("SELECT id, body FROM batches ORDER BY id")
-        blobs += self._read("SELECT block, body FROM newest WHERE type = ?", (kind,))
-        newest = newest_of(batches.unpack(blobs, keep), self._superseded())
+        waiting = self._batches()
+        folded = known(self._read("SELECT block, body FROM newest WHERE type = ?", (kind,)))
+        both = batches.join([each.frames(keep(each.rows)) for each in (waiting, folded)])
+        newest = newest_of(both, self._superseded())
         return dict(zip(newest.nodes.tolist(), newest.frames(), strict=True))
 
     def _superseded(self) -> list[int]:
