@@ -20,7 +20,7 @@ from lampione_hil.virtual.devices.moving import Movement, Steady
 WAVELENGTH_M = 299_792_458 / 24.125e9
 PROCESSING_S = 59e-6  # a sample
 NOISE = 25.0  # magnitude
-_KNOWN = 200  # reports
+_KNOWN = 100  # reports
 
 _UNITS = {
     "M": ("m-per-sec", "mps", 1.0),
@@ -160,7 +160,7 @@ class Ops243(UartDevice):
 
     def feed(self, data: bytes, now_s: float) -> bytes:
         """See UartDevice."""
-        self.forget()
+        before = self.setup
         said = ""
         for byte in data:
             character = chr(byte)
@@ -177,6 +177,8 @@ class Ops243(UartDevice):
                 if len(self._typed) == 2 and self._typed not in _NUMBERED:
                     said += self._command(self._typed[0], self._typed[1], now_s)
                     self._typed = ""
+        if self.setup != before:
+            self.forget()
         return self._sent(said)
 
     def _number(self, typed: str) -> str:
@@ -287,7 +289,7 @@ class Ops243(UartDevice):
         asked = now_s, self._draws
         if asked not in self._known:
             if len(self._known) >= _KNOWN:
-                self._known.clear()
+                del self._known[next(iter(self._known))]
             self._known[asked] = self._report(now_s), self._draws
         line, self._draws = self._known[asked]
         return line
