@@ -38,46 +38,32 @@ class View:
         end = math.cos(math.sqrt(2 * self.side_db / fall_db))
         return math.hypot(self.aim_m, self.aim_lane_m, self.height_m), fall_db, end
 
-    def strengths_db(self, x_m: float, lane_m: float, corners: Echoes) -> list[float]:
-        """Return how strong over the noise they echo (radar equation, Gaussian beam).
-
-        corners: (metres along x from x_m, dBsm) of each.
-        """
-        axis_m, beam_db, end = self._known
-        aim_m, gain_db, side_db = self.aim_m, self.gain_db, 2 * self.side_db
-        lane_square, height_square = lane_m * lane_m, self.height_m * self.height_m
-        across = lane_m * self.aim_lane_m
-        found = []
-        for before_m, dbsm in corners:
-            at_m = x_m + before_m
-            square = at_m * at_m + lane_square + height_square
-            cosine = (at_m * aim_m + across + height_square) / (math.sqrt(square) * axis_m)
-            db = gain_db + dbsm
-            if cosine < end:
-                db += side_db
-            elif cosine < 1:
-                db += beam_db * math.acos(cosine) ** 2
-            found.append(db - 20 * math.log10(square / _REFERENCE_SQUARE))
-        return found
-
     def strength_db(self, x_m: float, lane_m: float, cross_section_dbsm: float) -> float:
-        """Return the same of one corner."""
-        return self.strengths_db(x_m, lane_m, [(0.0, cross_section_dbsm)])[0]
+        """Return the echo's strength over the noise (radar equation, Gaussian beam)."""
+        axis_m, fall_db, end = self._known
+        height_square = self.height_m * self.height_m
+        square = x_m * x_m + lane_m * lane_m + height_square
+        along = x_m * self.aim_m + lane_m * self.aim_lane_m + height_square
+        cosine = along / (math.sqrt(square) * axis_m)
+        db = self.gain_db + cross_section_dbsm
+        if cosine < end:
+            db += 2 * self.side_db
+        elif cosine < 1:
+            db += fall_db * math.acos(cosine) ** 2
+        return db - 20 * math.log10(square / _REFERENCE_SQUARE)
 
-    def most_db(
-        self, first_m: float, last_m: float, lane_m: float, cross_section_dbsm: float
-    ) -> float:
-        """Return what no echo between two x is stronger than.
+    def most_db(self, first_m: float, last_m: float, lane_m: float) -> float:
+        """Return what no echo of 0 dBsm between two x is stronger than.
 
-        Before the pole and the beam's axis an echo grows with x, behind both it falls.
+        Before the pole and the beam's axis it grows with x, beyond both it falls.
         """
         across = lane_m * self.aim_lane_m + self.height_m * self.height_m
         if across > 0:
             axis_m = self.aim_m * (lane_m * lane_m + self.height_m * self.height_m) / across
             if last_m <= min(0.0, axis_m):
-                return self.strength_db(last_m, lane_m, cross_section_dbsm) + _ROUNDING_DB
+                return self.strength_db(last_m, lane_m, _ROUNDING_DB)
             if first_m >= max(0.0, axis_m):
-                return self.strength_db(first_m, lane_m, cross_section_dbsm) + _ROUNDING_DB
+                return self.strength_db(first_m, lane_m, _ROUNDING_DB)
         return math.inf
 
 

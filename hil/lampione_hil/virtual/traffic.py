@@ -41,6 +41,8 @@ _KINDS = {
 }
 
 Mover = Vehicle | Walker
+# As the how manieth of those who are there, and the most that 0 dBsm of it could give.
+Audible = tuple[int, Mover, float]
 
 
 @dataclass
@@ -86,7 +88,7 @@ class TrafficStreet:
         self._part: int | None = None
         self._near: list[Mover] = []  # who is there in this part
         self._asked: tuple[int, float, View] | None = None  # for whom these are in earshot:
-        self._there: list[tuple[int, Mover]] = []
+        self._there: list[Audible] = []
 
     # Who is there
 
@@ -255,9 +257,9 @@ class TrafficStreet:
         at = frame % _FRAMES + DROP_FRAMES - 1
         z = self._frames[at]
         found: Echoes = []
-        for number, mover in self._there:
+        for number, mover, most_db in self._there:
             if isinstance(mover, Vehicle):
-                found += self._driven(mover, now_s, mix(z, number), least_db)
+                found += self._driven(mover, now_s, mix(z, number), least_db, most_db)
             else:
                 found += self._walked(mover, now_s, mix(z, number), least_db)
         if self.rain and chance(min(self._drops[at - DROP_FRAMES + 1 : at + 1])) < self.rain:
@@ -269,8 +271,8 @@ class TrafficStreet:
             found.append((kmh / 3.6, 16 + fade_db(mix(z, 9))))
         return found
 
-    def _audible(self, second: int, least_db: float, view: View) -> list[tuple[int, Mover]]:
-        """Return who may be heard in a second, and as the how manieth of those who are there."""
+    def _audible(self, second: int, least_db: float, view: View) -> list[Audible]:
+        """Return who may be heard in a second."""
         there = [
             mover
             for mover in self._around(second // _PART_S)
@@ -279,9 +281,9 @@ class TrafficStreet:
         found = []
         for number, mover in enumerate(there):
             first_m, last_m = mover.covers_m(second, second + 1)
-            most_db = view.most_db(first_m, last_m, mover.lane_m, mover.cross_section_dbsm)
-            if most_db + MOST_FADE_DB >= least_db:
-                found.append((number, mover))
+            most_db = view.most_db(first_m, last_m, mover.lane_m)
+            if most_db + mover.cross_section_dbsm + MOST_FADE_DB >= least_db:
+                found.append((number, mover, most_db))
         return found
 
     def _scatter(self, block: int) -> None:
@@ -313,20 +315,27 @@ class TrafficStreet:
             for k, (times, less_db) in enumerate([(1.0, 0.0), *walker.limbs(now_s)])
         ]
 
-    def _driven(self, vehicle: Vehicle, now_s: float, z: int, least_db: float) -> Echoes:
+    def _driven(
+        self, vehicle: Vehicle, now_s: float, z: int, least_db: float, most_db: float
+    ) -> Echoes:
         """Return the echo of the corner that is the strongest now."""
-        x_m, along = vehicle.place(now_s)
-        corners = vehicle.corners
-        best, best_db = None, max(-99.0, least_db)
-        for k, db in enumerate(self.view.strengths_db(x_m, vehicle.lane_m, corners)):
-            if db + MOST_FADE_DB > best_db:  # else no fade makes it the strongest
-                faded_db = db + fade_db(mix(z, k))
-                if faded_db > best_db:
-                    best, best_db = k, faded_db
-        if best is None:
+        best_db = max(-99.0, least_db)
+        best_m = place = None
+        for k, (before_m, dbsm) in enumerate(vehicle.corners):
+            if most_db + dbsm + MOST_FADE_DB < best_db:
+                continue
+            fade = fade_db(mix(z, k))
+            if most_db + dbsm + fade < best_db:
+                continue
+            if place is None:
+                place = vehicle.place(now_s)
+            at_m = place[0] + before_m
+            db = self.view.strength_db(at_m, vehicle.lane_m, dbsm) + fade
+            if db > best_db:
+                best_m, best_db = at_m, db
+        if best_m is None or place is None:
             return []
-        at_m = x_m + corners[best][0]
-        return [(radial_mps(at_m, vehicle.lane_m, along, vehicle.height_m), best_db)]
+        return [(radial_mps(best_m, vehicle.lane_m, place[1], vehicle.height_m), best_db)]
 
     def _rained(self, at: int, z: int, least_db: float) -> Echoes:
         """Return the drops: one is heard for one to four frames, and some frames have two."""

@@ -345,7 +345,10 @@ class UartLine:
 
     def _through(self, at_us: int) -> int:
         """How many bytes the receiver has by a time and has not handed over."""
-        return sum(run.through(at_us) for run in self._runs)
+        count = 0
+        for run in self._runs:
+            count += run.through(at_us)
+        return count
 
     def _hand_over(self) -> None:
         room = self._room + self._taken + int(self._slack_s * self._baud / BITS)
