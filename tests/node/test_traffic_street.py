@@ -4,6 +4,9 @@ import pickle
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from lampione_hil.virtual.scatter import Lanes, mix
 from lampione_hil.virtual.traffic import (
     REFERENCE_M,
     Stopper,
@@ -96,3 +99,22 @@ def test_who_is_alone_in_the_street_is_what_the_radar_sees() -> None:
     walkers = TrafficStreet(2, per_hour=0, walkers_per_hour=60)
     assert any(walkers.targets(n / 2) for n in range(600))
     assert {1.0 <= w.speed_mps <= 2.0 for w in walkers.walkers(0, 3600)} == {True}
+
+
+def test_what_may_be_left_out_is_all_that_is() -> None:
+    weak = 12.0
+    left_out = 0
+    for n in range(3000):
+        whole, heard = BUSY.targets(n / 3), BUSY.targets(n / 3, weak)
+        assert [t for t in heard if t[1] >= weak] == [t for t in whole if t[1] >= weak]
+        left_out += len(whole) - len(heard)
+    assert left_out > 1000
+
+
+@given(st.integers(0, 2**64 - 1), st.integers(-(10**9), 10**9), st.integers(0, 99))
+def test_many_numbers_at_once_are_mixed_as_each_alone(z: int, first: int, number: int) -> None:
+    lanes = Lanes(5)
+    counted = lanes.count(z, first)
+    alone = [mix(z, first + n) for n in range(5)]
+    assert lanes.split(counted) == alone
+    assert lanes.split(lanes.mix(counted, number)) == [mix(one, number) for one in alone]

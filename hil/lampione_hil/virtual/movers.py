@@ -14,6 +14,8 @@ REFERENCE_M = 15.0  # the section in front of the pole where a vehicle's true sp
 STRETCH_M = 80.0  # nobody farther than this is modelled
 SPEEDING_M = 40.0  # a vehicle accelerates within so many metres of the section, not beyond
 HEIGHT_M = 5.0
+_REFERENCE_SQUARE = REFERENCE_M**2
+_ROUNDING_DB = 1e-6
 
 Echoes = list[tuple[float, float]]  # (radial m/s or metres or a multiple, dB)
 
@@ -38,18 +40,31 @@ class View:
 
     def strength_db(self, x_m: float, lane_m: float, cross_section_dbsm: float) -> float:
         """Return the echo's strength over the noise (radar equation, Gaussian beam)."""
-        axis_m, beam_db, end = self._known
-        square = x_m * x_m + lane_m * lane_m + self.height_m * self.height_m
-        along = x_m * self.aim_m + lane_m * self.aim_lane_m + self.height_m * self.height_m
+        axis_m, fall_db, end = self._known
+        height_square = self.height_m * self.height_m
+        square = x_m * x_m + lane_m * lane_m + height_square
+        along = x_m * self.aim_m + lane_m * self.aim_lane_m + height_square
         cosine = along / (math.sqrt(square) * axis_m)
+        db = self.gain_db + cross_section_dbsm
         if cosine < end:
-            beam_db = 2 * self.side_db
+            db += 2 * self.side_db
         elif cosine < 1:
-            beam_db *= math.acos(cosine) ** 2
-        else:
-            beam_db = 0.0
-        near_db = -20 * math.log10(square / REFERENCE_M**2)
-        return self.gain_db + cross_section_dbsm + beam_db + near_db
+            db += fall_db * math.acos(cosine) ** 2
+        return db - 20 * math.log10(square / _REFERENCE_SQUARE)
+
+    def most_db(self, first_m: float, last_m: float, lane_m: float) -> float:
+        """Return what no echo of 0 dBsm between two x is stronger than.
+
+        Before the pole and the beam's axis it grows with x, beyond both it falls.
+        """
+        across = lane_m * self.aim_lane_m + self.height_m * self.height_m
+        if across > 0:
+            axis_m = self.aim_m * (lane_m * lane_m + self.height_m * self.height_m) / across
+            if last_m <= min(0.0, axis_m):
+                return self.strength_db(last_m, lane_m, _ROUNDING_DB)
+            if first_m >= max(0.0, axis_m):
+                return self.strength_db(first_m, lane_m, _ROUNDING_DB)
+        return math.inf
 
 
 def radial_mps(x_m: float, lane_m: float, speed_mps: float, height_m: float = HEIGHT_M) -> float:
@@ -75,37 +90,44 @@ class Vehicle:
     kind: str = "car"
 
     @cached_property
-    def _entry(self) -> tuple[float, float, float, float]:
-        """Return (speed before, time at the section, speed after, metres from entry to section)."""
+    def _run_m(self) -> float:
+        """From its entry to the section."""
+        return STRETCH_M - REFERENCE_M if self.toward else STRETCH_M + REFERENCE_M
+
+    @cached_property
+    def _motion(self) -> tuple[float, float, float, float, float]:
+        """Return (speed before, time at the section, speed after, time to it, time from it).
+
+        The last two are those of its acceleration.
+        """
         bend = 2 * self.acceleration_mps2 * SPEEDING_M
         before = math.sqrt(self.speed_mps**2 - bend)
         after = math.sqrt(self.speed_mps**2 + bend)
-        run_m = STRETCH_M - REFERENCE_M if self.toward else STRETCH_M + REFERENCE_M
         slow_s = 2 * SPEEDING_M / (before + self.speed_mps)
-        return before, self.start_s + (run_m - SPEEDING_M) / before + slow_s, after, run_m
+        fast_s = 2 * SPEEDING_M / (after + self.speed_mps)
+        crossing_s = self.start_s + (self._run_m - SPEEDING_M) / before + slow_s
+        return before, crossing_s, after, slow_s, fast_s
 
     @property
     def section_s(self) -> float:
         """When its front crosses the section."""
-        return self._entry[1]
+        return self._motion[1]
 
-    @property
+    @cached_property
     def end_s(self) -> float:
         """When its end has left the stretch."""
-        _, crossing_s, after, run_m = self._entry
-        rest_m = 2 * STRETCH_M - run_m + self.length_m - SPEEDING_M
-        return crossing_s + 2 * SPEEDING_M / (after + self.speed_mps) + rest_m / after
+        _, crossing_s, after, _, fast_s = self._motion
+        rest_m = 2 * STRETCH_M - self._run_m + self.length_m - SPEEDING_M
+        return crossing_s + fast_s + rest_m / after
 
     def _driven(self, t_s: float) -> tuple[float, float]:
         """Return (metres driven beyond the section, speed)."""
-        before, crossing_s, after, _ = self._entry
+        before, crossing_s, after, slow_s, fast_s = self._motion
         s = t_s - crossing_s
-        first_s = -2 * SPEEDING_M / (before + self.speed_mps)
-        last_s = 2 * SPEEDING_M / (after + self.speed_mps)
-        if s < first_s:
-            return -SPEEDING_M + before * (s - first_s), before
-        if s > last_s:
-            return SPEEDING_M + after * (s - last_s), after
+        if s < -slow_s:
+            return -SPEEDING_M + before * (s + slow_s), before
+        if s > fast_s:
+            return SPEEDING_M + after * (s - fast_s), after
         a = self.acceleration_mps2
         return self.speed_mps * s + a * s * s / 2, self.speed_mps + a * s
 
@@ -119,6 +141,11 @@ class Vehicle:
     def x_m(self, t_s: float) -> float:
         """Return where its front is."""
         return self.place(t_s)[0]
+
+    def covers_m(self, start_s: float, end_s: float) -> tuple[float, float]:
+        """Return the least and greatest x at which any of it is in a time."""
+        from_m, to_m = self.place(start_s)[0], self.place(end_s)[0]
+        return (to_m, from_m + self.length_m) if self.toward else (from_m - self.length_m, to_m)
 
     def speed_at(self, t_s: float) -> float:
         """Return its speed along the road, positive."""
@@ -141,6 +168,12 @@ class Vehicle:
         for _ in range(int(self.length_m / 3.5)):
             corners.append((draw.uniform(0.1, 0.9) * self.length_m, -draw.uniform(5, 14)))
         return corners
+
+    @cached_property
+    def corners(self) -> Echoes:
+        """Return the same as (metres along x from the front, dBsm)."""
+        sign = 1 if self.toward else -1
+        return [(sign * m, self.cross_section_dbsm + less_db) for m, less_db in self.points]
 
 
 @dataclass(frozen=True)
@@ -186,7 +219,7 @@ class Stopper(Vehicle):
         """When it stops: near the section."""
         return self._phases[2]
 
-    @property
+    @cached_property
     def end_s(self) -> float:
         """See Vehicle."""
         return self._phases[2] + self.stand_s + 2 * STRETCH_M / self.speed_mps + 15
@@ -204,20 +237,31 @@ class Walker:
     height_m: float = HEIGHT_M
     reach_m: float = 40.0
 
-    @property
+    @cached_property
     def end_s(self) -> float:
         """When the person has left."""
         return self.start_s + 2 * self.reach_m / self.speed_mps
 
+    def place(self, t_s: float) -> tuple[float, float]:
+        """Return where the person is, and the speed towards falling x."""
+        walked_m = self.speed_mps * (t_s - self.start_s)
+        if self.toward:
+            return self.reach_m - walked_m, self.speed_mps
+        return walked_m - self.reach_m, -self.speed_mps
+
     def x_m(self, t_s: float) -> float:
         """Return where the person is."""
-        walked_m = self.speed_mps * (t_s - self.start_s)
-        return self.reach_m - walked_m if self.toward else walked_m - self.reach_m
+        return self.place(t_s)[0]
+
+    def covers_m(self, start_s: float, end_s: float) -> tuple[float, float]:
+        """Return the least and greatest x in a time."""
+        from_m, to_m = self.place(start_s)[0], self.place(end_s)[0]
+        return (to_m, from_m) if self.toward else (from_m, to_m)
 
     def radial_mps(self, t_s: float) -> float:
         """Return the body's radial speed, + inbound."""
-        speed_mps = self.speed_mps if self.toward else -self.speed_mps
-        return radial_mps(self.x_m(t_s), self.lane_m, speed_mps, self.height_m)
+        x_m, speed_mps = self.place(t_s)
+        return radial_mps(x_m, self.lane_m, speed_mps, self.height_m)
 
     def limbs(self, t_s: float) -> Echoes:
         """Return (speed as a multiple of the body's, dB below the body) of two legs and an arm."""

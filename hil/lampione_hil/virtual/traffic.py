@@ -18,45 +18,19 @@ from lampione_hil.virtual.movers import (
     Walker,
     radial_mps,
 )
+from lampione_hil.virtual.scatter import MOST_FADE_DB, Lanes, chance, fade_db, mix, scattered
 
 __all__ = ["REFERENCE_M", "Stopper", "TrafficStreet", "Vehicle", "View", "Walker", "strongest"]
 
 NEAR_M = 4.0  # lateral distance of the centre of the lane toward the sensor, as planned
 FAR_M = 7.5  # of the lane away from it
 FRAME_S = 0.05  # echoes fade from one such frame to the next
+DROP_FRAMES = 4  # as long is a drop heard at most
 
 _ROUND_S = 600  # the street is drawn in pieces of this length,
 _PART_S = 20  # and looked through in such
-_MASK = (1 << 64) - 1
-_START = 0x9E3779B97F4A7C15
-
-
-def _mix(*numbers: int, z: int = _START) -> int:
-    """Return 64 scattered bits of some integers (the finaliser of splitmix64).
-
-    z: what those before them gave.
-    """
-    for number in numbers:
-        z = (z + number * 0xBF58476D1CE4E5B9 + 0x9E3779B97F4A7C15) & _MASK
-        z = ((z ^ (z >> 30)) * 0xBF58476D1CE4E5B9) & _MASK
-        z = ((z ^ (z >> 27)) * 0x94D049BB133111EB) & _MASK
-        z ^= z >> 31
-    return z
-
-
-def _chance(*numbers: int, z: int = _START) -> float:
-    """Return a number of [0, 1) that depends on nothing but `numbers`, and those before."""
-    return _mix(*numbers, z=z) / (_MASK + 1)
-
-
-def _fade_db(*numbers: int, z: int) -> float:
-    """Return a random change of strength, about normal, sigma 3 dB."""
-    z = _mix(*numbers, z=z)
-    total = (z & 0xFFFF) + (z >> 16 & 0xFFFF) + (z >> 32 & 0xFFFF) + (z >> 48)
-    return (total / 65536 - 2) * 5.2
-
-
-_MOST_FADE_DB = 2 * 5.2
+_FRAMES = 400  # are scattered at once
+_LANES = Lanes(_FRAMES + DROP_FRAMES - 1)
 
 # kind: (share, least and greatest length m, cross-section dBsm and its sigma)
 _KINDS = {
@@ -67,6 +41,8 @@ _KINDS = {
 }
 
 Mover = Vehicle | Walker
+# As the how manieth of those who are there, and the most that 0 dBsm of it could give.
+Audible = tuple[int, Mover, float]
 
 
 @dataclass
@@ -103,13 +79,16 @@ class TrafficStreet:
     view: View = field(default_factory=View)
 
     def __post_init__(self) -> None:
-        self._mixed = _mix(self.seed)
-        self.error_m = (2 * _chance(self.seed, 1) - 1) * self.offset_m
+        self._mixed = scattered(self.seed)
+        self.error_m = (2 * chance(scattered(self.seed, 1)) - 1) * self.offset_m
         self._rounds: dict[int, tuple[list[Vehicle], list[Vehicle], list[Walker]]] = {}
-        self._drops: dict[int, float] = {}  # chance of one in each of the last frames
-        self._part = self._second = -1
-        self._near: list[tuple[float, float, Mover]] = []  # who is there in this part
-        self._there: list[tuple[Mover, Echoes]] = []
+        self._block: int | None = None  # of frames; scattered bits of each, and those before it:
+        self._frames: list[int] = []
+        self._drops: list[int] = []  # and of its drop
+        self._part: int | None = None
+        self._near: list[Mover] = []  # who is there in this part
+        self._asked: tuple[int, float, View] | None = None  # for whom these are in earshot:
+        self._there: list[Audible] = []
 
     # Who is there
 
@@ -149,7 +128,7 @@ class TrafficStreet:
         return found
 
     def _draw(self, number: int) -> tuple[list[Vehicle], list[Vehicle], list[Walker]]:
-        draw = random.Random(_mix(self.seed, number, 2))  # noqa: S311 - traffic, not a key
+        draw = random.Random(scattered(self.seed, number, 2))  # noqa: S311 - traffic, not a key
         start_s = float(number * _ROUND_S)
         stops = _poisson(draw, start_s, start_s + _ROUND_S - 100, self.stops_per_hour)
         driven: list[Vehicle] = []
@@ -268,102 +247,112 @@ class TrafficStreet:
 
         What is weaker than `least_db` may be left out.
         """
-        second = math.floor(now_s)
-        if second != self._second:
-            self._second = second
-            self._there = self._present(second)
+        asked = (math.floor(now_s), least_db, self.view)
+        if asked != self._asked:
+            self._asked = asked
+            self._there = self._audible(*asked)
         frame = math.floor(now_s / FRAME_S)
-        z = _mix(frame, z=self._mixed)
-        found = [t for number, (mover, points) in enumerate(self._there)
-                 for t in self._echoes(mover, points, now_s, z, number, least_db)]  # fmt: skip
-        found += self._clutter(now_s, frame, z, least_db)
+        if frame // _FRAMES != self._block:
+            self._scatter(frame // _FRAMES)
+        at = frame % _FRAMES + DROP_FRAMES - 1
+        z = self._frames[at]
+        found: Echoes = []
+        for number, mover, most_db in self._there:
+            if isinstance(mover, Vehicle):
+                found += self._driven(mover, now_s, mix(z, number), least_db, most_db)
+            else:
+                found += self._walked(mover, now_s, mix(z, number), least_db)
+        if self.rain and chance(min(self._drops[at - DROP_FRAMES + 1 : at + 1])) < self.rain:
+            found += self._rained(at, z, least_db)
+        if self.sway_kmh:
+            found.append(self._swayed(now_s, z))
+        if self.fan_kmh is not None:
+            kmh = self.fan_kmh + 0.4 * (chance(mix(z, 8)) - 0.5)
+            found.append((kmh / 3.6, 16 + fade_db(mix(z, 9))))
         return found
 
-    def _present(self, second: int) -> list[tuple[Mover, Echoes]]:
-        part = second // _PART_S
+    def _audible(self, second: int, least_db: float, view: View) -> list[Audible]:
+        """Return who may be heard in a second."""
+        there = [
+            mover
+            for mover in self._around(second // _PART_S)
+            if mover.start_s < second + 1 and mover.end_s > second
+        ]
+        found = []
+        for number, mover in enumerate(there):
+            first_m, last_m = mover.covers_m(second, second + 1)
+            most_db = view.most_db(first_m, last_m, mover.lane_m)
+            if most_db + mover.cross_section_dbsm + MOST_FADE_DB >= least_db:
+                found.append((number, mover, most_db))
+        return found
+
+    def _scatter(self, block: int) -> None:
+        self._block = block
+        frames = _LANES.count(self._mixed, block * _FRAMES - DROP_FRAMES + 1)
+        self._frames = _LANES.split(frames)
+        self._drops = _LANES.split(_LANES.mix(frames, 3))
+
+    def _around(self, part: int) -> list[Mover]:
         if part != self._part:
             self._part = part
             first_s, last_s = part * _PART_S, (part + 1) * _PART_S
             movers: list[Mover] = []
             for _, driven, ridden, walked in self._drawn(first_s - 30, last_s + 30):
                 movers += [*driven, *ridden, *walked]
-            spans = [(mover.start_s, mover.end_s, mover) for mover in movers]
-            self._near = [span for span in spans if span[0] < last_s and span[1] > first_s]
+            self._near = [m for m in movers if m.start_s < last_s and m.end_s > first_s]
+        return self._near
+
+    def _walked(self, walker: Walker, now_s: float, z: int, least_db: float) -> Echoes:
+        x_m, along = walker.place(now_s)
+        if abs(x_m) > walker.reach_m:
+            return []
+        db = self.view.strength_db(x_m, walker.lane_m, walker.cross_section_dbsm)
+        if db + MOST_FADE_DB < least_db:
+            return []
+        body = radial_mps(x_m, walker.lane_m, along, walker.height_m)
         return [
-            (mover, mover.points if isinstance(mover, Vehicle) else [])
-            for start_s, end_s, mover in self._near
-            if start_s < second + 1 and end_s > second
+            (body * times, db + less_db + fade_db(mix(z, 40 + k)))
+            for k, (times, less_db) in enumerate([(1.0, 0.0), *walker.limbs(now_s)])
         ]
 
-    def _echoes(
-        self,
-        mover: Mover,
-        points: Echoes,
-        now_s: float,
-        z: int,
-        number: int,
-        least_db: float,
+    def _driven(
+        self, vehicle: Vehicle, now_s: float, z: int, least_db: float, most_db: float
     ) -> Echoes:
-        if isinstance(mover, Walker):
-            x_m = mover.x_m(now_s)
-            if abs(x_m) > mover.reach_m:
-                return []
-            db = self.view.strength_db(x_m, mover.lane_m, mover.cross_section_dbsm)
-            if db + _MOST_FADE_DB < least_db:
-                return []
-            body = mover.radial_mps(now_s)
-            parts = [(1.0, 0.0), *mover.limbs(now_s)]
-            return [
-                (body * times, db + less + _fade_db(number, 40 + k, z=z))
-                for k, (times, less) in enumerate(parts)
-            ]
-        x_m, along = mover.place(now_s)
-        end_m = x_m + mover.length_m if mover.toward else x_m
-        if end_m < 0:  # behind the pole, whence the farther the weaker
-            db = self.view.strength_db(end_m, mover.lane_m, mover.cross_section_dbsm)
-            if db + _MOST_FADE_DB < least_db:
-                return []
-        best_m, best_db = x_m, max(-99.0, least_db)
-        seen = False
-        for k, (behind_m, less_db) in enumerate(points):
-            at_m = x_m + behind_m if mover.toward else x_m - behind_m
-            db = self.view.strength_db(at_m, mover.lane_m, mover.cross_section_dbsm + less_db)
-            if db + _MOST_FADE_DB > best_db:  # else no fade makes it the strongest
-                db += _fade_db(number, k, z=z)
-                if db > best_db:
-                    best_m, best_db, seen = at_m, db, True
-        if not seen:
+        """Return the echo of the corner that is the strongest now."""
+        best_db = max(-99.0, least_db)
+        best_m = place = None
+        for k, (before_m, dbsm) in enumerate(vehicle.corners):
+            if most_db + dbsm + MOST_FADE_DB < best_db:
+                continue
+            fade = fade_db(mix(z, k))
+            if most_db + dbsm + fade < best_db:
+                continue
+            if place is None:
+                place = vehicle.place(now_s)
+            at_m = place[0] + before_m
+            db = self.view.strength_db(at_m, vehicle.lane_m, dbsm) + fade
+            if db > best_db:
+                best_m, best_db = at_m, db
+        if best_m is None or place is None:
             return []
-        return [(radial_mps(best_m, mover.lane_m, along, mover.height_m), best_db)]
+        return [(radial_mps(best_m, vehicle.lane_m, place[1], vehicle.height_m), best_db)]
 
-    def _drop(self, frame: int) -> float:
-        found = self._drops.get(frame)
-        if found is None:
-            if len(self._drops) > 100:
-                self._drops.clear()
-            found = self._drops[frame] = _chance(frame, 3, z=self._mixed)
-        return found
-
-    def _clutter(self, now_s: float, frame: int, z: int, least_db: float) -> Echoes:
+    def _rained(self, at: int, z: int, least_db: float) -> Echoes:
+        """Return the drops: one is heard for one to four frames, and some frames have two."""
         found = []
-        if self.rain:
-            # A drop is heard for one to four frames; some frames have two.
-            for k in range(4):
-                if self._drop(frame - k) < self.rain / (1 + k):
-                    db = 4 + 10 * _chance(frame - k, 5, z=self._mixed)
-                    if db + _MOST_FADE_DB < least_db:
-                        continue
-                    kmh = (2 * _chance(frame - k, 4, z=self._mixed) - 1) * 32
-                    found.append((kmh / 3.6, db + _fade_db(6, k, z=z)))
-        if self.sway_kmh:
-            gust = 0.5 + 0.5 * math.sin(now_s / 11.3 + self.seed)
-            swing = math.sin(math.tau * 0.6 * now_s) + 0.3 * math.sin(math.tau * 1.7 * now_s)
-            db = 18 * gust + 4 + _fade_db(7, z=z)
-            found.append((self.sway_kmh / 3.6 * gust * swing / 1.3, db))
-        if self.fan_kmh is not None:
-            kmh = self.fan_kmh + 0.4 * (_chance(8, z=z) - 0.5)
-            found.append((kmh / 3.6, 16 + _fade_db(9, z=z)))
+        for k in range(DROP_FRAMES):
+            if chance(self._drops[at - k]) < self.rain / (1 + k):
+                drop = self._frames[at - k]
+                db = 4 + 10 * chance(mix(drop, 5))
+                if db + MOST_FADE_DB >= least_db:
+                    kmh = (2 * chance(mix(drop, 4)) - 1) * 32
+                    found.append((kmh / 3.6, db + fade_db(mix(mix(z, 6), k))))
         return found
+
+    def _swayed(self, now_s: float, z: int) -> tuple[float, float]:
+        gust = 0.5 + 0.5 * math.sin(now_s / 11.3 + self.seed)
+        swing = math.sin(math.tau * 0.6 * now_s) + 0.3 * math.sin(math.tau * 1.7 * now_s)
+        return self.sway_kmh / 3.6 * gust * swing / 1.3, 18 * gust + 4 + fade_db(mix(z, 7))
 
 
 def _poisson(draw: random.Random, start_s: float, end_s: float, per_hour: float) -> list[float]:

@@ -1,5 +1,6 @@
 """A serial line between a board's UART and a part, in time: both ends' chips and the wire."""
 
+import math
 from collections import deque
 from dataclasses import dataclass
 
@@ -70,8 +71,10 @@ class _Run:
 
     def through(self, by_us: int) -> int:
         """How many bytes are through by a time."""
-        number = (by_us - self.start_us) * len(self.data) // self.span_us
-        return max(0, min(len(self.data), number))
+        if by_us <= self.start_us:
+            return 0
+        size = len(self.data)
+        return min(size, (by_us - self.start_us) * size // self.span_us)
 
     def take(self, by_us: int) -> bytes:
         """Take out what is through by a time."""
@@ -196,7 +199,7 @@ class UartLine:
         due_s = ask_part(self.device, self.device.next_due_s, self._now_us / 1e6)
         if due_s is not None:
             self._due_s = due_s
-            self._due_us = max(self._now_us, -int(-due_s * 1_000_000 // 1))
+            self._due_us = max(self._now_us, math.ceil(due_s * 1_000_000))
 
     # The board's side
 
@@ -297,13 +300,13 @@ class UartLine:
     def _ask_due(self) -> None:
         baud = self.device.baud
         # Not a rounding error earlier than the part wants to be asked.
-        self._say(
-            ask_part(self.device, self.device.due, max(self._now_us / 1e6, self._due_s)), baud
-        )
-        asked_us = self._now_us
+        at_s = max(self._now_us / 1e6, self._due_s)
+        data = ask_part(self.device, self.device.due, at_s)
+        if data:
+            self._say(data, baud)
         self.changed()
         if self._due_us is not None:
-            self._due_us = max(self._due_us, asked_us + 1000)
+            self._due_us = max(self._due_us, self._now_us + 1000)
 
     def _say(self, data: bytes, baud: int) -> None:
         while self._said and self._end_us(self._said[0]) <= self._now_us:
@@ -342,7 +345,10 @@ class UartLine:
 
     def _through(self, at_us: int) -> int:
         """How many bytes the receiver has by a time and has not handed over."""
-        return sum(run.through(at_us) for run in self._runs)
+        count = 0
+        for run in self._runs:
+            count += run.through(at_us)
+        return count
 
     def _hand_over(self) -> None:
         room = self._room + self._taken + int(self._slack_s * self._baud / BITS)

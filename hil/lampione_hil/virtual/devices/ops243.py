@@ -11,15 +11,16 @@ import math
 import zlib
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
+from operator import itemgetter
 from typing import Any
 
 from lampione_hil.virtual.devices.base import UartDevice
-from lampione_hil.virtual.devices.moving import Movement, Steady, Targets
+from lampione_hil.virtual.devices.moving import Movement, Steady
 
 WAVELENGTH_M = 299_792_458 / 24.125e9
 PROCESSING_S = 59e-6  # a sample
 NOISE = 25.0  # magnitude
-_KNOWN = 200  # reports
+_KNOWN = 100  # reports
 
 _UNITS = {
     "M": ("m-per-sec", "mps", 1.0),
@@ -73,6 +74,31 @@ class Setup:
         """From report to report."""
         return self.samples * (1 / self.rate_hz + PROCESSING_S)
 
+    @cached_property
+    def halfway_s(self) -> float:
+        """From the first sample of a report to the middle of them."""
+        return self.samples / self.rate_hz / 2
+
+    @cached_property
+    def factor(self) -> float:
+        """How much of the unit is a m/s."""
+        return _UNITS[self.unit][2]
+
+    @cached_property
+    def least_db(self) -> float:
+        """What no draw of a magnitude lifts over the squelch is weaker."""
+        return 20 * math.log10(max(self.weakest, 1e-9) / (1.03 * NOISE)) - 0.1
+
+    def lets_through(self, speed: float, magnitude: float) -> bool:
+        """Whether the filters do, both in the units of the report."""
+        return (
+            magnitude >= self.weakest
+            and (not self.strongest or magnitude <= self.strongest)
+            and abs(speed) >= self.slowest
+            and (not self.fastest or abs(speed) <= self.fastest)
+            and (self.direction == "|" or (speed > 0) == (self.direction == "+"))
+        )
+
 
 class Ops243(UartDevice):
     """The part before `movement`; `quoted`: the newer firmware, whose JSON has texts for numbers.
@@ -99,7 +125,7 @@ class Ops243(UartDevice):
         self._next_s: float | None = None
         self._last = "5.55"
         self._draws = 0
-        self._known: dict[tuple[float, float], Targets] = {}
+        self._known: dict[tuple[float, int], tuple[str, int]] = {}  # until something changes
 
     def look(self, movement: Movement) -> None:
         """Put it before another street."""
@@ -110,6 +136,7 @@ class Ops243(UartDevice):
         """See Part."""
         if kind not in _FAULTS:
             raise ValueError(f"ops243 has no fault {kind!r}: {', '.join(_FAULTS[1:])}")
+        self.forget()
         if kind == "brownout":
             self._restart()
         else:
@@ -117,6 +144,7 @@ class Ops243(UartDevice):
 
     def power_up(self, now_s: float) -> None:
         """See Part."""
+        self.forget()
         self._up_s = now_s
         self._next_s = None
         self._restart()
@@ -132,6 +160,7 @@ class Ops243(UartDevice):
 
     def feed(self, data: bytes, now_s: float) -> bytes:
         """See UartDevice."""
+        before = self.setup
         said = ""
         for byte in data:
             character = chr(byte)
@@ -148,6 +177,8 @@ class Ops243(UartDevice):
                 if len(self._typed) == 2 and self._typed not in _NUMBERED:
                     said += self._command(self._typed[0], self._typed[1], now_s)
                     self._typed = ""
+        if self.setup != before:
+            self.forget()
         return self._sent(said)
 
     def _number(self, typed: str) -> str:
@@ -243,7 +274,7 @@ class Ops243(UartDevice):
         if not self.setup.active or not self.setup.speed:
             return b""
         if self._fault != "stuck":
-            line = self._report(now_s)
+            line = self._line(now_s)
             if not line:
                 return b""
             self._last = line
@@ -253,47 +284,39 @@ class Ops243(UartDevice):
         """See UartDevice."""
         self._known = {}
 
-    def _targets(self, now_s: float) -> Targets:
-        """Return what moved while the samples of a report at `now_s` were taken."""
-        setup = self.setup
-        # What no draw below lifts over the threshold is not even looked for.
-        least_db = 20 * math.log10(max(setup.weakest, 1e-9) / (1.03 * NOISE)) - 0.1
-        middle_s = now_s - setup.period_s + setup.samples / setup.rate_hz / 2
-        found = self._known.get((middle_s, least_db))
-        if found is None:
+    def _line(self, now_s: float) -> str:
+        """Return the report; one that was taken back is not worked out again."""
+        asked = now_s, self._draws
+        if asked not in self._known:
             if len(self._known) >= _KNOWN:
-                self._known = {}
-            found = self._known[middle_s, least_db] = self.movement.targets(middle_s, least_db)
-        return found
+                del self._known[next(iter(self._known))]
+            self._known[asked] = self._report(now_s), self._draws
+        line, self._draws = self._known[asked]
+        return line
 
     def _seen(self, now_s: float) -> list[tuple[float, float]]:
         """Return (speed in the unit, magnitude) of what is to be reported, strongest first."""
         setup = self.setup
-        step = setup.resolution_mps
-        factor = _UNITS[setup.unit][2]
+        step, samples = setup.resolution_mps, setup.samples
+        half = samples // 2
         bins: dict[int, float] = {}
-        for speed_mps, strength_db in self._targets(now_s):
-            number = round(speed_mps / step)
+        middle_s = now_s - setup.period_s + setup.halfway_s  # of the samples
+        for speed_mps, strength_db in self.movement.targets(middle_s, setup.least_db):
             # The negative half of the spectrum is the outbound one; beyond an end is the other.
-            half = setup.samples // 2
-            number = (number + half) % setup.samples - half
-            bins[number] = max(bins.get(number, 0.0), NOISE * 10 ** (strength_db / 20))
+            number = (round(speed_mps / step) + half) % samples - half
+            strength = NOISE * 10 ** (strength_db / 20)
+            if strength > bins.get(number, 0.0):
+                bins[number] = strength
         if self._fault == "implausible":
             bins = {round(1000 / 3.6 / step): 1000.0}
         found = []
         for number, strength in bins.items():
             magnitude = strength * self._drawn()
-            speed = number * step * factor
-            if (
-                number
-                and magnitude >= setup.weakest
-                and (not setup.strongest or magnitude <= setup.strongest)
-                and abs(speed) >= setup.slowest
-                and (not setup.fastest or abs(speed) <= setup.fastest)
-                and (setup.direction == "|" or (speed > 0) == (setup.direction == "+"))
-            ):
+            speed = number * step * setup.factor
+            if number and setup.lets_through(speed, magnitude):
                 found.append((speed, magnitude))
-        return sorted(found, key=lambda pair: -pair[1])[: setup.reports]
+        found.sort(key=itemgetter(1), reverse=True)
+        return found[: setup.reports]
 
     def _drawn(self) -> float:
         """Return 0.97 to 1.03: no magnitude comes twice, and the same radar gives the same."""
@@ -305,21 +328,21 @@ class Ops243(UartDevice):
         found = self._seen(now_s)
         if not found:
             return ""
-        clock = f"{now_s - self._up_s:.3f}"
-        speeds = [f"{speed:.{setup.decimals}f}" for speed, _ in found]
-        magnitudes = [f"{magnitude:.{setup.decimals}f}" for _, magnitude in found]
+        decimals = setup.decimals
+        times = [f"{now_s - self._up_s:.3f}"] if setup.time else []
+        magnitudes = [f"{pair[1]:.{decimals}f}" for pair in found] if setup.magnitude else []
+        speeds = [f"{pair[0]:.{decimals}f}" for pair in found]
         if not setup.json:
-            parts = [clock] if setup.time else []
-            return ",".join(parts + (magnitudes if setup.magnitude else []) + speeds)
-        said = {"unit": f'"{_UNITS[setup.unit][1]}"'} if self.quoted else {}
-        if setup.time:
-            said["time"] = self._value([clock])
-        if setup.magnitude:
-            said["magnitude"] = self._value(magnitudes)
-        said["speed"] = self._value(speeds)
+            return ",".join(times + magnitudes + speeds)
+        said = f'"unit":"{_UNITS[setup.unit][1]}",' if self.quoted else ""
+        if times:
+            said += f'"time":{self._value(times)},'
+        if magnitudes:
+            said += f'"magnitude":{self._value(magnitudes)},'
+        said += f'"speed":{self._value(speeds)}'
         if not self.quoted and len(found) == 1:
-            said["direction"] = '"inbound"' if found[0][0] > 0 else '"outbound"'
-        return "{" + ",".join(f'"{key}":{value}' for key, value in said.items()) + "}"
+            said += ',"direction":"inbound"' if found[0][0] > 0 else ',"direction":"outbound"'
+        return "{" + said + "}"
 
     def _value(self, texts: list[str]) -> str:
         if self.quoted:
