@@ -4,12 +4,9 @@ import json
 import struct
 from collections.abc import Callable
 
+from lampione_hil.virtual import i2c
 from lampione_hil.virtual.home import Wait
-from lampione_hil.virtual.interrupts import QUESTION
-from lampione_hil.virtual.life import (
-    VIRTUAL_EPOCH_UNIX_S,
-    Life,
-)
+from lampione_hil.virtual.life import Life
 from lampione_hil.virtual.running import ask_part
 from lampione_hil.virtual.uart import PEEK, PIECES
 
@@ -17,7 +14,6 @@ _EDGES = 96  # see board/esp32.py
 _RTC_BYTES = 2048  # see board/machine.py
 _LOOK = struct.Struct(f"<2Hq{PIECES}q{PIECES}H")  # see board/_vuart.py
 _TRACED = b"IPSTalpu"  # what a program does to its world, with the times
-_TIMED_OUT = 2  # instead of whether it was acknowledged
 
 
 def answer(life: Life, message: bytes) -> None:
@@ -170,66 +166,8 @@ def _keys(life: Life, body: bytes) -> None:
     life.serial.interrupts(body == b"3")
 
 
-def _target(life: Life, body: bytes) -> None:
-    number, address = _numbers(body)
-    if address:
-        life.targets[number] = address
-    else:
-        life.targets.pop(number, None)
-
-
-def _foreign(life: Life, bus: int, address: int) -> tuple[Life, int] | None:
-    """Return the other board, and its I2CTarget, that answers at this address."""
-    for other, number in life.home.wires.targets(life, bus):
-        if other.pid and other.targets.get(number) == address:
-            return other, number
-    return None
-
-
 def _i2s_send(life: Life, body: bytes) -> None:
     life.home.wires.heard(life, body[0], body[1:])
-
-
-def _i2c(life: Life, body: bytes) -> None:
-    bus, address, writes, length, ticks_us = struct.unpack_from("<BBBHQ", body)
-    data = body[13:]
-    if life.world.bus_held:
-        life.reply(bytes([_TIMED_OUT]).ljust(length + 1, b"\xff"))
-        return
-    foreign = _foreign(life, bus, address) if life.wired else None
-    if foreign is not None:
-        other, number = foreign
-        head = struct.pack("<2B2H", number, writes, length, len(data))
-        if len(data) + 1 + len(head) > QUESTION:
-            life.reply(bytes([_TIMED_OUT]).ljust(length + 1, b"\xff"))
-            return
-        other.interrupt(
-            b"I" + head + data,
-            lambda got: life.reply((got or bytes([_TIMED_OUT])).ljust(length + 1, b"\xff")),
-        )
-        return
-    now_us = life.clock.world_us(ticks_us)
-    if life.home.virtual and life.world.air is not None:
-        life.world.air.present_s = VIRTUAL_EPOCH_UNIX_S + now_us / 1e6
-    device = life.world.device(address)
-    good, read = device is not None, b""
-    if device is not None and (writes or not length):
-        good = ask_part(device, device.write, data, now_us / 1e6)
-    if device is not None and good and length:
-        found = ask_part(device, device.read, length, now_us / 1e6)
-        good, read = found is not None, found or b""
-    life.reply(bytes([good]) + read.ljust(length, b"\xff"))
-
-
-def _scan(life: Life, body: bytes) -> None:
-    found = bytearray(16)
-    there = [a for a in life.world.i2c if life.world.device(a) is not None]
-    for other, number in life.home.wires.targets(life, body[0]):
-        if other.pid and number in other.targets:
-            there.append(other.targets[number])
-    for address in () if life.world.bus_held else there:
-        found[address >> 3] |= 1 << (address & 7)
-    life.reply(bytes(found))
 
 
 def _at_us(life: Life, ticks_us: int) -> int:
@@ -387,8 +325,8 @@ _OPERATIONS: dict[bytes, Callable[[Life, bytes], None]] = {
     b"g": _level,
     b"l": _pulses,
     b"a": _analogue,
-    b"I": _i2c,
-    b"S": _scan,
+    b"I": i2c.transact,
+    b"S": i2c.scan,
     b"U": _uart_set,
     b"u": _uart_write,
     b"q": _uart_read,
@@ -400,7 +338,7 @@ _OPERATIONS: dict[bytes, Callable[[Life, bytes], None]] = {
     b"j": _pulse,
     b"e": _edges,
     b"h": _keys,
-    b"i": _target,
+    b"i": i2c.target,
     b"D": _watch,
     b"F": _feed,
     b"n": _air,

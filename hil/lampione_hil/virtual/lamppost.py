@@ -1,5 +1,6 @@
 """A whole lamppost: every part of the bill of materials in one plausible street."""
 
+import functools
 import math
 import time
 
@@ -25,6 +26,12 @@ NIGHT_LX = 0.4
 MILAN = 4_546_420, 919_000  # north and east, in 0.00001 degrees
 
 
+@functools.lru_cache(2)
+def daylight(day: int) -> tuple[int, int]:
+    """Return when the sun rises and sets in Milan, as `sun.event` does."""
+    return sun.event(day, *MILAN, True)[0], sun.event(day, *MILAN, False)[0]
+
+
 class Sky(Light):
     """Daylight of `air`'s time in Milan: none before sunrise, most at noon, none after sunset."""
 
@@ -36,7 +43,7 @@ class Sky(Light):
         """See Light."""
         present_s = time.time() if self.air.present_s is None else self.air.present_s
         second = int(present_s) - EPOCH_2020
-        rises, sets = (sun.event(second // 86400, *MILAN, up)[0] for up in (True, False))
+        rises, sets = daylight(second // 86400)
         height = math.sin((second - rises) / (sets - rises) * math.pi)
         self.lux = max(NIGHT_LX, NOON_LX * height) if rises < second < sets else NIGHT_LX
         return super().at(now_s)

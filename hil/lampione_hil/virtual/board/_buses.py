@@ -4,10 +4,11 @@ import errno
 import io
 import struct
 import time
+from time import uptime_us
 
 import micropython
 from _pins import number
-from _wire import UART0, ask, info, tell
+from _wire import UART0, ask, copy, info, tell
 
 _EMPTY = b""
 _ENODEV, _ETIMEDOUT = 19, 110
@@ -29,30 +30,37 @@ class I2C:
         pass
 
     @micropython.native
-    def _do(self, address, data, length):
-        """One transaction (data None: no write).
+    def _do(self, address, data, length, memory=0, addrsize=0):
+        """One transaction (data None: no write). What is read lies in `_answer`, from 1 on.
 
         Raises OSError: ENODEV, not acknowledged; ETIMEDOUT, the bus is held low, which the chip
         waits for as long as it may.
         """
-        size = 14 + len(data or _EMPTY)
         question = self._question
-        if max(size, length + 1) > len(question):
+        answer = self._answer
+        count = len(data or _EMPTY)
+        size = 14 + (addrsize >> 3) + count
+        if size > len(question) or length >= len(question):
             question.extend(bytes(size + length))
-            self._answer.extend(bytes(size + length))
-        struct.pack_into(
-            "<4BHQ", question, 0, 73, self._id, address, data is not None, length, time.uptime_us()
-        )
-        if data:
-            question[14:size] = data
-        reply = memoryview(self._answer)[: length + 1]
-        ask(memoryview(question)[:size], 0, reply)
-        if not reply[0]:
+            answer.extend(bytes(size + length))
+        writes = data is not None
+        struct.pack_into("<4BHQ", question, 0, 73, self._id, address, writes, length, uptime_us())
+        at = 14
+        while addrsize:
+            addrsize -= 8
+            question[at] = memory >> addrsize & 0xFF
+            at += 1
+        if count:
+            copy(question, at, data, 0, count)
+        ask(question, length + 1, answer, size)
+        if not answer[0]:
             raise OSError(_ENODEV)
-        if reply[0] == 2:
+        if answer[0] == 2:
             time.sleep_us(self._timeout)
             raise OSError(_ETIMEDOUT)
-        return reply
+
+    def _found(self, length):
+        return bytes(memoryview(self._answer)[1 : length + 1])
 
     def scan(self):
         found = ask(b"S" + bytes([self._id]), 16)
@@ -67,26 +75,26 @@ class I2C:
         return self.writeto(address, b"".join(vector), stop)
 
     def readfrom(self, address, length, stop=True):
-        return bytes(self._do(address, None, length)[1:])
+        self._do(address, None, length)
+        return self._found(length)
 
     @micropython.native
     def readfrom_into(self, address, buf, stop=True):
-        buf[:] = self._do(address, None, len(buf))[1:]
-
-    @micropython.native
-    def _register(self, memory, addrsize):
-        return memory.to_bytes(addrsize // 8, "big")
+        self._do(address, None, len(buf))
+        copy(buf, 0, self._answer, 1, len(buf))
 
     def readfrom_mem(self, address, memory, length, *, addrsize=8):
-        return bytes(self._do(address, self._register(memory, addrsize), length)[1:])
+        self._do(address, _EMPTY, length, memory, addrsize)
+        return self._found(length)
 
     @micropython.native
     def readfrom_mem_into(self, address, memory, buf, *, addrsize=8):
-        buf[:] = self._do(address, self._register(memory, addrsize), len(buf))[1:]
+        self._do(address, _EMPTY, len(buf), memory, addrsize)
+        copy(buf, 0, self._answer, 1, len(buf))
 
     @micropython.native
     def writeto_mem(self, address, memory, buf, *, addrsize=8):
-        self._do(address, self._register(memory, addrsize) + bytes(buf), 0)
+        self._do(address, buf, 0, memory, addrsize)
 
 
 class SoftI2C(I2C):

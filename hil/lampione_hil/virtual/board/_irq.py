@@ -16,9 +16,9 @@ _lock = _thread.allocate_lock()
 _ask = _wire.ask
 
 
-def _one_at_a_time(message, length, reply=None):
+def _one_at_a_time(message, length, reply=None, size=-1):
     with _lock:  # a handler may ask while the program does
-        return _ask(message, length, reply)
+        return _ask(message, length, reply, size)
 
 
 _wire.ask = _one_at_a_time  # before any other module takes it

@@ -25,6 +25,7 @@ def wait_until(until_us, once=False):
 
     once: return after a grant or an interrupt, as the world may be another since then.
     """
+    times = clock
     while edges and edges[0][0] <= until_us:
         at_us, pin, rises = edges.pop(0)
         wait_until(at_us)
@@ -33,17 +34,18 @@ def wait_until(until_us, once=False):
             found[0](found[2])
             if once:
                 return
-    bites = clock[2] and clock[2] < until_us
-    target_us = clock[2] if bites else until_us
-    while target_us > clock[1]:
-        clock[0] = max(clock[0], clock[1])
+    bites = times[2] and times[2] < until_us
+    target_us = times[2] if bites else until_us
+    while target_us > times[1]:
+        if times[1] > times[0]:
+            times[0] = times[1]
         _grant(target_us, once)
         if once:
             return
     if bites:
         bite()
-    if until_us > clock[0]:
-        clock[0] = until_us
+    if until_us > times[0]:
+        times[0] = until_us
 
 
 def _grant(until_us, once):
@@ -72,7 +74,8 @@ def watch(timeout_us):
 @micropython.native
 def uptime_us():
     """Microseconds of the board's tick counter, not wrapped."""
-    clock[0] = now = clock[0] + 2
+    times = clock
+    times[0] = now = times[0] + 2
     return now
 
 
@@ -84,13 +87,15 @@ def look_us():
 
 @micropython.native
 def ticks_ms():
-    clock[0] = now = clock[0] + 2
+    times = clock
+    times[0] = now = times[0] + 2
     return now // 1000 & 0x3FFFFFFF
 
 
 @micropython.native
 def ticks_us():
-    clock[0] = now = clock[0] + 2
+    times = clock
+    times[0] = now = times[0] + 2
     return now & 0x3FFFFFFF
 
 

@@ -6,7 +6,7 @@ import struct
 import micropython
 from _buses import UART as Wired
 from _vtime import clock, uptime_us
-from _wire import ask
+from _wire import ask, copy
 from micropython import const
 
 # An answer brings along up to 8 pieces of what will come: how many, the bytes beyond them; when
@@ -17,6 +17,7 @@ _FIRST = const(3)  # where these begin
 _SIZES = const(11)
 _NOTHING = (0, 0, -1)
 _HEAD = struct.calcsize(_LOOK)
+_LONG = _HEAD + _PEEK
 _FAR = const(1 << 61)
 _POLL = const(3)
 
@@ -24,8 +25,7 @@ _POLL = const(3)
 class UART(Wired):
     def __init__(self, id, baudrate=9600, *args, **settings):
         self._question = bytearray(12)
-        self._reply = bytearray(_HEAD + _PEEK)
-        self._peeked = memoryview(self._reply)[_HEAD:]
+        self._reply = bytearray(_LONG)
         self._forget(True)
         super().__init__(id, baudrate, *args, **settings)
         self.ready_us = self._ready_us
@@ -60,7 +60,7 @@ class UART(Wired):
             return 0
         question = self._question
         struct.pack_into("<2BHQ", question, 0, 81, self._id, self._taken, us)
-        ask(question, 0, self._reply)
+        ask(question, _LONG, self._reply)
         self._known = known = struct.unpack_from(_LOOK, self._reply)
         self._taken = 0
         here = known[0] and known[_FIRST] <= us
@@ -89,17 +89,15 @@ class UART(Wired):
     def readinto(self, buf, length=None):
         us = uptime_us()
         length = len(buf) if length is None else min(length, len(buf))
-        view = None
         done = 0
         while done < length:
             n = self._look(us)
             if not n:
                 break
-            n = min(length - done, n)
-            if view is None:
-                view = memoryview(buf)
+            if n > length - done:
+                n = length - done
             taken = self._taken
-            view[done : done + n] = self._peeked[taken : taken + n]
+            copy(buf, done, self._reply, _HEAD + taken, n)
             done += n
             self._taken = taken + n
         return done or None

@@ -23,11 +23,15 @@ def tell(message):
 
 
 @micropython.native
-def ask(message, length, reply=None):
-    """Send `message` and return its reply of `length` bytes."""
-    reply = reply or bytearray(length)
-    _wire.write(message)
-    _wire.readinto(reply)
+def ask(message, length, reply=None, size=-1):
+    """Send `message`, or the first `size` bytes of it; return its reply of `length` bytes.
+
+    The reply is put into the buffer `reply` where there is one: so nothing is allocated.
+    """
+    if reply is None:
+        reply = bytearray(length)
+    _wire.write(message, size)
+    _wire.readinto(reply, length)
     return reply
 
 
@@ -35,6 +39,16 @@ def ask(message, length, reply=None):
 def hear(reply):
     """Wait for a reply of len(reply) bytes to something told before."""
     _wire.readinto(reply)
+
+
+@micropython.viper
+def copy(to: ptr8, at: int, source: ptr8, start: int, length: int):  # noqa: F821
+    """Put source[start : start + length] at to[at]: slices would be the program's memory."""
+    end = at + length
+    while at < end:
+        to[at] = source[start]
+        at += 1
+        start += 1
 
 
 def die(message):

@@ -6,6 +6,7 @@ The ticks are the computer's, or virtual (`_vtime`). The wall clock is the simul
 
 import micropython
 from _wire import info, native, tell
+from micropython import const
 
 if info["virtual"]:
     import _vtime
@@ -45,7 +46,7 @@ else:
 ticks_cpu = ticks_us
 _rtc = [info["rtc_us"] - info["ticks_us"]]  # RTC minus ticks, µs
 _YEARS = 946684800  # seconds from 1970 to 2000
-_HALF = 1 << 29
+_HALF = const(1 << 29)
 
 
 @micropython.native
@@ -55,8 +56,8 @@ def ticks_add(ticks, delta):
     return ticks + delta & 0x3FFFFFFF
 
 
-@micropython.native
-def ticks_diff(end, start):
+@micropython.viper
+def ticks_diff(end: int, start: int) -> int:
     return (end - start + _HALF & 0x3FFFFFFF) - _HALF
 
 

@@ -61,6 +61,5 @@ def noise(*numbers: int) -> float:
     seed = b"".join(n.to_bytes(8, "big", signed=True) for n in numbers)
     total = 0
     for part in range(3):
-        word = zlib.crc32(seed, part)
-        total += sum(word >> shift & 255 for shift in (0, 8, 16, 24))
+        total += sum(zlib.crc32(seed, part).to_bytes(4, "big"))
     return (total + 6) / 256 - 6

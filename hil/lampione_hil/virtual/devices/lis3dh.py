@@ -1,7 +1,6 @@
 """ST LIS3DH: acceleration on I2C (data sheet DocID17530 rev 2, application note AN3308)."""
 
 import math
-from collections import deque
 from dataclasses import dataclass, field
 
 from lampione_hil.virtual.devices.faulty import FaultyI2CDevice, noise
@@ -12,7 +11,8 @@ _READ_ONLY = {0x07, 0x0F, 0x27, *range(0x28, 0x2E), 0x2F}
 _DEPTH = 32
 _DIGIT_G = (0.001, 0.002, 0.004, 0.012)  # of 12 bits, by range
 _NOISE_G = 220e-6  # per square root of Hz
-_DRAWS = tuple(noise(i, 3) for i in range(1000))
+_ROUND = 1000
+_DRAWS = tuple(noise(i, 3) for i in range(_ROUND))
 
 
 @dataclass(frozen=True)
@@ -93,8 +93,8 @@ class Lis3dh(FaultyI2CDevice):
         self.address = address
         self._last = bytes(6)
         self._now_s = 0.0
-        # A pole that repeats itself gives the same again after all draws: {number: sample}
-        self._known: dict[int, bytes] = {}
+        # A pole that repeats itself gives the same again after all draws
+        self._known: list[bytes] = []
         self._known_for: object = None
         super().__init__()
 
@@ -103,7 +103,8 @@ class Lis3dh(FaultyI2CDevice):
         del now_s
         self._registers = dict(_RESET)
         self._address = 0
-        self._fifo: deque[bytes] = deque(maxlen=_DEPTH)
+        self._fifo: list[bytes] = []
+        self._fifo_on = False
         self._overrun = False
         self._start_s = 0.0  # of sampling
         self._made = 0  # samples since
@@ -134,7 +135,8 @@ class Lis3dh(FaultyI2CDevice):
         self._sample(now_s)
         samples = length // 6
         if self._address == 0xA8 and self._fifo_on and length % 6 == 0 < samples <= len(self._fifo):
-            taken = [self._fifo.popleft() for _ in range(samples)]
+            taken = self._fifo[:samples]
+            del self._fifo[:samples]
             self._last = taken[-1]
             self._overrun = False
             return self.sent(b"".join(taken))
@@ -145,6 +147,8 @@ class Lis3dh(FaultyI2CDevice):
         return self.sent(bytes(found))
 
     def _written(self, register: int, value: int, now_s: float) -> None:
+        registers = self._registers
+        self._fifo_on = bool(registers.get(0x24, 0) & 0x40 and registers.get(0x2E, 0) & 0xC0)
         if register == 0x20:
             self._start_s, self._made = now_s, 0
         if register == 0x2E and not value & 0xC0:  # bypass empties it
@@ -160,16 +164,12 @@ class Lis3dh(FaultyI2CDevice):
         else:
             self._address = 0x80 | (register + 1 & 0x7F)
 
-    @property
-    def _fifo_on(self) -> bool:
-        return bool(self._registers.get(0x24, 0) & 0x40 and self._registers.get(0x2E, 0) & 0xC0)
-
     def _get(self, register: int) -> int:
         if 0x28 <= register <= 0x2D:
             if self._fifo_on and self._fifo:
                 self._last = self._fifo[0]
                 if register == 0x2D:
-                    self._fifo.popleft()
+                    del self._fifo[0]
                     self._overrun = False
             return self._last[register - 0x28]
         if register == 0x2F:
@@ -182,65 +182,69 @@ class Lis3dh(FaultyI2CDevice):
 
     def _sample(self, now_s: float) -> None:
         """Make the samples that are due; of a long silence only the last."""
+        if now_s == self._now_s:
+            return
         self._now_s = now_s
-        control = self._registers.get(0x20, 0)
-        rate = control >> 4
+        rate = self._registers[0x20] >> 4
         if not 0 < rate < len(_RATE_HZ):
             return
         rate_hz = _RATE_HZ[rate]
         due = int((now_s - self._start_s) * rate_hz)
         if due - self._made > 2 * _DEPTH:
             self._made = due - 2 * _DEPTH
-        fifo_on = self._fifo_on
-        stream = self._registers.get(0x2E, 0) & 0xC0 != 0x40
         if self._made >= due:
             return
         made = self._some(self._made + 1, due, rate_hz)
         self._made = due
-        if not fifo_on:
+        if not self._fifo_on:
             self._last = made[-1]
             return
         room = _DEPTH - len(self._fifo)
         if len(made) > room:
             self._overrun = True
-            if not stream:
+            if self._registers[0x2E] & 0xC0 == 0x40:  # it stops where it is full
                 del made[room:]
+            else:
+                del self._fifo[: len(made) - room]
+                del made[:-_DEPTH]
         self._fifo += made
 
     def _some(self, first: int, last: int, rate_hz: int) -> list[bytes]:
         """Return the samples of these numbers."""
-        numbers = range(first, last + 1)
+        count = last - first + 1
         if self.stuck:
-            return [self._fifo[-1] if self._fifo else self._last] * len(numbers)
-        pole = self.pole.repeats(len(_DRAWS) / rate_hz)
+            return [self._fifo[-1] if self._fifo else self._last] * count
+        pole = self.pole.repeats(_ROUND / rate_hz)
         if pole is None or self.implausible:
-            return [self._made_of(n, self._start_s + n / rate_hz, rate_hz) for n in numbers]
+            return [self._made_of(n, rate_hz) for n in range(first, last + 1)]
         standing = (pole, rate_hz, self._start_s, self._registers.get(0x23), self._fifo_on)
         if standing != self._known_for:
             self._known_for = standing
-            self._known = {}
-        known, found = self._known, []
-        for n in numbers:
-            sample = known.get(n % len(_DRAWS))
-            if sample is None:
-                sample = self._made_of(n, self._start_s + n / rate_hz, rate_hz)
-                known[n % len(_DRAWS)] = sample
-            found.append(sample)
+            self._known = [b""] * _ROUND
+        known, at = self._known, first % _ROUND
+        found = known[at : at + count]
+        if at + count > _ROUND:
+            found += known[: at + count - _ROUND]
+        if b"" in found:
+            for n in range(first, last + 1):
+                if not known[n % _ROUND]:
+                    known[n % _ROUND] = self._made_of(n, rate_hz)
+            found = [known[n % _ROUND] for n in range(first, last + 1)]
         return found
 
-    def _made_of(self, number: int, at_s: float, rate_hz: int) -> bytes:
+    def _made_of(self, number: int, rate_hz: int) -> bytes:
         control4 = self._registers.get(0x23, 0)
         low_power = self._registers.get(0x20, 0) & 8
         fine = control4 & 8 and not low_power
         bits = 8 if low_power else 12 if fine and not self._fifo_on else 10
         bandwidth_hz = rate_hz / 9 if fine else rate_hz / 2
         digit_g = _DIGIT_G[control4 >> 4 & 3] * (1 << 12 - bits)
-        felt = self.pole.at(at_s, bandwidth_hz)
+        felt = self.pole.at(self._start_s + number / rate_hz, bandwidth_hz)
         drawn_g = _NOISE_G * math.sqrt(bandwidth_hz)
         end = 1 << bits - 1
         found = b""
         for axis in range(3):
-            g = felt[axis] + drawn_g * _DRAWS[(number * 3 + axis) * 571 % len(_DRAWS)]
+            g = felt[axis] + drawn_g * _DRAWS[(number * 3 + axis) * 571 % _ROUND]
             if self.implausible:
                 g = 100.0
             step = max(-end, min(end - 1, math.floor(g / digit_g)))

@@ -23,13 +23,20 @@ _COMMAND_S = 0.001  # soft reset and serial number
 _HEATER_C_PER_W = 300.0  # about 60 °C at 200 mW after a second
 
 
+def _shifted(crc: int) -> int:
+    for _ in range(8):
+        crc = (crc << 1 ^ 0x31 if crc & 0x80 else crc << 1) & 0xFF
+    return crc
+
+
+_SHIFTED = bytes(_shifted(byte) for byte in range(256))
+
+
 def crc8(word: bytes) -> int:
     """CRC-8 of the Sensirion parts: polynomial 0x31, start 0xFF (0xBEEF -> 0x92)."""
     crc = 0xFF
     for byte in word:
-        crc ^= byte
-        for _ in range(8):
-            crc = (crc << 1 ^ 0x31 if crc & 0x80 else crc << 1) & 0xFF
+        crc = _SHIFTED[crc ^ byte]
     return crc
 
 
