@@ -4,9 +4,10 @@ Little is imported here, so that little can keep the lamp from burning.
 """
 
 import asyncio
-import sys
 
 from micropython import const
+
+from .forget import forget
 
 _MAINTENANCE = const(7)  # lampione_light.level's
 
@@ -23,11 +24,7 @@ def _start() -> tuple:
         print("lampione: config", repr(error))
         found, faults = settings.load("/settings.json")
     lamp = light.light(found)
-    package = sys.modules["lampione_node"]
-    for name in ("config", "light", "settings"):
-        sys.modules.pop("lampione_node." + name, None)
-        if hasattr(package, name):
-            delattr(package, name)
+    forget("lampione_node.config", "lampione_node.light", "lampione_node.settings")
     return found, faults, lamp
 
 

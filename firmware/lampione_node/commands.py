@@ -6,12 +6,13 @@ that no copy of it is ever obeyed again.
 
 import asyncio
 import os
-import sys
 from time import ticks_add, ticks_diff, ticks_ms
 
 from lampione_protocol.errors import ReplayError
 from lampione_protocol.schema import RESULT, RESULT_FIELDS
 from micropython import const
+
+from .forget import forget
 
 # Operations, outcomes and reasons, as the wire numbers them
 _FETCH = const(7)
@@ -108,10 +109,7 @@ class Commands:
         try:
             obey(self, counter, buf, start, end)
         finally:
-            package = sys.modules["lampione_node"]
-            sys.modules.pop("lampione_node.obey", None)
-            if hasattr(package, "obey"):
-                delattr(package, "obey")
+            forget("lampione_node.obey")
 
     def challenge_age_ms(self) -> int:
         """Return how long ago the challenge was drawn."""

@@ -2,13 +2,13 @@
 
 import asyncio
 import gc
-import sys
 from time import ticks_add, ticks_diff, ticks_ms
 
 from lampione_light.level import MAINTENANCE, OVERRIDE, SENSOR, Sensed, level_at
 from lampione_light.tonight import Tonight
 from micropython import const
 
+from .forget import forget
 from .orders import Orders
 
 _LOOK_MS = const(1000)
@@ -35,11 +35,12 @@ class Frugal(Tonight):
         from lampione_light.program import Program
 
         whole = Program(self._config, self._name)
-        package = sys.modules["lampione_light"]
-        for name in ("program", "layout", "civil", "sun"):
-            sys.modules.pop("lampione_light." + name, None)
-            if hasattr(package, name):
-                delattr(package, name)
+        forget(
+            "lampione_light.program",
+            "lampione_light.layout",
+            "lampione_light.civil",
+            "lampione_light.sun",
+        )
         return whole
 
     def sun_day(self, now: int) -> tuple:

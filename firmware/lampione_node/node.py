@@ -2,13 +2,13 @@
 
 import asyncio
 import gc
-import sys
 from time import ticks_add, ticks_diff, ticks_ms
 
 import machine
 from micropython import const
 
 from .drivers import health
+from .forget import forget
 from .identity import read_key
 from .post import INFO, LAMP_CHANGED, OVERRIDE_ENDED, TASK_RESTARTED, WARNING
 from .report import FAULT_CLOCK, FAULT_NETWORK, FAULT_OUTBOX
@@ -172,7 +172,5 @@ def run(settings: dict, faults: list, lamp) -> None:  # type: ignore[no-untyped-
 
     assemble(node, settings, faults, lamp, key, VERSION)
     del assemble, settings, key
-    for name in ("assemble", "hello"):
-        del sys.modules["lampione_node." + name]
-        delattr(sys.modules["lampione_node"], name)
+    forget("lampione_node.assemble", "lampione_node.hello")
     asyncio.run(node.run())

@@ -6,12 +6,12 @@ count from boot, and say so; when it is set the running one ends, and the next i
 
 import asyncio
 import gc
-import sys
 from time import ticks_diff, ticks_ms
 
 from lampione_protocol.schema import HEALTH, HEALTH_FIELDS, REPORT, REPORT_FIELDS
 from micropython import const
 
+from .forget import forget
 from .idle import Idle
 from .post import INFO, OUTBOX_DROPPED, SENSOR_STATE, WARNING
 
@@ -149,9 +149,7 @@ class Reporter:
             from . import hourly
 
             hourly.post_hour(self._post, self._hourly, self._air, start, now - start, quality)
-            del sys.modules["lampione_node.hourly"], sys.modules["lampione_protocol.hour"]
-            delattr(sys.modules["lampione_node"], "hourly")
-            delattr(sys.modules["lampione_protocol"], "hour")
+            forget("lampione_node.hourly", "lampione_protocol.hour")
             gc.collect()
 
     def health(self) -> None:

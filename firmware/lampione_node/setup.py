@@ -17,6 +17,7 @@ from lampione_protocol.schema import CONFIG_FIELDS, SETUP, SETUP_FIELDS
 from micropython import const
 
 from . import config
+from .forget import forget
 from .post import CONFIG_CONFIRMED, CONFIG_REVERTED, CONFIG_TRIAL, INFO, WARNING
 
 # Operations, outcomes and reasons, as the wire numbers them
@@ -40,16 +41,6 @@ _TELL_MS = const(1000)
 _TELLS = const(8)  # without a chunk that fits: whoever repeats frames must not wear out the flash
 _LOOK_MS = const(1000)
 _IDLE_MS = const(600000)
-
-
-def _forget(ours: bool) -> None:
-    """Let go of the module of the settings, and of ours with what it needs."""
-    package = sys.modules["lampione_node"]
-    for name in ("config", "settings", "setup"):
-        if ours or name == "settings":
-            sys.modules.pop("lampione_node." + name, None)
-            if hasattr(package, name):
-                delattr(package, name)
 
 
 class Setup:
@@ -95,7 +86,7 @@ class Setup:
         if self._offer or self._restarting or self._running["state"] == config.TRIAL:
             return False
         self._stop_watching()
-        _forget(True)
+        forget("lampione_node.config", "lampione_node.settings", "lampione_node.setup")
         return True
 
     def begin(self) -> None:
@@ -349,7 +340,7 @@ class Setup:
             faults = settings.load(self._settings, lambda given: config.overlay(given, blob))[1]
             known = settings.load(self._settings)[1] if faults else ()
         finally:
-            _forget(False)
+            forget("lampione_node.settings")
         for line in faults:
             if line not in known:
                 return False

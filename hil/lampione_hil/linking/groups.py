@@ -7,8 +7,8 @@ needs it too, so that no module is ever loaded by a profile without use for it; 
 small or needed by many (see `_MANY`, `_SMALL`). Otherwise those with the same users share a file.
 Two roots imported beside each other, and nowhere else, are one.
 
-A module that a function names in a text beside `sys.modules` is forgotten there: it stands alone,
-and nothing of what it needs goes with it.
+A module that a function gives to `forget` by its full name is forgotten there: it stands alone, and
+nothing of what it needs goes with it.
 """
 
 import ast
@@ -67,22 +67,15 @@ class Program:
 
 
 def forgotten(tree: ast.AST, modules: Iterable[str]) -> set[str]:
-    """Return the modules that a function names in a text beside `sys.modules`."""
-    last: dict[str, set[str]] = {}
-    for name in modules:
-        last.setdefault(name, set()).add(name)
-        last.setdefault(name.rpartition(".")[2], set()).add(name)
-    found: set[str] = set()
-    for function in ast.walk(tree):
-        if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef):
-            inside = list(ast.walk(function))
-            if any(
-                isinstance(n, ast.Attribute) and ast.unparse(n) == "sys.modules" for n in inside
-            ):
-                for node in inside:
-                    if isinstance(node, ast.Constant) and isinstance(node.value, str):
-                        found |= last.get(node.value, set())
-    return found
+    """Return the modules that `forget("a.b", ...)` names."""
+    texts = {
+        text.value
+        for call in ast.walk(tree)
+        if isinstance(call, ast.Call) and ast.unparse(call.func).endswith("forget")
+        for text in call.args
+        if isinstance(text, ast.Constant) and isinstance(text.value, str)
+    }
+    return texts.intersection(modules)
 
 
 def beside(body: ast.AST) -> Iterable[list[ast.ImportFrom | ast.Import]]:
@@ -102,6 +95,8 @@ def beside(body: ast.AST) -> Iterable[list[ast.ImportFrom | ast.Import]]:
 
 def group(program: Program, together: Iterable[list[str]]) -> list[tuple[str, list[str]]]:
     """Return for each file the module that it is named by and all of them, dependencies first.
+
+    That is the root or, where there is none, the largest.
 
     `together` names roots that stand beside each other where they are imported.
     """
@@ -141,7 +136,8 @@ def group(program: Program, together: Iterable[list[str]]) -> list[tuple[str, li
     files: dict[object, list[str]] = {}
     for name in program.order:
         files.setdefault(place(name), []).append(name)
-    return [(key if isinstance(key, str) else those[-1], those) for key, those in files.items()]
+    largest = {key: max(those, key=lambda n: program.size[n]) for key, those in files.items()}
+    return [(key if isinstance(key, str) else largest[key], those) for key, those in files.items()]
 
 
 def _join(program: Program, together: Iterable[list[str]]) -> None:

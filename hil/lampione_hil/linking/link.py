@@ -19,7 +19,7 @@ import ast
 from collections.abc import Iterator, Mapping, Sequence
 
 from lampione_hil.linking.groups import Program, beside, forgotten, group
-from lampione_hil.linking.merge import File, Import, Merger, Module, Thing
+from lampione_hil.linking.merge import File, Import, Merger, Module, Thing, implied
 from lampione_hil.linking.scopes import LinkError
 
 __all__ = ["LinkError", "link"]
@@ -110,8 +110,9 @@ class _Known:
     def edges(self, program: Program, module: Module) -> list[list[str]]:
         """Note what a module imports; return the modules that stand beside each other there."""
         name = module.name
-        program.top[name] = [parent for parent in _parents(name) if parent in self._modules]
-        program.later[name] = []
+        top = program.top.setdefault(name, [])
+        top += [parent for parent in _parents(name) if parent in self._modules]
+        program.later.setdefault(name, [])
         there: dict[int, str] = {}
         for node, alias, scope, sure in module.names.imports:
             thing = module.things[id(alias)] = self._thing(module, node, alias)
@@ -121,11 +122,14 @@ class _Known:
                 continue
             if not sure:
                 raise module.names.error(node, f"{thing.module} is imported under a condition")
-            edges = program.later if scope.kind == "function" else program.top
-            for one in (*_parents(thing.module), thing.module):
-                if one in self._modules and one != name and one not in edges[name]:
-                    edges[name].append(one)
-            there[id(node)] = thing.module
+            for by in implied(node):
+                late = scope.kind == "function" and not by
+                those = (program.later if late else program.top).setdefault(by or name, [])
+                for one in (*_parents(thing.module), thing.module):
+                    if one in self._modules and one != (by or name) and one not in those:
+                        those.append(one)
+            if "" in implied(node):
+                there[id(node)] = thing.module
         runs = []
         for holder in ast.walk(module.tree):
             if isinstance(holder, ast.FunctionDef | ast.AsyncFunctionDef):

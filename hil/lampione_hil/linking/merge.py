@@ -15,6 +15,12 @@ _TELLING |= {"__name__", "__file__", "__path__", "__package__"}
 Import = ast.Import | ast.ImportFrom
 
 
+def implied(node: Import) -> set[str]:
+    """Return the modules with which is loaded what an import names (see `moving`); "": its own."""
+    found: set[str] = getattr(node, "implied", {""})
+    return found
+
+
 @dataclass(frozen=True)
 class Thing:
     """What a name stands for: `name` of a module, or, where that is empty, a module.

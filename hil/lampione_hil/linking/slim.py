@@ -7,6 +7,7 @@ hosts and nodes share is cut for it. Every cut is plain and leaves behaviour as 
 - what nothing mentions is left out: imports, functions, classes, methods, whole modules that
   cannot be reached from main.py. A name counts as mentioned wherever the same word stands, as a
   name, an attribute or a text: the cut errs towards keeping;
+- what one module alone calls that is forgotten goes with it (see `moving`);
 - modules that always stand together become one (see `link`), and what only the program itself
   knows gets short names (see `shorten`): tracebacks say those;
 - of a schema's field a node reads kind, bits, low and high. What people read falls away, its name
@@ -17,6 +18,7 @@ import ast
 from collections.abc import Iterator, Mapping
 
 from lampione_hil.linking.link import link
+from lampione_hil.linking.moving import move
 from lampione_hil.linking.shorten import front, shorten
 
 Constant = int | str | bytes
@@ -48,10 +50,10 @@ def slim(
         _put_constants(name, tree, constants)
     for tree in trees.values():
         _drop_annotations(tree)
-    while True:
-        mentioned = {word for tree in (*trees.values(), *starts) for word in _words(tree)}
-        if not sum([_prune(tree, mentioned) for tree in trees.values()]):
-            break
+    _prune_all(trees, starts)
+    if linked:
+        move(trees, starts)
+        _prune_all(trees, starts)
     if starts:
         trees = _reached(trees, starts)
     if linked:
@@ -200,6 +202,13 @@ def _words(tree: ast.AST) -> Iterator[str]:
             yield from node.name.split(".")
         elif isinstance(node, ast.Constant) and isinstance(node.value, str):
             yield node.value
+
+
+def _prune_all(trees: Mapping[str, ast.Module], starts: list[ast.Module]) -> None:
+    while True:
+        mentioned = {word for tree in (*trees.values(), *starts) for word in _words(tree)}
+        if not sum([_prune(tree, mentioned) for tree in trees.values()]):
+            break
 
 
 def _prune(tree: ast.Module, mentioned: set[str]) -> int:

@@ -9,7 +9,7 @@ and each of them often. What stays as it is:
   what is imported from outside the program, and what its modules are called;
 - errors' classes, which a log tells;
 - attributes that the program never gives to an object of its own, and those that objects of
-  MicroPython have as well (`_THEIRS`): who is asked for one of these, nobody knows here.
+  MicroPython have as well (`THEIRS`): who is asked for one of these, nobody knows here.
 """
 
 import ast
@@ -25,12 +25,13 @@ _Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 # Attributes of MicroPython's objects that the firmware uses for its own, too.
 # tests/hil/test_words.py looks for missing ones in the type stubs.
-_THEIRS = """
+_ATTRIBUTES = """
 accept active add any buf close commit config connect count decode degrees duty_u16 encode end
 error execute fill find function get index load locked log measure name next open path poll pos
 post publish put raw read reason run seek send set setup shape start state status step stop
 subscribe sum update values verify_mode
 """
+THEIRS = frozenset(_ATTRIBUTES.split())
 # What scripts at a board's prompt say (controller/lampione/provision/node_scripts.py).
 _PROMPT = """
 Pzem address energy gear lamp level level_percent light load measure output overlay run source
@@ -100,7 +101,7 @@ class _Words:
             }
             self._look(name, tree)
         self.fixed |= {word for word in self._words if word[:2] == "__"}
-        self.fixed |= self._attributes.intersection(_THEIRS.split())
+        self.fixed |= self._attributes.intersection(THEIRS)
         self.fixed |= _errors(trees.values())
 
     def _base(self, name: str, node: ast.Import | ast.ImportFrom) -> str:
@@ -155,7 +156,7 @@ class _Words:
             elif scope is names.top:
                 self._words.setdefault(use.name, _Word()).meets.add(("file", file))
                 self.fixed.add(use.name)  # a builtin
-        owners = selfs(tree, names)
+        owners = selfs(tree, names, _classes(tree, self._family))
         for node in ast.walk(tree):
             self.fixed |= {*spelled(node)}
             if isinstance(node, ast.Attribute):
@@ -280,10 +281,23 @@ def families(trees: Iterable[ast.Module]) -> dict[str, str]:
     return family
 
 
-def selfs(tree: ast.Module, names: Names) -> dict[int, str]:
-    """Return {the node of a `self`: its class}."""
+def _classes(tree: ast.Module, family: Iterable[str]) -> dict[str, str]:
+    """Return {name here: class} of the program's classes that a file makes or imports."""
+    found = {n.name: n.name for n in ast.walk(tree) if isinstance(n, ast.ClassDef)}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom):
+            found |= {a.asname or a.name: a.name for a in node.names if a.name in family}
+    return found
+
+
+def selfs(tree: ast.Module, names: Names, classes: Mapping[str, str]) -> dict[int, str]:
+    """Return {the node of a `self`, or of what is made of a class where it stands: the class}."""
     methods: dict[int, str] = {}  # {argument's node: class}
     for node in ast.walk(tree):
+        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Call):
+            made = node.value.func
+            if isinstance(made, ast.Name) and made.id in classes:
+                methods[id(node.targets[0])] = classes[made.id]
         if isinstance(node, ast.ClassDef):
             for method in node.body:
                 if isinstance(method, _Function) and not method.decorator_list and method.args.args:
