@@ -20,6 +20,7 @@ from lampione.provision import attach, boxed
 from lampione.provision.attach import LeftStopped, visit
 from lampione.provision.errors import ProvisionError
 from lampione.room.who import CONFIGURE, Who
+from lampione_hil import firmware
 from lampione_hil.board import BenchError
 from lampione_hil.real.errors import CablePulledError
 from lampione_hil.virtual import VirtualBench, VirtualBoard
@@ -258,6 +259,22 @@ def test_the_command_line(
     assert "a-1 has started" in said("reset")
     assert "go with wifi" in said("lamp", "--ssid", "x", code=2)
     assert "nothing" in said("log", "--for", "10ms")
+
+
+def test_a_board_without_settings_is_told_as_one(
+    bench: VirtualBench, state: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    blank = bench.board(
+        "blank", {**firmware.compile_tree(), "/settings.json": b"{half"}, world=lamppost(3)
+    )
+    blank.power_on()
+    where = ["--port", blank.port, "--state", str(state)]
+    assert run(["attach", *where]) == 0, capsys.readouterr().err
+    assert "key        none: provision it" in (told := capsys.readouterr().out)
+    assert "broker     none" in told
+    assert run(["attach", "outbox", *where]) == 0
+    assert "a node without a name: nothing in its outbox" in capsys.readouterr().out
+    assert run(["attach", "lamp", *where]) == 1
 
 
 @given(st.lists(st.binary(min_size=19, max_size=51), max_size=8), st.binary(max_size=30), st.data())

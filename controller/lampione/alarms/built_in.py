@@ -13,7 +13,7 @@ SILENT = Rule(
 )  # fmt: skip
 BROKER = Rule(
     "broker", "no connection to the broker", "critical", "state",
-    mend="`lampione status` says why; nodes keep their reports meanwhile",
+    mend="`lampione broker status`, where it is ours; nodes keep their reports meanwhile",
 )  # fmt: skip
 STORE = Rule(
     "store", "the store failed", "critical", "state",
@@ -29,7 +29,7 @@ LOST = Rule(
 )  # fmt: skip
 CONFIG = Rule(
     "config", "its config was not taken", "major", "state",
-    mend="`lampione config show NODE` says why; mend it and push again",
+    mend="`lampione config status NODE` says why; mend it and push again",
 )  # fmt: skip
 
 STATES = (SILENT, BROKER, STORE, FORGED, LOST, CONFIG)
@@ -43,10 +43,12 @@ EVENTS = {
                         mend="its program, its clock, or its photocell"),
     "lamp cycling": Rule("lamp-cycling", "the lamp goes on and off", "major", "event",
                          "lamp cycling", mend="driver or luminaire at the end of its life"),
-    "light disagrees": Rule("light-disagrees", "it is darker than the lamp's level says", "minor",
-                            "event", "light disagrees", mend="clean or replace the luminaire"),
-    "traffic disagrees": Rule("traffic-disagrees", "radar and light disagree about traffic",
-                              "warning", "event", "traffic disagrees", mend="turn the radar"),
+    "light disagrees": Rule("light-disagrees", "its light sensor saw no day or no night for 24 h",
+                            "minor", "event", "light disagrees",
+                            mend="clean the sensor; does something cover it, or shine on it?"),
+    "traffic disagrees": Rule("traffic-disagrees", "its radar counts traffic that nobody hears",
+                              "warning", "event", "traffic disagrees",
+                              mend="where the radar looks; the microphone's opening"),
     "outbox damaged": Rule("outbox-damaged", "reports on its flash are damaged", "minor", "event",
                            "outbox damaged", mend="again and again: replace the board"),
     "outbox dropped": Rule("outbox-dropped", "its outbox was full and dropped the oldest", "minor",
@@ -114,7 +116,7 @@ def rules() -> list[Rule]:
         Rule("clock", "its clock is not set", "minor", "report", "clock", words=("unset",),
              for_s=600, mend="`lampione send NODE time`"),
         Rule("restarted", "a task of its software was restarted", "warning", "report", "faults",
-             words=("task restarted",), mend="`lampione events NODE`; report it"),
+             words=("task restarted",), mend="`lampione history NODE --message log`; report it"),
         air_rule(),
         noise_rule(),
     ]  # fmt: skip

@@ -176,13 +176,14 @@ def _say_status(out: Printer, found: dict[str, Any]) -> None:
         ("board", f"{found['machine']}, MicroPython {found['micropython']}, "
                   f"{found['unique_id'] or 'no serial number'}"),
         ("firmware", f"{found['firmware']} from {found['slot']}"),
-        ("last start", f"boot {found['boot']}, {found['last_start']}"),
+        ("last start", ("" if found["boot"] is None else f"boot {found['boot']}, ")
+                       + str(found["last_start"])),
         ("config", "damaged or none" if config is None else f"version {config['version']}"),
         ("key", "there" if found["key"] else "none: provision it"),
         ("Wi-Fi", f"{wifi.get('ssid') or 'none'}"
                   + (", with a password" if wifi.get("password") else "")),
-        ("broker", f"{broker.get('host') or 'none'}:{broker.get('port', 1883)}"
-                   + (", TLS" if broker.get("tls") else "")),
+        ("broker", f"{broker['host']}:{broker.get('port', 1883)}"
+                   + (", TLS" if broker.get("tls") else "") if broker.get("host") else "none"),
         ("outbox", f"{found['outbox_bytes'] / 1000:.1f} kB, acknowledged up to "
                    f"{found['acknowledged']}"),
     ]  # fmt: skip
@@ -210,7 +211,8 @@ def _plain(value: object) -> str:
 
 def _say_outbox(out: Printer, found: dict[str, Any]) -> None:
     if not found["frames"]:
-        out.line(f"{found['node']}: nothing in its outbox that is not acknowledged")
+        who = found["node"] or "a node without a name"
+        out.line(f"{who}: nothing in its outbox that is not acknowledged")
         return
     where = {"controller": "the controller", "store": "the store; no controller runs"}
     out.line(

@@ -60,7 +60,10 @@ def add(commands: Any, common: argparse.ArgumentParser, kind: Any) -> None:
         "  lampione config rollouts 7 revert          take it back from all that have it\n"
         "  lampione config rollouts --json\n",
     )
-    rollouts.add_argument("rollout", nargs="?", type=_number, metavar="ID", help="its number")
+    rollouts.add_argument(
+        "rollout", nargs="?", type=lambda text: values.whole(text, 1, 2**31), metavar="ID",
+        help="its number",
+    )  # fmt: skip
     rollouts.add_argument(
         "do", nargs="?", choices=("pause", "resume", "abort", "retry", "revert"), metavar="DO",
         help="pause, resume, abort, retry or revert",

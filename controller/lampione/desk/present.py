@@ -116,7 +116,7 @@ def troubled(alarms: Iterable[Any], tags: Iterable[Any]) -> set[str]:
 def air_band(row: Row) -> int | None:
     """Return the European index's band, 1 good to 6, of this minute's worst pollutant.
 
-    The index itself is of means of an hour: `lampione statistics --what air`.
+    The index itself is of means of an hour: `lampione statistics --air`.
     """
     bands = []
     for pollutant, edges in air.EDGES.items():

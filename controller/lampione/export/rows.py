@@ -1,6 +1,6 @@
 """Rows of what the store has: columns in units, their quality beside, privacy's rules applied."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -324,6 +324,9 @@ class _Corrections:
         return found
 
     def close(self) -> None:
+        # Healths behind the last report were not read: their instant ends before the reader does.
+        if isinstance(self._pieces, Generator):
+            self._pieces.close()
         self._reader.close()
 
 

@@ -14,6 +14,7 @@ def _read(path):
     except OSError:
         return b""
 found = {"cause": machine.reset_cause(), "slot": sys.path[-1]}
+given = None
 try:
     given = json.loads(_read("/settings.json"))
     for part in ("wifi", "broker"):

@@ -1,5 +1,7 @@
 """The alarms that stand: what begins, ends, and turns out to have been otherwise."""
 
+import re
+import shlex
 from itertools import count
 
 import pytest
@@ -9,6 +11,7 @@ from lampione.alarms.book import Alarm, Book, NoAlarmError
 from lampione.alarms.built_in import SILENT, every
 from lampione.alarms.episodes import Episode
 from lampione.alarms.rules import SEVERITIES
+from lampione.cli import parser
 
 HOT = next(rule for rule in every() if rule.name == "hot")
 
@@ -63,6 +66,8 @@ def test_every_rule_says_what_it_is() -> None:
         assert rule.severity in SEVERITIES
         assert rule.what
         assert rule.mend, rule.name
+        for command in re.findall("`lampione (.*?)`", rule.mend):
+            parser.parse(shlex.split(command))  # it is there to be typed: SystemExit if it is wrong
 
 
 TIMES = st.lists(st.integers(0, 60), max_size=12, unique=True).map(sorted)

@@ -1,6 +1,7 @@
 """Files: columns in units, quality beside, whole or not there; bounded memory."""
 
 import csv
+import gc
 import io
 import json
 import subprocess
@@ -212,6 +213,18 @@ def test_correction_sets_follow_the_last_health_before(tmp_path: Path) -> None:
     assert [row["correction_set"] for row in rows] == [
         None if n < 5 else (n - 5) // 10 for n in range(150)
     ]
+
+
+def test_a_health_behind_the_last_report_is_left_without_a_word(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said: list[Said] = [("bligny-1", "report", START, report(START))]
+    said.append(("bligny-1", "health", START + 60, body("health", time=START + 60)))
+    ignored: list[Any] = []
+    monkeypatch.setattr(sys, "unraisablehook", ignored.append)
+    list(reading_of(engine_of(tmp_path, said)).rows(Wanted("report", START, START + 86400)))
+    gc.collect()
+    assert [str(of.exc_value) for of in ignored] == []
 
 
 def _objects(piece: Rows) -> list[dict[str, Any]]:
