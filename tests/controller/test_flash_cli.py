@@ -172,3 +172,9 @@ def test_a_line_a_board_is_drawn_over(monkeypatch: pytest.MonkeyPatch) -> None:
         progress.end("board-0", "runs\x1b[2J", good=True)
     assert "board-0  \x1b[32mok    \x1b[0m  runs·[2J\n" in terminal.text
     assert terminal.text.endswith("\x1b[J")
+
+    monkeypatch.setenv("COLUMNS", "40")
+    terminal = Terminal()
+    with Progress(Printer(as_json=False, stream=terminal), ["lodi-periphery-1"]) as progress:  # type: ignore[arg-type]
+        progress.tell("lodi-periphery-1", "sending 100 kB", 0.5)
+    assert terminal.text.startswith("lodi-periphery-1   50 %  sending 100 kB\n")

@@ -45,6 +45,19 @@ def test_layout_and_cache(tree: tuple[Path, Path], tmp_path: Path) -> None:
     assert compile_tree(*tree, march=ESP32, cache=cache) != files
 
 
+def test_a_cache_that_is_torn_or_full_is_no_cache(tree: tuple[Path, Path], tmp_path: Path) -> None:
+    cache = tmp_path / "cache"
+    files = compile_tree(*tree, march=ESP32, cache=cache)
+    for path in cache.iterdir():
+        path.write_bytes(path.read_bytes()[:-3])
+    assert compile_tree(*tree, march=ESP32, cache=cache) == files
+    for path in cache.iterdir():
+        path.write_bytes(b"")  # as a power cut leaves it
+    assert compile_tree(*tree, march=ESP32, cache=cache) == files
+    (tmp_path / "file").write_text("")
+    assert compile_tree(*tree, march=ESP32, cache=tmp_path / "file" / "cache") == files
+
+
 def test_for_debugging_every_module_is_there(tree: tuple[Path, Path], tmp_path: Path) -> None:
     files = compile_tree(*tree, march=ESP32, cache=tmp_path / "cache", debug=True)
     assert [path for path in sorted(files) if not path.endswith("__init__.mpy")] == [

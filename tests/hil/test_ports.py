@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from lampione_hil.real import ports
 from lampione_hil.real.errors import NoBoardError
+from lampione_hil.real.line import busy
 from lampione_hil.real.ports import Port, choose
 from lampione_hil.virtual.offered import Offered
 
@@ -58,6 +59,16 @@ def test_one_that_is_not_there_or_not_alone() -> None:
     two = [Port("/a", "aa1"), Port("/b", "aa2")]
     with pytest.raises(NoBoardError, match="could be aa1, aa2: write more of it"):
         choose(two, "aa")
+    for unset in ("", " "):  # not even the only one
+        with pytest.raises(NoBoardError, match="is no board's name: there is aa1"):
+            choose(two[:1], unset)
+
+
+def test_of_many_programs_that_have_a_port_a_few_are_named() -> None:
+    assert busy([(n, "cat") for n in range(9)]) == (
+        "in use by cat (process 0) and cat (process 1) and cat (process 2) and 6 more: "
+        "close it and try again"
+    )
 
 
 @given(st.lists(st.text("0123456789ABCDEF", min_size=1, max_size=4), unique=True), st.data())

@@ -167,7 +167,8 @@ def stop(options: argparse.Namespace) -> int:
     from lampione_hil.virtual import offered
 
     out = printer(options)
-    boards = [offered.find(name) for name in options.names] or offered.offered()
+    named = {board.name: board for board in map(offered.find, options.names)}
+    boards = list(named.values()) or offered.offered()
     for board in boards:
         offered.ask(board.pid, "stop", board.name)
         if out.as_json:

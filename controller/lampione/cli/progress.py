@@ -111,8 +111,11 @@ class Progress:
     def _line(self, name: str) -> str:
         step, part = self._at[name]
         full, empty = ("█", "░") if self._out.unicode else ("#", ".")
+        # Where it is narrow the step is worth more than its bar.
+        fits = columns() - self._width - _BAR - len("   100 %  ") >= _LEAST
         done = round((part or 0) * _BAR)
-        bar = f"{full * done + empty * (_BAR - done)} {round((part or 0) * 100):3} %"
+        bar = f"{full * done + empty * (_BAR - done)} " if fits else ""
+        bar += f"{round((part or 0) * 100):3} %"
         if part is None:  # a step that cannot be counted
             bar = " " * len(bar)
         shown = f"{name.ljust(self._width)}  {bar}  {clean(step)}"

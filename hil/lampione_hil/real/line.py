@@ -20,6 +20,7 @@ from lampione_hil.real.errors import (
 
 _LOOK_S = 0.05  # how long one read waits; the deadline is looked at in between
 _WRITE_S = 10.0
+_TOLD = 3  # programs that have a port
 # An OSError of pyserial, the terminal's own, and what it raises for a port closed under it.
 _GONE = (OSError, termios.error, TypeError)
 
@@ -138,7 +139,10 @@ class Line:
 
 def busy(others: list[tuple[int, str]]) -> str:
     """Say who has a port, of `ports.holders`, and what to do."""
-    by = " and ".join(f"{name} (process {pid})" for pid, name in others)
+    known = [f"{name} (process {pid})" for pid, name in others[:_TOLD]]
+    if len(others) > _TOLD:
+        known.append(f"{len(others) - _TOLD} more")
+    by = " and ".join(known)
     return f"in use by {by or 'another program'}: close it and try again"
 
 

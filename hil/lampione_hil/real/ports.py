@@ -77,6 +77,8 @@ def choose(ports: Sequence[Port], wanted: str) -> Port:
 
     Raises NoBoardError.
     """
+    if not wanted.strip():  # a variable of a shell that is not set: not any board
+        raise NoBoardError(f"{wanted!r} is no board's name: {there_is(ports)}")
     for port in ports:
         if wanted in (port.serial_number, port.name, port.port):
             return port
