@@ -66,7 +66,7 @@ def test_a_controller_starts_beside_a_damaged_batch(tmp_path: Path, broker: Brok
     state = tmp_path / "s"
     with Rig(state, broker) as rig:
         node = rig.node()
-        for _ in range(20):
+        for _ in range(3):
             node.report()
             rig.settle(node)
         rig.kill9()
