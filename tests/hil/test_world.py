@@ -1,6 +1,10 @@
 """What a board senses: SHT45, UART parts, faults; the oracle is the data sheet."""
 
 import math
+import pickle
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -9,6 +13,9 @@ from lampione_hil.board import BenchError
 from lampione_hil.virtual import PlausibleDay, SteadyAir, VirtualBench, World
 from lampione_hil.virtual.devices import Sht45
 from lampione_hil.virtual.devices.sht45 import crc8
+from lampione_hil.virtual.lamppost import lamppost
+from lampione_hil.virtual.traffic import TrafficStreet
+from lampione_hil.virtual.world import start
 
 from tests.hil.parts import Doubler
 
@@ -164,3 +171,10 @@ print("absent", machine.UART(2, 9600).read())
     board.wait_console(r"back b'hello\\n'")
     board.wait_console("absent None")
     assert "first None 0" in board.console()
+
+
+def test_the_supervisor_gets_a_lamppost_without_numpy(tmp_path: Path) -> None:
+    """It forks, and numpy starts threads."""
+    world = start(lamppost(1, traffic=TrafficStreet(5)), tmp_path, "post")
+    load = "import pickle, sys; pickle.load(sys.stdin.buffer); sys.exit('numpy' in sys.modules)"
+    subprocess.run([sys.executable, "-c", load], input=pickle.dumps(world), check=True)

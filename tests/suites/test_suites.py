@@ -8,20 +8,13 @@ import sys
 from pathlib import Path
 
 import pytest
-from lampione_hil.firmware import CompileError, host_march
-from lampione_hil.interpreter import NoInterpreterError, command
+
+from tests import virtual_bench
 
 INCONCLUSIVE = 5
 ROOT = Path(__file__).parents[2]
 
-
-@pytest.fixture(autouse=True)
-def _boards() -> None:
-    try:
-        command()
-        host_march()
-    except (NoInterpreterError, CompileError) as error:
-        pytest.skip(str(error))
+boards = virtual_bench.boards
 
 
 def hil(

@@ -1,12 +1,5 @@
 """A whole lamppost: every part of the bill of materials in one plausible street."""
 
-import functools
-import math
-import time
-
-from lampione_light import sun
-from lampione_protocol.schema import EPOCH_2020
-
 from lampione_hil.virtual.air import Air, PlausibleDay
 from lampione_hil.virtual.devices.ads1115 import Ads1115
 from lampione_hil.virtual.devices.cells import Cells
@@ -14,39 +7,14 @@ from lampione_hil.virtual.devices.lis3dh import Lis3dh, Pole
 from lampione_hil.virtual.devices.ops243 import Ops243
 from lampione_hil.virtual.devices.pzem import Load, Pzem
 from lampione_hil.virtual.devices.sps30 import Sps30
-from lampione_hil.virtual.devices.veml7700 import Light, Veml7700
+from lampione_hil.virtual.devices.veml7700 import Veml7700
 from lampione_hil.virtual.dust import Dust
+from lampione_hil.virtual.sky import Sky
 from lampione_hil.virtual.sound import Street
 from lampione_hil.virtual.traffic import TrafficStreet
 from lampione_hil.virtual.world import World
 
 ENERGY_UART, RADAR_UART = 0, 1
-NOON_LX = 20_000.0  # under trees and façades, not on a roof
-NIGHT_LX = 0.4
-MILAN = 4_546_420, 919_000  # north and east, in 0.00001 degrees
-
-
-@functools.lru_cache(2)
-def daylight(day: int) -> tuple[int, int]:
-    """Return when the sun rises and sets in Milan, as `sun.event` does."""
-    return sun.event(day, *MILAN, True)[0], sun.event(day, *MILAN, False)[0]
-
-
-class Sky(Light):
-    """Daylight of `air`'s time in Milan: none before sunrise, most at noon, none after sunset."""
-
-    def __init__(self, air: Air) -> None:
-        super().__init__()
-        self.air = air
-
-    def at(self, now_s: float) -> float:
-        """See Light."""
-        present_s = time.time() if self.air.present_s is None else self.air.present_s
-        second = int(present_s) - EPOCH_2020
-        rises, sets = daylight(second // 86400)
-        height = math.sin((second - rises) / (sets - rises) * math.pi)
-        self.lux = max(NIGHT_LX, NOON_LX * height) if rises < second < sets else NIGHT_LX
-        return super().at(now_s)
 
 
 def lamppost(

@@ -55,16 +55,20 @@ class View:
     def most_db(self, first_m: float, last_m: float, lane_m: float) -> float:
         """Return what no echo of 0 dBsm between two x is stronger than.
 
-        Before the pole and the beam's axis it grows with x, beyond both it falls.
+        None is nearer to the beam's axis than one of them, and none nearer to the pole than one.
         """
-        across = lane_m * self.aim_lane_m + self.height_m * self.height_m
-        if across > 0:
-            axis_m = self.aim_m * (lane_m * lane_m + self.height_m * self.height_m) / across
-            if last_m <= min(0.0, axis_m):
-                return self.strength_db(last_m, lane_m, _ROUNDING_DB)
-            if first_m >= max(0.0, axis_m):
-                return self.strength_db(first_m, lane_m, _ROUNDING_DB)
-        return math.inf
+        height_square = self.height_m * self.height_m
+        beyond = lane_m * lane_m + height_square
+        across = lane_m * self.aim_lane_m + height_square
+        if across <= 0:
+            return math.inf
+        aimed_m = min(max(self.aim_m * beyond / across, first_m), last_m)
+        near_m = min(max(0.0, first_m), last_m)
+        most_db = self.strength_db(aimed_m, lane_m, _ROUNDING_DB)
+        if near_m != aimed_m:
+            nearer = (aimed_m * aimed_m + beyond) / (near_m * near_m + beyond)
+            most_db += 20 * math.log10(nearer)
+        return most_db
 
 
 def radial_mps(x_m: float, lane_m: float, speed_mps: float, height_m: float = HEIGHT_M) -> float:

@@ -20,7 +20,7 @@ from lampione_hil.virtual.devices.moving import Movement, Steady
 WAVELENGTH_M = 299_792_458 / 24.125e9
 PROCESSING_S = 59e-6  # a sample
 NOISE = 25.0  # magnitude
-_KNOWN = 100  # reports
+_KNOWN = 1000  # reports
 
 _UNITS = {
     "M": ("m-per-sec", "mps", 1.0),
@@ -287,11 +287,12 @@ class Ops243(UartDevice):
     def _line(self, now_s: float) -> str:
         """Return the report; one that was taken back is not worked out again."""
         asked = now_s, self._draws
-        if asked not in self._known:
+        known = self._known.get(asked)
+        if known is None:
             if len(self._known) >= _KNOWN:
-                del self._known[next(iter(self._known))]
-            self._known[asked] = self._report(now_s), self._draws
-        line, self._draws = self._known[asked]
+                self._known.clear()
+            known = self._known[asked] = self._report(now_s), self._draws
+        line, self._draws = known
         return line
 
     def _seen(self, now_s: float) -> list[tuple[float, float]]:
@@ -311,17 +312,15 @@ class Ops243(UartDevice):
             bins = {round(1000 / 3.6 / step): 1000.0}
         found = []
         for number, strength in bins.items():
-            magnitude = strength * self._drawn()
-            speed = number * step * setup.factor
-            if number and setup.lets_through(speed, magnitude):
-                found.append((speed, magnitude))
-        found.sort(key=itemgetter(1), reverse=True)
+            self._draws += 1
+            if number and strength * _MOST_DRAWN >= setup.weakest:
+                magnitude = strength * _drawn(self._draws)
+                speed = number * step * setup.factor
+                if setup.lets_through(speed, magnitude):
+                    found.append((speed, magnitude))
+        if len(found) > 1:
+            found.sort(key=itemgetter(1), reverse=True)
         return found[: setup.reports]
-
-    def _drawn(self) -> float:
-        """Return 0.97 to 1.03: no magnitude comes twice, and the same radar gives the same."""
-        self._draws += 1
-        return 0.97 + 0.06 * (zlib.crc32(b"243 %d" % self._draws) / 0xFFFFFFFF)
 
     def _report(self, now_s: float) -> str:
         setup = self.setup
@@ -359,6 +358,14 @@ class Ops243(UartDevice):
         if self._fault == "crc":
             return bytes(b ^ 0x80 if at % 3 == 1 else b for at, b in enumerate(data))
         return data
+
+
+def _drawn(number: int) -> float:
+    """Return 0.97 to 1.03: no magnitude comes twice, and the same radar gives the same."""
+    return 0.97 + 0.06 * (zlib.crc32(b"243 %d" % number) / 0xFFFFFFFF)
+
+
+_MOST_DRAWN = 0.97 + 0.06
 
 
 def _line(said: object) -> str:
