@@ -21,9 +21,9 @@ class Idle:
     def _measured(self, dt):
         began = ticks_us()
         self._wait(dt)
-        self._idle_us += ticks_diff(ticks_us(), began)
-        self._idle_ms += self._idle_us // 1000
-        self._idle_us %= 1000
+        idle_us = self._idle_us + ticks_diff(ticks_us(), began)
+        self._idle_ms += idle_us // 1000
+        self._idle_us = idle_us % 1000
 
     def take_percent(self) -> "int | None":
         """Return the share since the last call, 0 to 100; to be asked at least once a week.

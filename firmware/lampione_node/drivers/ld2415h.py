@@ -12,11 +12,11 @@ _SAME = 500  # 45 s: only a machine could move so evenly before a radar without 
 
 
 def pairs(line):
-    """Return ((speed in 0.1 km/h, + inbound; 0),) of a line; () for rubbish and for standstill."""
-    if len(line) != 7 or line[:1] != b"V" or line[1:2] not in b"+-":
+    """Return [(speed in 0.1 km/h, + inbound; 0)] of a line; () for rubbish and for standstill."""
+    if len(line) != 7 or line[0] != 86 or line[1] not in b"+-":  # V
         return ()
-    speed = tenths(line[1:])
-    return ((speed, 0),) if speed else ()
+    speed = tenths(line, 1)
+    return [(speed, 0)] if speed else ()
 
 
 class Ld2415h(Radar):

@@ -28,8 +28,8 @@ def tenths(line, at=0, end=None):
                 value = value * 10 + digit
                 if places >= 0:
                     places += 1
-            if places < 0 and at - begun > 7:
-                return None
+                elif at - begun > 7:
+                    return None
         elif digit == -2 and places < 0 and at - begun > 1:
             places = 0
         else:
@@ -69,7 +69,8 @@ class Lines:
             if i >= 0:
                 line = bytes(self._view[:i]).strip()
                 rest = count - i - 1
-                buf[:rest] = buf[i + 1 : count]
+                if rest:
+                    buf[:rest] = buf[i + 1 : count]
                 self._count = rest
                 self._looked = 0
             else:

@@ -26,20 +26,24 @@ def _numbers(line, key):
     """Return the tenths of a key's value: a number, a text, or an array of either."""
     at = line.find(key)
     if at < 0:
-        return ()
+        return []
     at = line.find(b":", at) + 1
     while line[at] == 32:
         at += 1
-    many = line[at] == 91
-    end = line.find(b"]", at) if many else len(line) - 1
-    at += many
+    if line[at] == 91:
+        return _array(line, at)
+    comma = line.find(b",", at)
+    return [_number(line, at, len(line) - 1 if comma < 0 else comma)]
+
+
+def _array(line, at):
+    end = line.find(b"]", at)
     found = []
-    while True:
-        comma = line.find(b",", at, end)
-        found.append(_number(line, at, end if comma < 0 else comma))
-        if comma < 0 or not many:
-            return found
-        at = comma + 1
+    while at >= 0:
+        comma = line.find(b",", at + 1, end)
+        found.append(_number(line, at + 1, end if comma < 0 else comma))
+        at = comma
+    return found
 
 
 def pairs(line):
@@ -47,22 +51,22 @@ def pairs(line):
 
     Lines are `speed`, `magnitude,speed`, `time,magnitude,speed`, or JSON.
     """
-    if line[:1] == b"{":
-        if line[-1:] != b"}":
+    if line.startswith(b"{"):
+        if not line.endswith(b"}"):
             return []
-        speeds = _numbers(line, b'"speed"')
+        found = _numbers(line, b'"speed"')
         magnitudes = _numbers(line, b'"magnitude"')
     else:
         words = line.split(b",")
-        speeds = [tenths(words[-1].strip())]
+        found = [tenths(words[-1].strip())]
         magnitudes = [tenths(words[-2].strip())] if len(words) > 1 else ()
-    if None in speeds or None in magnitudes or len(magnitudes) not in (0, len(speeds)):
+    if None in found or None in magnitudes or (magnitudes and len(magnitudes) != len(found)):
         return []
-    outbound = b'"outbound"' in line
-    found = []
-    for i in range(len(speeds)):
-        speed = -abs(speeds[i]) if outbound else speeds[i]
-        found.append((speed, (magnitudes[i] + 5) // 10 if magnitudes else None))
+    for i in range(len(found)):
+        speed = found[i]
+        if b'"outbound"' in line:
+            speed = -abs(speed)
+        found[i] = speed, (magnitudes[i] + 5) // 10 if magnitudes else None
     return found
 
 

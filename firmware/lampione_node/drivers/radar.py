@@ -34,8 +34,8 @@ class Radar:
         query: what the part answers at all times.
         answer: of a line, whether the part is set up; None when it is no answer to the query.
         setup: the commands that set the part up.
-        readings: of a line, its pairs (speed, magnitude), strongest first. A magnitude of None
-            says that the part has lost its settings.
+        readings: of a line, a list of its pairs (speed, magnitude), strongest first. A magnitude
+            of None says that the part has lost its settings.
     """
 
     def __init__(self, uart, rates, same: int, query, answer, setup, readings):
@@ -55,7 +55,7 @@ class Radar:
         self.watch = Watch(_FRESH_MS, same)
 
     async def measure(self):
-        """Return ((ms, speed, magnitude), ...) of the next line; (): nothing moves; or None.
+        """Return [(ms, speed, magnitude), ...] of the next line; (): nothing moves; or None.
 
         ms: of time.ticks_ms, when the line had come. speed: radial, in 0.1 km/h, + inbound.
         magnitude: in the part's own unit, 0 where it has none. At most 2 s.
@@ -121,7 +121,6 @@ class Radar:
         if not self.watch.seen(found[0], -_FASTEST <= found[0][0] <= _FASTEST):
             return None
         ms = ticks_ms()
-        told = []
-        for speed, magnitude in found:
-            told.append((ms, speed, magnitude))
-        return tuple(told)
+        for i in range(len(found)):
+            found[i] = (ms,) + found[i]
+        return found

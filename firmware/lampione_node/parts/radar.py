@@ -67,20 +67,19 @@ class Radar:
         self._seen_ms = ticks_ms()
         while True:
             check_in()
-            good = await (self._frames() if self._doppler else self._readings())
+            if self._doppler:
+                good = await self._frames()
+            else:
+                found = await self._driver.measure()
+                good = found is not None
+                if good:
+                    for ms, speed, _ in found:
+                        self.traffic.take(ms, speed)
+                    self.traffic.tick(ticks_ms())
             now_ms = ticks_ms()
             if good:
                 self._good_ms += ticks_diff(now_ms, self._seen_ms)
             self._seen_ms = now_ms
-
-    async def _readings(self):
-        found = await self._driver.measure()
-        if found is None:
-            return False
-        for reading in found:
-            self.traffic.take(*reading)
-        self.traffic.tick(ticks_ms())
-        return True
 
     async def _frames(self):
         good = await self._adc.measure(memoryview(self._words))

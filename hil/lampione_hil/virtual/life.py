@@ -23,6 +23,7 @@ from lampione_hil.virtual.home import Home, Settings, Wait
 from lampione_hil.virtual.hublink import HubLink
 from lampione_hil.virtual.interrupts import Interrupts
 from lampione_hil.virtual.microphone import SLACK_S, Source
+from lampione_hil.virtual.questions import Questions, packets
 from lampione_hil.virtual.radio import Station
 from lampione_hil.virtual.rom_loader import NO_PROGRAM, RomLoader, has_program
 from lampione_hil.virtual.running import STREAMS
@@ -39,7 +40,6 @@ CLOCK_BYTES = 11_900  # what those of the virtual clock have more
 VIRTUAL_EPOCH_UNIX_S = 1_767_225_600  # 2026-01-01, where the virtual clock begins
 _TRACE = 100_000
 _EAR = 256  # messages that are heard before all others have their turn
-_PATIENCE = struct.pack("@ll", 0, 5000)  # 5 ms, as struct timeval has it
 
 
 class Life:
@@ -75,7 +75,7 @@ class Life:
         self.edges: dict[int, int] = {}  # levels last seen at pins whose edges it wants to know
         self.targets: dict[int, int] = {}  # addresses of its I2CTargets
         self._interrupts: Interrupts | None = None
-        self._wire: socket.socket | None = None
+        self._questions: Questions | None = None
         self._uart_pipes = UartPipes(self, home.after)
         self._i2s: dict[int, tuple[int, int]] = {}
         self.clock = Crystal(settings.world.crystal_ppb, settings.ticks_base_ms * 1000)
@@ -291,16 +291,13 @@ class Life:
         self.raw_boot = raw
         settings = self.settings
         slave = self.serial.open()
-        kind = getattr(socket, "SOCK_SEQPACKET", socket.SOCK_DGRAM)
-        try:
-            self._wire, wire = socket.socketpair(socket.AF_UNIX, kind)
-        except OSError:  # no packet streams here: datagrams keep their bounds too
-            self._wire, wire = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self._questions = Questions()
         files = [
             os.open(settings.flash, os.O_RDWR),
             os.open(settings.control, os.O_RDWR),
+            *self._questions.ends.values(),
         ]
-        places = {3: files[0], 4: wire.fileno(), 5: files[1]}
+        places = {3: files[0], 5: files[1], **self._questions.ends}
         if self.home.virtual:
             for place, path in ((6, self.world.sound), (7, self.world.doppler)):
                 if path is not None:
@@ -313,7 +310,7 @@ class Life:
             places.update({10 + n: end for n, end in self._uart_pipes.open().items()})
         far: socket.socket | None = None
         if self.wired and not self.home.virtual:
-            near, far = socket.socketpair(socket.AF_UNIX, kind)
+            near, far = packets()
             self._interrupts = Interrupts(self.home.selector, self.home.after, near)
             places[9] = far.fileno()
         heap = settings.heap_bytes + self.rom_bytes + MODULES_BYTES
@@ -323,11 +320,9 @@ class Life:
         os.close(slave)
         for file in files:
             os.close(file)
-        wire.close()
-        self._wire.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, _PATIENCE)
         if far is not None:
             far.close()
-        self.home.selector.register(self._wire, selectors.EVENT_READ, self._from_wire)
+        self.home.selector.register(self._questions, selectors.EVENT_READ, self._from_wire)
 
     def _let_go(self, at_us: int) -> None:
         self.pwm.clear()
@@ -367,10 +362,7 @@ class Life:
         if self._interrupts is not None:
             self._interrupts.close()
             self._interrupts = None
-        if self._wire is not None:
-            self.home.selector.unregister(self._wire)
-            self._wire.close()
-            self._wire = None
+        self._hear_no_more()
         for end in (end for ends in self._i2s.values() for end in ends):
             os.close(end)
         self._i2s.clear()
@@ -402,18 +394,13 @@ class Life:
     def _from_wire(self, _: int) -> None:
         # On the virtual clock the one board that runs has our ear until it waits.
         for _ in range(_EAR if self.home.virtual else 1):
-            if self._wire is None:
+            if self._questions is None:
                 return
-            try:
-                message = self._wire.recv(65536)  # it may be computing: see _PATIENCE
-            except BlockingIOError:
+            message = self._questions.next()
+            if message is None:
                 return
-            except OSError:
-                message = b""
             if not message:
-                self.home.selector.unregister(self._wire)
-                self._wire.close()
-                self._wire = None
+                self._hear_no_more()
                 return
             self._answer(self, message)
             if self.wait is not None:
@@ -421,11 +408,14 @@ class Life:
 
     def reply(self, data: bytes) -> None:
         """Answer on the wire."""
-        if self._wire is not None:
-            try:
-                self._wire.send(data)
-            except OSError:  # it has ended
-                return
+        if self._questions is not None:
+            self._questions.reply(data)
+
+    def _hear_no_more(self) -> None:
+        if self._questions is not None:
+            self.home.selector.unregister(self._questions)
+            self._questions.close()
+            self._questions = None
 
     def interrupt(self, message: bytes, then: Callable[[bytes], None]) -> None:
         """Ask the board's hardware; see Interrupts.ask."""

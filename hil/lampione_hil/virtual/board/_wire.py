@@ -1,17 +1,18 @@
 """The wire from the board to its supervisor: one packet a message, file descriptor 4.
 
 A message is an operation byte and its body. Questions get one reply whose length both sides
-know beforehand, because a packet socket would cut a longer one without a word.
+know beforehand, because it comes through a pipe, file descriptor 14.
 """
 
 import micropython
 
 FLASH, WIRE, CONTROL, SOUND, DOPPLER, INTERRUPTS = 3, 4, 5, 6, 7, 9
-UART0, I2S0 = 10, 20
+UART0, REPLIES, I2S0 = 10, 14, 20
 QUESTION = 512  # bytes of every question to a board's interrupts
 GRANT = 24  # bytes of a grant of virtual time
 
 _wire = open(WIRE, "r+b")
+_replies = open(REPLIES, "rb")
 native = {}  # the interpreter's own modules that a simulated one stands in front of
 info = {}  # what the supervisor said of this boot
 
@@ -31,14 +32,14 @@ def ask(message, length, reply=None, size=-1):
     if reply is None:
         reply = bytearray(length)
     _wire.write(message, size)
-    _wire.readinto(reply, length)
+    _replies.readinto(reply, length)
     return reply
 
 
 @micropython.native
 def hear(reply):
     """Wait for a reply of len(reply) bytes to something told before."""
-    _wire.readinto(reply)
+    _replies.readinto(reply)
 
 
 @micropython.viper
