@@ -5,6 +5,8 @@ from time import ticks_diff, ticks_ms
 
 from micropython import const
 
+from .rare import rare
+
 # Quality of the time, rising.
 UNSET = const(0)
 HOLDOVER = const(1)  # set once, but more than a day ago: 20 ppm of crystal are 2 s a day
@@ -68,6 +70,7 @@ class Clock:
             self._quality = HOLDOVER
         return self._quality
 
+    @rare
     def set(self, l_seconds: int, ms: int, quality: int) -> bool:
         """Set the time to `l_seconds` since 2020-01-01 UTC and `ms` (0 to 999).
 

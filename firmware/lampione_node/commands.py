@@ -13,6 +13,7 @@ from lampione_protocol.schema import RESULT, RESULT_FIELDS
 from micropython import const
 
 from .forget import forget
+from .rare import rare
 
 # Operations, outcomes and reasons, as the wire numbers them
 _FETCH = const(7)
@@ -80,6 +81,7 @@ class Commands:
         """Say that frame `seq` of a fetch, and maybe more, cannot be had."""
         self.result(counter, _FETCH, _REFUSED, NOT_HELD, seq)
 
+    @rare
     def admit(self, counter: int, expires, challenge, strict=False, harmless=False) -> int:  # type: ignore[no-untyped-def]
         """Spend a command's counter, on flash before anything is done; return why not to obey.
 

@@ -10,6 +10,7 @@ from micropython import const
 
 from .forget import forget
 from .orders import Orders
+from .rare import rare
 
 _LOOK_MS = const(1000)
 _REST_MS = const(10000)
@@ -89,6 +90,7 @@ class Lighting:
         self.configure(config)
         lamp.source = self
 
+    @rare
     def configure(self, config) -> None:  # type: ignore[no-untyped-def]
         """Follow a config from now on; one that is damaged is a fault of the control."""
         try:

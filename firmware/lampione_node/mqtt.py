@@ -14,6 +14,8 @@ from time import ticks_diff, ticks_ms
 
 from micropython import const
 
+from .rare import rare
+
 # Largest packet either way, in bytes: a sealed frame and its topic take some 150.
 _BUFFER = const(576)
 # Requests that may wait for their acknowledgement at the same time.
@@ -187,6 +189,7 @@ class Connection:
     them, "cert" and "key" name DER files: not every build of MicroPython reads PEM.
     """
 
+    @rare
     def __init__(
         self, settings, client_id, will=None, keepalive_s=60, on_message=None, timeout_s=15
     ):
@@ -206,6 +209,7 @@ class Connection:
         self._mid = self._received_ms = self._sent_ms = 0
         self.faults = self.skipped = 0
 
+    @rare
     async def connect(self) -> bool:
         """Open the connection; return whether the broker still had this client's session.
 
@@ -274,6 +278,7 @@ class Connection:
         except asyncio.TimeoutError:
             raise MqttTimeout
 
+    @rare
     async def _open(self) -> bool:
         settings, client_id, will = self._about
         host = settings["host"]

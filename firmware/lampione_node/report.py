@@ -14,6 +14,7 @@ from micropython import const
 from .forget import forget
 from .idle import Idle
 from .post import INFO, OUTBOX_DROPPED, SENSOR_STATE, WARNING
+from .rare import rare
 
 _LOOK_MS = const(1000)
 _DRIFT_MS = const(1500)  # more than this between the clock and the ticks: the clock was moved
@@ -142,6 +143,7 @@ class Reporter:
                     self._post.event(SENSOR_STATE, severity, sensor << 4 | state)
                 sensor += 1
 
+    @rare
     def hour(self, start: int, now: int, quality: int) -> None:
         """Post an hour that has ended, or that the clock has cut short."""
         if self._hourly and now != start:
@@ -152,6 +154,7 @@ class Reporter:
             forget("lampione_node.hourly", "lampione_protocol.hour")
             gc.collect()
 
+    @rare
     def health(self) -> None:
         """Post a Health of this moment."""
         clock = self._post.clock

@@ -26,6 +26,7 @@ from .clock import CONTROLLER, EPOCH_S, NTP
 from .mqtt import Connection, MqttError
 from .outbox import SEQ_MAX, Reader
 from .post import OUTBOX_DAMAGED, REFUSED, WARNING
+from .rare import rare
 from .supervisor import backoff_ms
 
 _IN_FLIGHT = const(4)  # frames published and not yet acknowledged by the broker
@@ -169,6 +170,7 @@ class Uplink:
 
     # What goes
 
+    @rare
     def _make_hello(self) -> bytes:
         box = self._box
         identity = self._identity
@@ -288,6 +290,7 @@ class Uplink:
                     self._refused_told[i] += count
                     self._post.event(REFUSED, WARNING, i * 1000000 + min(count, 999999))
 
+    @rare
     def _ask_ntp(self) -> None:
         """Set the clock by NTP, where the port has it; blocks for a second at most."""
         try:

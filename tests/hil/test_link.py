@@ -271,7 +271,6 @@ def test_a_small_node_holds_only_what_it_needs() -> None:
         "lampione_node.drivers_dimmer",
         "lampione_node.drivers_ics43434",
         "lampione_node.drivers_sht45",
-        "lampione_node.kept",
         "lampione_node.lamp",
         "lampione_node.lighting",
         "lampione_node.node",

@@ -17,6 +17,7 @@ like, which would tell another module's.
 
 import ast
 from collections.abc import Iterator, Mapping, Sequence
+from types import MappingProxyType
 
 from lampione_hil.linking.groups import Program, beside, forgotten, group
 from lampione_hil.linking.merge import File, Import, Merger, Module, Thing, implied
@@ -25,12 +26,17 @@ from lampione_hil.linking.scopes import LinkError
 __all__ = ["LinkError", "link"]
 
 
-def link(trees: Mapping[str, ast.Module], scripts: Sequence[ast.Module]) -> dict[str, ast.Module]:
+def link(
+    trees: Mapping[str, ast.Module],
+    scripts: Sequence[ast.Module],
+    apart: Mapping[str, str] = MappingProxyType({}),
+) -> dict[str, ast.Module]:
     """Return the files of a program by their dotted names, a package by its own.
 
     Args:
         trees: every module of the program by its dotted name; they are changed.
         scripts: what it begins with, left as it is.
+        apart: modules that are loaded and forgotten by another one, not by `import`: {name: it}.
 
     Raises LinkError.
     """
@@ -48,6 +54,9 @@ def link(trees: Mapping[str, ast.Module], scripts: Sequence[ast.Module]) -> dict
         program.size[name] = len(ast.unparse(module.tree))
         together += known.edges(program, module)
         program.alone |= forgotten(module.tree, modules)
+    for name, by in apart.items():
+        program.later[by].append(name)
+        program.alone.add(name)
     kept = {*starts, *program.alone}
     held = {parent for name in kept for parent in _parents(name)}
     held |= {name.partition(".")[0] for name in trees}

@@ -68,6 +68,12 @@ class File:
     free: set[str] = field(default_factory=set)
 
 
+def _absolute(use: Use) -> bool:
+    """Say whether it stands in `__import__(name, ...)` without a level: nothing tells it where."""
+    call = use.parent
+    return use.name == "__import__" and isinstance(call, ast.Call) and len(call.args) < 5
+
+
 class Merger:
     """All files, and what each name means across them."""
 
@@ -114,7 +120,7 @@ class Merger:
                     self._look_local(module, use, scope)
                 elif use.name not in module.bound:
                     file.free.add(use.name)
-                    if use.name in _TELLING and len(file.modules) > 1:
+                    if use.name in _TELLING and len(file.modules) > 1 and not _absolute(use):
                         raise module.names.error(use.node, f"{use.name} would tell of {file.name}")
                 else:
                     thing = self.meaning(module, use.name)

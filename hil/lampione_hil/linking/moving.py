@@ -17,7 +17,7 @@ nothing is loaded earlier than before.
 import ast
 import copy
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from lampione_hil.linking.groups import forgotten
@@ -44,15 +44,15 @@ class _Alias:
         return self.alias.asname or self.alias.name.split(".")[0]
 
 
-def move(trees: Mapping[str, ast.Module], scripts: Sequence[ast.Module]) -> None:
-    """Move what is called by one module alone that will be forgotten; `trees` are changed.
+def move(known: "Known", more: Iterable[str] = ()) -> None:
+    """Move what is called only by modules that will be forgotten.
 
     Args:
-        trees: every module of the program by its dotted name.
-        scripts: what it begins with; what they mention stays.
+        known: the program, which is changed.
+        more: modules that will be, too.
     """
-    once = {name for tree in trees.values() for name in forgotten(tree, trees)}
-    known = _Known(trees, scripts)
+    trees = known.trees
+    once = {name for tree in trees.values() for name in forgotten(tree, trees)}.union(more)
     while any(
         [_move_functions(known, once), _move_starts(known, once), _move_methods(known, once)]
     ):
@@ -84,10 +84,15 @@ class _Facts:
                 self.methods += [n.name for n in node.body if isinstance(n, _Function)]
 
 
-class _Known:
-    """The program as it stands, read again where it was changed."""
+class Known:
+    """The program as it stands, read again where it was changed.
 
-    def __init__(self, trees: Mapping[str, ast.Module], scripts: Sequence[ast.Module]) -> None:
+    Args:
+        trees: every module by its dotted name.
+        scripts: what it begins with; what they mention stays.
+    """
+
+    def __init__(self, trees: dict[str, ast.Module], scripts: Sequence[ast.Module]) -> None:
         self.trees = trees
         self.packages = {name.rpartition(".")[0] for name in trees}
         self.spoken = {word for script in scripts for word in _mentions(script)}
@@ -243,7 +248,7 @@ def _simple(node: ast.expr) -> bool:
     )
 
 
-def _move_functions(known: _Known, once: set[str]) -> bool:
+def _move_functions(known: Known, once: set[str]) -> bool:
     found = False
     for module, tree in known.trees.items():
         for node in [*tree.body]:
@@ -262,7 +267,7 @@ def _move_functions(known: _Known, once: set[str]) -> bool:
     return found
 
 
-def _move_starts(known: _Known, once: set[str]) -> bool:
+def _move_starts(known: Known, once: set[str]) -> bool:
     found = False
     for module, tree in known.trees.items():
         for holder in tree.body:
@@ -287,7 +292,7 @@ def _take(holder: ast.ClassDef, method: ast.stmt) -> None:
         holder.body.append(ast.Pass())
 
 
-def _move_methods(known: _Known, once: set[str]) -> bool:
+def _move_methods(known: Known, once: set[str]) -> bool:
     """Make functions of methods that one module alone calls, whose names say which they are."""
     found = False
     for module, tree in known.trees.items():
@@ -302,11 +307,11 @@ def _move_methods(known: _Known, once: set[str]) -> bool:
 
 
 def _moved(
-    known: _Known, module: str, node: ast.FunctionDef, users: list[list[_Alias]], start: str = ""
+    known: Known, module: str, node: ast.FunctionDef, users: list[list[_Alias]], start: str = ""
 ) -> bool:
     if not users or not _plain(node) or (start and _returns(node)):
         return False
-    moves = [_Move(known, module, node, aliases, start) for aliases in users]
+    moves = [Move(known, module, node, aliases, start) for aliases in users]
     if not all(move.sure for move in moves):
         return False
     for move in moves:
@@ -314,7 +319,7 @@ def _moved(
     return True
 
 
-def _moves(known: _Known, module: str, method: ast.FunctionDef, once: set[str]) -> bool:
+def _moves(known: Known, module: str, method: ast.FunctionDef, once: set[str]) -> bool:
     """Move a method where that is sure; say whether it was."""
     word = method.name
     users = known.asking(word)
@@ -332,7 +337,7 @@ def _moves(known: _Known, module: str, method: ast.FunctionDef, once: set[str]) 
         if isinstance(node.func, ast.Attribute)
         if node.func.attr == word
     ]
-    move = _Move(known, module, method, [], where=user)
+    move = Move(known, module, method, [], where=user)
     if len(calls) != count or not move.sure:
         return False  # also handed on
     move.write()
@@ -343,7 +348,7 @@ def _moves(known: _Known, module: str, method: ast.FunctionDef, once: set[str]) 
     return True
 
 
-class _Move:
+class Move:
     """One function's way from its module to another.
 
     Args:
@@ -353,16 +358,18 @@ class _Move:
         aliases: how it, or the class, is imported where it goes to.
         start: the class whose `__init__` it is.
         where: it goes to, if nothing says so.
+        name: it gets there; a free one of its own if empty.
     """
 
     def __init__(
         self,
-        known: _Known,
+        known: Known,
         module: str,
-        node: ast.FunctionDef,
+        node: ast.FunctionDef | ast.AsyncFunctionDef,
         aliases: list[_Alias],
         start: str = "",
         where: str = "",
+        name: str = "",
     ) -> None:
         self._known = known
         self._from = module
@@ -373,7 +380,8 @@ class _Move:
         self._names = known.names[self._to]
         self._words = {use.name for use in self._names.uses}
         self._late = bool(aliases) and all(a.scope is not self._names.top for a in aliases)
-        self.name = self._fresh(f"new_{start}" if start else node.name)
+        self.name = name or self._fresh(f"new_{start}" if start else node.name)
+        self._words.add(self.name)
         self._needed: dict[str, list[ast.Name]] = {}
         self._brought: list[ast.stmt] = []
         self._renamed: dict[str, str] = {}
@@ -457,7 +465,7 @@ class _Move:
                 by = {self._from} if mine and node not in mine else first
                 node.implied = by  # type: ignore[attr-defined]
 
-    def _spelled(self, names: Mapping[str, str]) -> ast.FunctionDef:
+    def _spelled(self, names: Mapping[str, str]) -> ast.FunctionDef | ast.AsyncFunctionDef:
         """Write the names that it needs as they are to be; return a copy."""
         for name, places in self._needed.items():
             for place in places:

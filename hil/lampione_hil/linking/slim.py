@@ -7,7 +7,8 @@ hosts and nodes share is cut for it. Every cut is plain and leaves behaviour as 
 - what nothing mentions is left out: imports, functions, classes, methods, whole modules that
   cannot be reached from main.py. A name counts as mentioned wherever the same word stands, as a
   name, an attribute or a text: the cut errs towards keeping;
-- what one module alone calls that is forgotten goes with it (see `moving`);
+- what is called by a module alone that is forgotten goes with it (see `moving`), and what is
+  marked as rare lies in files of its own (see `apart`);
 - modules that always stand together become one (see `link`), and what only the program itself
   knows gets short names (see `shorten`): tracebacks say those;
 - of a schema's field a node reads kind, bits, low and high. What people read falls away, its name
@@ -17,8 +18,9 @@ hosts and nodes share is cut for it. Every cut is plain and leaves behaviour as 
 import ast
 from collections.abc import Iterator, Mapping
 
+from lampione_hil.linking.apart import set_apart
 from lampione_hil.linking.link import link
-from lampione_hil.linking.moving import move
+from lampione_hil.linking.moving import Known, move
 from lampione_hil.linking.shorten import front, shorten
 
 Constant = int | str | bytes
@@ -50,14 +52,17 @@ def slim(
         _put_constants(name, tree, constants)
     for tree in trees.values():
         _drop_annotations(tree)
+    apart = set_apart(Known(trees, starts)) if linked else {}
     _prune_all(trees, starts)
     if linked:
-        move(trees, starts)
+        move(Known(trees, starts), apart)
         _prune_all(trees, starts)
     if starts:
-        trees = _reached(trees, starts)
+        trees = _reached(trees, [*starts, *(trees[name] for name in apart)]) | {
+            name: trees[name] for name in apart
+        }
     if linked:
-        trees = link(trees, starts)
+        trees = link(trees, starts, apart)
         shorten(trees, starts)
         for tree in trees.values():
             front(tree)
