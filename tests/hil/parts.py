@@ -2,7 +2,26 @@
 
 import math
 
-from lampione_hil.virtual.devices import UartDevice
+from lampione_hil.virtual.devices import I2CDevice, UartDevice
+
+
+class Notes(I2CDevice):
+    """Gives back what was written, backwards; a read without a write goes on with the last."""
+
+    name = "notes"
+    address = 0x33
+
+    def __init__(self) -> None:
+        self._noted = b""
+
+    def write(self, data: bytes, now_s: float) -> bool:
+        del now_s
+        self._noted = data
+        return True
+
+    def read(self, length: int, now_s: float) -> bytes | None:
+        del now_s
+        return self._noted[::-1][:length].ljust(length, b"\xee")
 
 
 class Doubler(UartDevice):

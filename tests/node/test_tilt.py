@@ -254,6 +254,24 @@ def test_the_models_filter_is_that_of_one_pole() -> None:
         value += (push - value) * math.tau * bandwidth_hz * step_s
 
 
+def test_the_models_blocks() -> None:
+    parts = [Lis3dh(Pole(tilt_deg=2, sway_deg=1)) for _ in range(2)]
+    for part in parts:
+        for register, value in ((0x20, 0x57), (0x23, 0x88), (0x24, 0x40), (0x2E, 0x80)):
+            assert part.write(bytes([register, value]), 0.0)
+    blocks, samples = parts
+    for n in range(1, 111):  # 27 s: what repeats itself does so after ten
+        now_s = n / 4 + 0.001
+        singles = []
+        for at in range(25):
+            assert samples.write(b"\xa8", now_s - 0.24 + at / 100)
+            singles.append(samples.read(6, now_s - 0.24 + at / 100))
+        assert blocks.write(b"\xa8", now_s)
+        block = blocks.read(150, now_s)
+        assert block is not None
+        assert [block[at : at + 6] for at in range(0, 150, 6)] == singles
+
+
 def test_the_models_fifo() -> None:
     part = Lis3dh(Pole())
     for register, value in ((0x20, 0x57), (0x23, 0x88), (0x24, 0x40), (0x2E, 0x80)):

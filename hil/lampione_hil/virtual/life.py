@@ -35,8 +35,8 @@ from lampione_hil.virtual.uart_pipes import UartPipes, pipe
 PWRON_RESET, HARD_RESET, WDT_RESET, DEEPSLEEP_RESET, SOFT_RESET = range(1, 6)
 BOOT = Path(__file__).parent / "board" / "_boot.py"
 # The simulated modules live in the board's own heap; a real board has them in flash.
-MODULES_BYTES = 50_300
-CLOCK_BYTES = 11_900  # what those of the virtual clock have more
+MODULES_BYTES = 50_500
+CLOCK_BYTES = 12_000  # what those of the virtual clock have more
 VIRTUAL_EPOCH_UNIX_S = 1_767_225_600  # 2026-01-01, where the virtual clock begins
 _TRACE = 100_000
 _EAR = 256  # messages that are heard before all others have their turn

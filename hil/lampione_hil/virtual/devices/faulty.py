@@ -16,8 +16,8 @@ class FaultyI2CDevice(I2CDevice):
     kinds = ("stuck", "crc", "silent", "brownout", "implausible")
 
     def __init__(self) -> None:
-        self._fault = ""
         self._damaged = 0
+        self._take("")
         self.power_up(0.0)
 
     def fault(self, kind: str) -> None:
@@ -27,26 +27,17 @@ class FaultyI2CDevice(I2CDevice):
         if kind == "brownout":
             self.power_up(0.0)
             kind = ""
-        self._fault = kind
+        self._take(kind)
 
-    @property
-    def stuck(self) -> bool:
-        """Whether it repeats its last reading."""
-        return self._fault == "stuck"
-
-    @property
-    def silent(self) -> bool:
-        """Whether it acknowledges nothing."""
-        return self._fault == "silent"
-
-    @property
-    def implausible(self) -> bool:
-        """Whether it senses what cannot be."""
-        return self._fault == "implausible"
+    def _take(self, kind: str) -> None:
+        self.stuck = kind == "stuck"  # it repeats its last reading
+        self.silent = kind == "silent"  # it acknowledges nothing
+        self.implausible = kind == "implausible"  # it senses what cannot be
+        self._damages = kind == "crc"
 
     def sent(self, data: bytes) -> bytes:
         """Return what arrives of `data`: with "crc" one bit of each byte is wrong."""
-        if self._fault != "crc":
+        if not self._damages:
             return data
         self._damaged += 1
         dice = zlib.crc32(self._damaged.to_bytes(4, "big")).to_bytes(4, "big")

@@ -140,9 +140,9 @@ class Lis3dh(FaultyI2CDevice):
             self._last = taken[-1]
             self._overrun = False
             return self.sent(b"".join(taken))
-        found = bytearray()
-        for _ in range(length):
-            found.append(self._get(self._address & 0x7F))
+        found = bytearray(length)
+        for at in range(length):
+            found[at] = self._get(self._address & 0x7F)
             self._count_up()
         return self.sent(bytes(found))
 
@@ -156,13 +156,10 @@ class Lis3dh(FaultyI2CDevice):
             self._overrun = False
 
     def _count_up(self) -> None:
-        if not self._address & 0x80:
-            return
-        register = self._address & 0x7F
-        if register == 0x2D and self._fifo_on:
-            self._address = 0x80 | 0x28
-        else:
-            self._address = 0x80 | (register + 1 & 0x7F)
+        if self._address == 0xAD and self._fifo_on:
+            self._address = 0xA8
+        elif self._address & 0x80:
+            self._address = 0x80 | self._address + 1 & 0x7F
 
     def _get(self, register: int) -> int:
         if 0x28 <= register <= 0x2D:
