@@ -8,5 +8,6 @@ def forget(*names: str) -> None:
     for name in names:
         sys.modules.pop(name, None)
         package, last = name.rsplit(".", 1)
-        if hasattr(sys.modules[package], last):
-            delattr(sys.modules[package], last)
+        holder = sys.modules.get(package)
+        if hasattr(holder, last):
+            delattr(holder, last)

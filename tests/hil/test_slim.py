@@ -94,20 +94,33 @@ def test_types_are_left_out_but_for_viper() -> None:
 
 
 def test_a_field_keeps_what_the_codec_reads_and_is_shared() -> None:
-    text = (
+    schema = (
         "A_FIELDS = (('level', 'i', 7, 0, 100, 1, '%', 1), ('spare', 'x', 1, 0, 0, 1, '', 1))\n"
-        "B_FIELDS = (('share', 'i', 7, 0, 100, 1, '%', 2),)\n"
+        "B_FIELDS = (('share', 'i', 7, 0, 100, 1, '%', 2),) + A_FIELDS[1:]\n"
     )
-    roots = {"main.py": "from lampione_protocol.schema import A_FIELDS, B_FIELDS"}
+    codec = (
+        "def read(fields):\n    found = []\n    for field in fields:\n        kind = field[1]\n"
+        "        if kind != 'x' and field[1] == 'i':\n"
+        "            found.append((field[0], fields[0][2], field[3], field[4]))\n    return found\n"
+    )
+    roots = {
+        "main.py": "from lampione_protocol.schema import A_FIELDS, B_FIELDS\n"
+        "from lampione_protocol.codec import read\n"
+    }
+    cut = slim({"lampione_protocol.schema": schema, "lampione_protocol.codec": codec}, roots)
     names: dict[str, Any] = {}
-    exec(slim({"lampione_protocol.schema": text}, roots)["lampione_protocol.schema"], names)
-    assert names["A_FIELDS"] == ((0, "i", 7, 0, 100), (0, "x", 1, 0, 0))
-    assert names["B_FIELDS"][0] is names["A_FIELDS"][0]
+    exec(cut["lampione_protocol.schema"], names)
+    assert names["A_FIELDS"] == b"\x00\x01"
+    assert names["B_FIELDS"] == b"\x00\x01"
+    exec(cut["lampione_protocol.codec"].partition("\n")[2], names)
+    assert names["read"](names["A_FIELDS"]) == [(0, 7, 0, 100)]
 
 
-def test_the_cut_protocol_writes_the_same_bits(tmp_path_factory: pytest.TempPathFactory) -> None:
+def test_the_cut_protocol_writes_and_reads_the_same_bits(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
     """The schema and the codec, cut for a board, against those of this computer."""
-    from lampione_protocol import codec, schema
+    from lampione_protocol import codec, hour, schema
 
     _, protocol = sources()
     modules = {
@@ -115,25 +128,34 @@ def test_the_cut_protocol_writes_the_same_bits(tmp_path_factory: pytest.TempPath
         for path in (protocol / "lampione_protocol").glob("*.py")
         if path.stem != "__init__"
     }
-    roots = {
-        "main.py": "from lampione_protocol.codec import encode\nfrom lampione_protocol import "
-        "schema\nschema.MESSAGES\n"
+    messages = [f for _, _, f in schema.MESSAGES] + [hour.HOUR_FIELDS, hour.RAW_FIELDS]
+    names = [n for n in dir(schema) if n.endswith("_FIELDS")]
+    assert {getattr(schema, name) for name in names} <= {*messages}
+    names += ["HOUR_FIELDS", "RAW_FIELDS"]
+    given = {
+        name: [
+            b"" if f[1] in "yt" else f[4] for f in getattr(schema, name, getattr(hour, name, ()))
+        ]
+        for name in names
     }
+    script = (
+        "from lampione_protocol.codec import encode, decode\nfrom lampione_protocol.hour import "
+        f"HOUR_FIELDS, RAW_FIELDS\nfrom lampione_protocol.schema import {', '.join(names[:-2])}\n"
+    )
     folder = tmp_path_factory.mktemp("cut")
     (folder / "lampione_protocol").mkdir()
-    for name, source in slim(modules, roots).items():
+    for name, source in slim(modules, {"main.py": script}).items():
         (folder / "lampione_protocol" / f"{name.split('.')[1]}.py").write_text(source, "utf-8")
-    script = (
-        "from lampione_protocol.codec import encode\nfrom lampione_protocol import schema\n"
-        "for number, name, fields in schema.MESSAGES:\n"
-        "    values = [b'' if f[1] in 'yt' else f[4] for f in fields]\n"
-        "    print(number, encode(fields, values).hex())\n"
-    )
+    for name in names:
+        script += f"bits = encode({name}, {given[name]})\nprint(bits.hex())\n"
+        script += f"print(decode({name}, bits, 0, len(bits)))\n"
     said = interpreter.run(["-c", script], path=[folder]).decode().splitlines()
-    assert said == [
-        f"{number} {codec.encode(f, [b'' if v[1] in 'yt' else v[4] for v in f]).hex()}"
-        for number, _, f in schema.MESSAGES
-    ]
+    expected = []
+    for name in names:
+        fields = getattr(schema, name, None) or getattr(hour, name)
+        bits = codec.encode(fields, given[name])
+        expected += [bits.hex(), str(codec.decode(fields, bits, 0, len(bits)))]
+    assert said == expected
 
 
 def test_for_debugging_nothing_is_cut() -> None:

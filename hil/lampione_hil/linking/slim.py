@@ -11,21 +11,20 @@ hosts and nodes share is cut for it. Every cut is plain and leaves behaviour as 
   marked as rare lies in files of its own (see `apart`);
 - modules that always stand together become one (see `link`), and what only the program itself
   knows gets short names (see `shorten`): tracebacks say those;
-- of a schema's field a node reads kind, bits, low and high. What people read falls away, its name
-  becomes 0, and fields that are then alike are one object in memory.
+- of a schema's field a node reads kind, bits, low and high, in columns (see `fields`). What people
+  read falls away, and its name becomes 0.
 """
 
 import ast
 from collections.abc import Iterator, Mapping
 
+from lampione_hil.linking import fields
 from lampione_hil.linking.apart import set_apart
 from lampione_hil.linking.link import link
 from lampione_hil.linking.moving import Known, move
 from lampione_hil.linking.shorten import front, shorten
 
 Constant = int | str | bytes
-_SCHEMA = "lampione_protocol.schema"
-_READ = slice(1, 5)  # of a field's columns: kind, bits, low, high
 
 
 def slim(
@@ -45,8 +44,7 @@ def slim(
     starts = [ast.parse(source, name) for name, source in roots.items()]
     if starts:
         trees = _reached(trees, starts)
-    if _SCHEMA in trees:
-        _share_fields(trees[_SCHEMA])
+    fields.spread(trees)
     constants = {name: _constants(tree) for name, tree in trees.items()}
     for name, tree in trees.items():
         _put_constants(name, tree, constants)
@@ -67,27 +65,6 @@ def slim(
         for tree in trees.values():
             front(tree)
     return {name: ast.unparse(tree) for name, tree in trees.items()}
-
-
-def _share_fields(tree: ast.Module) -> None:
-    """Write every tuple of fields as numbers of the distinct ones.
-
-    In lists, since a board keeps a module's constant tuples, texts and bytes beside what is made
-    of them, each text in a tuple as an object of its own, but not the code that makes a list.
-    """
-    distinct: dict[tuple[object, ...], int] = {}
-    for node in tree.body:
-        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]).endswith("_FIELDS"):
-            fields = [(0, *field[_READ]) for field in ast.literal_eval(node.value)]
-            numbers = [distinct.setdefault(field, len(distinct)) for field in fields]
-            node.value = ast.parse(f"_fields({numbers})", mode="eval").body
-    columns = ", ".join(str([*column]) for column in zip(*distinct, strict=True))
-    shared = (
-        f"_distinct = list(zip({columns}))\n"
-        "def _fields(numbers):\n    return tuple([_distinct[n] for n in numbers])"
-    )
-    tree.body[:0] = ast.parse(shared).body
-    tree.body += ast.parse("del _distinct, _fields").body
 
 
 def _drop_annotations(tree: ast.Module) -> None:
