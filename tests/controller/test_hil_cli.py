@@ -150,6 +150,7 @@ def test_compare_says_what_moved(bench: Path, capsys: pytest.CaptureFixture[str]
 
     code, out, _ = lampione(capsys, "verify", "a", "--key", key.fingerprint)
     assert (code, "is that the bench" in out) == (0, False)
+    assert "\nfirmware ffffffffffffffff, revision 0123456789ab, on rig bench-1\n" in out
     code, out, _ = lampione(capsys, "verify", "a")
     assert (code, "is that the bench that you know?" in out) == (0, True)
     code, _, said = lampione(capsys, "verify", "a", "--key", "0000 0000")

@@ -63,11 +63,16 @@ def verify(options: Any) -> int:
         raise CliError(f"{options.file}: signed by {by}, and not by {options.key}")
     known = wanted is not None or (own is not None and own.fingerprint == by)
     verdict = record["verdict"]["verdict"]
+    firmware, rig = record["firmware"], record["rig"]["name"]
     if printer.as_json:
-        printer.json({"signed_by": by, "known": known, "verdict": verdict, "made": record["made"]})
+        printer.json({"signed_by": by, "known": known, "verdict": verdict, "made": record["made"],
+                      "firmware_id": firmware["id"], "revision": firmware["revision"],
+                      "rig": rig})  # fmt: skip
         return OK
     whose = "" if known else "; is that the bench that you know? --key FINGERPRINT compares it"
     printer.line(f"as it was signed on {clean(record['made'][:10])} by {by}{whose}")
+    revision = f", revision {firmware['revision']}" if firmware["revision"] else ""
+    printer.line(f"firmware {clean(firmware['id'] + revision)}, on rig {clean(rig)}")
     printer.line(f"release verdict: {printer.paint(verdict, 'bold', PAINT[verdict])}")
     for line in record["verdict"]["reasons"]:
         printer.line(f"  {clean(line)}")
