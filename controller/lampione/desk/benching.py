@@ -6,8 +6,10 @@ Ctrl-C's way of ending it too: boards are switched off, the report is written.
 
 import contextlib
 import datetime
+import itertools
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -34,13 +36,15 @@ OUTCOMES = {
 }
 VERDICTS = {"pass": "good", "fail": "bad", "inconclusive": "warn"}
 _PASSED, _INTERRUPTED = 0, 130
+_OURS = re.compile("lampione( hil)?: ")  # the command's complaints
+_SHOWN = 3
 Toned = tuple[str, str]
 """(tone, text)"""
 Object = Mapping[str, Any]
 
 
 class BenchingError(Exception):
-    """The command said why it did nothing."""
+    """The command said what went wrong."""
 
 
 @dataclass
@@ -211,7 +215,7 @@ class Benching:
             test.runs = ()
         by_name = {test.name: test for test in tests}
         self.verdict, self.findings = None, []
-        self.folder = REPORTS / f"{datetime.datetime.now():%Y-%m-%d-%H%M%S}"
+        self.folder = _fresh(f"{datetime.datetime.now():%Y-%m-%d-%H%M%S}")
         self.said = ("note", "it begins")
         chosen = self._chosen()
         if only:
@@ -231,7 +235,7 @@ class Benching:
                 self.folder = Path(line["folder"])
 
         def done(answer: Answer) -> None:
-            if answer.error is None and self.verdict is not None:
+            if self.verdict is not None:
                 word = self.verdict["verdict"]
                 reasons = "; ".join(self.verdict["reasons"])
                 stopped = "stopped, its boards are off; " if answer.result == _INTERRUPTED else ""
@@ -356,13 +360,21 @@ class Benching:
                 finally:
                     code = child.wait()
                     self._child = None
+            complaints.seek(0)
+            said = complaints.read().decode(errors="replace").strip().splitlines()
+            # Also after all went well: a board that could not be switched off, a full disk.
+            own = [_OURS.sub("", line) for line in said if _OURS.match(line)]
+            if own:
+                raise BenchingError("; ".join(own[-_SHOWN:]))
             if not told and code not in (_PASSED, _INTERRUPTED):
-                complaints.seek(0)
-                said = complaints.read().decode(errors="replace").strip().splitlines()
-                raise BenchingError(
-                    said[-1].removeprefix("lampione: ") if said else f"it ended with code {code}"
-                )
+                raise BenchingError(said[-1] if said else f"it ended with code {code}")
             return code
+
+
+def _fresh(now: str) -> Path:
+    """Return a folder that is not there yet: two runs may begin within one second."""
+    names = itertools.chain([now], (f"{now}-{n}" for n in itertools.count(2)))
+    return next(REPORTS / name for name in names if not (REPORTS / name).exists())
 
 
 def _differences(found: Object) -> Iterator[Toned]:

@@ -51,6 +51,8 @@ SAYS = """
                  ("ramp", 7.2, None, 6, "s", False), ("start", 0.4, 0, 1, "s", True))
             test(TESTS[2], "skip", "the rig has no relay")
             test(TESTS[3], "pass", "", ("joined", 3.1, None, 30, "s", True))
+        if os.environ.get("BENCH_STAYS_ON"):
+            print("lampione hil: not switched off: v1: no relay", file=sys.stderr)
         folder = words[words.index("--out") + 1]
         os.makedirs(folder)
         open(folder + "/record.json", "w").close()
@@ -153,6 +155,20 @@ def test_a_run_is_stopped_in_good_order_and_quitting_asks(
         await until(pilot, lambda: "nothing runs" in said(app))
 
     drive(steps, (120, 34), first=BENCH)
+
+
+def test_a_board_that_stays_on_is_said_whatever_the_verdict(
+    bench: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BENCH_STAYS_ON", "1")
+
+    async def steps(app: LampioneApp, given: Given, pilot: Pilot[None]) -> None:
+        await listed(app, pilot)
+        await begun(app, pilot)
+        await until(pilot, lambda: "not switched off: v1: no relay" in top(app))
+        assert [p["detail"]["result"] for op, p in given.asked if op == "deed"] == ["fail"]
+
+    drive(steps, (120, 34), first=BENCH, answers={"deed": None})
 
 
 def test_the_doctor_and_a_rig_that_is_wrong(bench: Path) -> None:
