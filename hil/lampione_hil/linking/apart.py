@@ -44,6 +44,7 @@ def _set_apart(known: Known, module: str, holder: ast.ClassDef, method: _Functio
     if name in known.trees:
         raise LinkError(f"{module}:{method.lineno}: {name} is there already")
     method.decorator_list = []
+    known.of(holder, method)
     known.trees[name] = ast.Module([], [])
     known.changed(module, name)
     move = Move(known, module, method, [], where=name, name="run")

@@ -72,6 +72,7 @@ class _Facts:
         self.texts: set[str] = set()
         self.bases: set[str] = set()
         self.methods: list[str] = []
+        self.classes: list[str] = []
         for node in ast.walk(tree):
             if isinstance(node, ast.Attribute):
                 self.attributes[node.attr] += 1
@@ -80,6 +81,7 @@ class _Facts:
             elif isinstance(node, ast.Constant) and isinstance(node.value, str):
                 self.texts.add(node.value)
             elif isinstance(node, ast.ClassDef):
+                self.classes.append(node.name)
                 self.bases |= {ast.unparse(base).rpartition(".")[2] for base in node.bases}
                 self.methods += [n.name for n in node.body if isinstance(n, _Function)]
 
@@ -110,6 +112,7 @@ class Known:
         self.texts = {text for one in facts for text in one.texts}
         self.bases = {self.origin((n, b)) for n, one in self._facts.items() for b in one.bases}
         self.methods = Counter(name for one in facts for name in one.methods)
+        self.classes = Counter(name for one in facts for name in one.classes)
         self.aliases: dict[Target, list[_Alias]] = {}
         self.reached: set[Target] = set()  # as attributes of a module
         for module, one in self._facts.items():
@@ -146,7 +149,12 @@ class Known:
             target = self.target(target[0], there[0], there[1])
         return target
 
-    def of(self, module: str, name: str) -> list[Use]:
+    def of(self, holder: ast.ClassDef, method: ast.stmt) -> None:
+        """Note whose method a function was, for `words`, if the class' name says it."""
+        if isinstance(method, _Function) and method.args.args and self.classes[holder.name] == 1:
+            method.args.args[0].of = holder.name  # type: ignore[attr-defined]
+
+    def own(self, module: str, name: str) -> list[Use]:
         """Return the uses of a module's name in it, but for where it is made."""
         top = self.names[module].top
         uses = self._facts[module].uses.get((top, name), ())
@@ -252,7 +260,7 @@ def _move_functions(known: Known, once: set[str]) -> bool:
     found = False
     for module, tree in known.trees.items():
         for node in [*tree.body]:
-            if isinstance(node, ast.FunctionDef) and not known.of(module, node.name):
+            if isinstance(node, ast.FunctionDef) and not known.own(module, node.name):
                 users = known.users(module, node.name, once)
                 if _moved(known, module, node, users):
                     tree.body.remove(node)
@@ -276,7 +284,7 @@ def _move_starts(known: Known, once: set[str]) -> bool:
             start = next((n for n in holder.body if getattr(n, "name", "") == "__init__"), None)
             if not isinstance(start, ast.FunctionDef) or (module, holder.name) in known.bases:
                 continue
-            if not all(_asked(use) for use in known.of(module, holder.name)):
+            if not all(_asked(use) for use in known.own(module, holder.name)):
                 continue
             users = known.users(module, holder.name, once)
             if _moved(known, module, start, users, holder.name):
@@ -299,6 +307,7 @@ def _move_methods(known: Known, once: set[str]) -> bool:
         for holder in tree.body:
             if isinstance(holder, ast.ClassDef):
                 for method in [*holder.body]:
+                    known.of(holder, method)
                     if isinstance(method, ast.FunctionDef) and _moves(known, module, method, once):
                         _take(holder, method)
                         known.changed(module)

@@ -156,7 +156,7 @@ class _Words:
             elif scope is names.top:
                 self._words.setdefault(use.name, _Word()).meets.add(("file", file))
                 self.fixed.add(use.name)  # a builtin
-        owners = selfs(tree, names, _classes(tree, self._family))
+        owners = selfs(tree, names, self._family)
         for node in ast.walk(tree):
             self.fixed |= {*spelled(node)}
             if isinstance(node, ast.Attribute):
@@ -290,10 +290,13 @@ def _classes(tree: ast.Module, family: Iterable[str]) -> dict[str, str]:
     return found
 
 
-def selfs(tree: ast.Module, names: Names, classes: Mapping[str, str]) -> dict[int, str]:
+def selfs(tree: ast.Module, names: Names, family: Mapping[str, str]) -> dict[int, str]:
     """Return {the node of a `self`, or of what is made of a class where it stands: the class}."""
+    classes = _classes(tree, family)
     methods: dict[int, str] = {}  # {argument's node: class}
     for node in ast.walk(tree):
+        if isinstance(node, ast.arg) and getattr(node, "of", "") in family:
+            methods[id(node)] = node.of  # type: ignore[attr-defined]  # see `moving.of`
         if isinstance(node, ast.Assign) and isinstance(node.value, ast.Call):
             made = node.value.func
             if isinstance(made, ast.Name) and made.id in classes:
