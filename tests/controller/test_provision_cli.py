@@ -200,3 +200,23 @@ def test_wifi_is_asked_for_on_a_terminal_and_not_shown(shell: Shell) -> None:
         assert b"hunter2" not in said
     finally:
         os.close(own)
+
+
+def test_ctrl_d_instead_of_an_answer_is_one_line(shell: Shell) -> None:
+    import pty
+
+    path = shell.folder / "l.toml"
+    path.write_text('[[boards]]\nnode = "bligny-1"\n')
+    own, its = pty.openpty()
+    try:
+        os.write(own, b"\x04")  # typed ahead
+        done = subprocess.run(
+            [sys.executable, "-m", "lampione", "provision", "--list", str(path),
+             "--no-sign-off", "--broker", "mqtt://10.0.0.5"],
+            stdin=its, capture_output=True, text=True, timeout=60, check=False,
+        )  # fmt: skip
+    finally:
+        os.close(own)
+        os.close(its)
+    assert done.returncode == 2
+    assert done.stderr == ("lampione: the input ended before that was answered: nothing was done\n")

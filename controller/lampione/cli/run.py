@@ -59,6 +59,8 @@ def _expected(error: Exception) -> tuple[str, int] | None:
             if name in ("BrokerUrlError", "ListError"):
                 return str(error), USAGE
             return str(error), _CORE_CODES.get(getattr(error, "kind", ""), FAILED)
+    if isinstance(error, EOFError):  # Ctrl-D where something is asked for
+        return "the input ended before that was answered: nothing was done", USAGE
     if isinstance(error, TimeoutError):
         return str(error) or "no answer in time", FAILED
     if isinstance(error, OSError) and error.strerror:
