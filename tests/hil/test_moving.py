@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 from lampione_hil import interpreter
+from lampione_hil.linking.known import Known
 from lampione_hil.linking.link import link
-from lampione_hil.linking.moving import Known, move
+from lampione_hil.linking.moving import move
 from lampione_hil.linking.shorten import shorten
 
 from tests.hil.test_link import MAIN, laid_out, said

@@ -127,9 +127,12 @@ def test_what_functions_say_most_often_comes_first_in_a_large_module() -> None:
     assert ast.unparse(tree).startswith("def main(a):")
 
 
+Shipped = tuple[dict[str, str], set[str], dict[str, str]]
+
+
 @pytest.fixture(scope="module")
-def shipped() -> tuple[dict[str, str], set[str]]:
-    """Return the short names of the firmware, and its attributes."""
+def shipped() -> Shipped:
+    """Return the short names of the firmware, its attributes, and what is compiled."""
     firmware, protocol = sources()
     texts = {}
     for folder in (firmware, protocol):
@@ -147,15 +150,15 @@ def shipped() -> tuple[dict[str, str], set[str]]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("lampione_hil.linking.shorten.shorten_words", noted)
         scripts = {name: (firmware / name).read_text("utf-8") for name in ("main.py", "boot.py")}
-        slim(texts, scripts, linked=True)
-    return given, members
+        made = slim(texts, scripts, linked=True)
+    return given, members, made
 
 
-def test_no_name_of_micropython_is_shortened(shipped: tuple[dict[str, str], set[str]]) -> None:
+def test_no_name_of_micropython_is_shortened(shipped: Shipped) -> None:
     """Else an attribute of its objects would be asked for by a letter."""
     if not STUBS.is_dir():
         pytest.skip("no type stubs of MicroPython: make check lays them there")
-    given, members = shipped
+    given, members, _ = shipped
     theirs: set[str] = set()
     for path in STUBS.rglob("*.pyi"):
         try:
@@ -172,7 +175,7 @@ def test_no_name_of_micropython_is_shortened(shipped: tuple[dict[str, str], set[
     assert not sorted(public & given.keys())
 
 
-def test_what_a_script_at_the_prompt_says_stays(shipped: tuple[dict[str, str], set[str]]) -> None:
+def test_what_a_script_at_the_prompt_says_stays(shipped: Shipped) -> None:
     tree = ast.parse(node_scripts.LAMP.format(levels=(), looks=1, settle_ms=1))
     nodes = list(ast.walk(tree))
     said = {node.attr for node in nodes if isinstance(node, ast.Attribute)}
@@ -180,3 +183,5 @@ def test_what_a_script_at_the_prompt_says_stays(shipped: tuple[dict[str, str], s
     said |= {node.name for node in nodes if isinstance(node, ast.AsyncFunctionDef)}
     said |= {node.id for node in nodes if isinstance(node, ast.Name) and node.id.startswith("wait")}
     assert not sorted(word for word in said & shipped[0].keys() if word[0] != "_")
+    meter = shipped[2]["lampione_node.drivers_pzem"]
+    assert "def __init__(" in meter[meter.index("class Pzem") :]

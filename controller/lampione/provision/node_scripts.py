@@ -102,7 +102,8 @@ async def _test():
     meter = task = None
     if "energy" in parts:
         part = parts["energy"]
-        uart = _part("parts.energy").uart(machine, part, 9600)
+        tx, rx = machine.Pin(part["tx"]), machine.Pin(part["rx"])
+        uart = machine.UART(part["uart"], baudrate=9600, tx=tx, rx=rx, rxbuf=256)
         meter = _part("drivers.pzem").Pzem(uart, part.get("address", 1))
     print(json.dumps(dict(lamp=found["lamp"], metered=bool(meter or gear))))
     try:

@@ -8,7 +8,8 @@ module `stem` lies in `rare.py`'s package, and so does the new module `stem_m` w
 import ast
 from collections.abc import Iterator
 
-from lampione_hil.linking.moving import Known, Move
+from lampione_hil.linking.known import Known
+from lampione_hil.linking.onemove import Move
 from lampione_hil.linking.scopes import LinkError
 
 _Function = ast.FunctionDef | ast.AsyncFunctionDef

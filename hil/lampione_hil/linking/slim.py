@@ -20,8 +20,9 @@ from collections.abc import Iterator, Mapping
 
 from lampione_hil.linking import fields
 from lampione_hil.linking.apart import set_apart
+from lampione_hil.linking.known import Known
 from lampione_hil.linking.link import link
-from lampione_hil.linking.moving import Known, move
+from lampione_hil.linking.moving import move
 from lampione_hil.linking.shorten import front, shorten
 
 Constant = int | str | bytes

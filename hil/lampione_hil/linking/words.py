@@ -33,10 +33,11 @@ subscribe sum update values verify_mode
 """
 THEIRS = frozenset(_ATTRIBUTES.split())
 # What scripts at a board's prompt say (controller/lampione/provision/node_scripts.py).
-_PROMPT = """
+_SAID = """
 Pzem address energy gear lamp level level_percent light load measure output overlay run source
-uart update wait_ms
+update wait_ms
 """
+PROMPT = frozenset(_SAID.split())
 
 
 @dataclass
@@ -85,7 +86,7 @@ def letters() -> Iterator[str]:
 
 class _Words:
     def __init__(self, trees: Mapping[str, ast.Module]) -> None:
-        self.fixed: set[str] = {*_PROMPT.split()}
+        self.fixed: set[str] = {*PROMPT}
         self._trees = trees
         self._names = {name: Names(name, tree) for name, tree in trees.items()}
         self._words: dict[str, _Word] = {}
