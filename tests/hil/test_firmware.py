@@ -97,7 +97,7 @@ def test_a_wrong_module_is_one_plain_line(tree: tuple[Path, Path], tmp_path: Pat
 def test_our_firmware_compiles_for_the_board() -> None:
     files = compile_tree(march=ESP32)
     assert any(path.startswith("/lib/lampione_node/") for path in files)
-    assert any(path.startswith("/lib/lampione_protocol/") for path in files)
+    assert any(path.startswith("/lib/lampione_light/") for path in files)
 
 
 def test_a_computer_without_native_code_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
