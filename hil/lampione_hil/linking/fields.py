@@ -17,8 +17,9 @@ _Row = tuple[str, int, int, int]
 
 
 def spread(trees: Mapping[str, ast.Module]) -> None:
-    """Write the fields as columns, in all modules of a program that has the schema."""
-    if SCHEMA not in trees:
+    """Write the fields as columns, in all modules of a program that has no others (the node's)."""
+    elsewhere = [name for name, tree in trees.items() if name not in _DATA and _tables(tree)]
+    if SCHEMA not in trees or elsewhere:
         return
     rows: dict[_Row, int] = {}
     for name in _DATA:
@@ -43,13 +44,16 @@ def _number(tree: ast.Module, rows: dict[_Row, int]) -> None:
     """Put numbers in place of a module's fields; new ones are added to `rows`."""
     known: dict[str, Any] = {}
     exec(compile(ast.unparse(tree), "fields", "exec"), known)  # noqa: S102
-    for node in tree.body:
-        if isinstance(node, ast.Assign):
-            name = ast.unparse(node.targets[0])
-            if name.endswith("_FIELDS"):
-                fields = [field[_KIND : _HIGH + 1] for field in known[name]]
-                numbers = [rows.setdefault(field, len(rows)) for field in fields]
-                node.value = ast.Constant(bytes(numbers))
+    for node in _tables(tree):
+        fields = [field[_KIND : _HIGH + 1] for field in known[ast.unparse(node.targets[0])]]
+        numbers = [rows.setdefault(field, len(rows)) for field in fields]
+        node.value = ast.Constant(bytes(numbers))
+
+
+def _tables(tree: ast.Module) -> list[ast.Assign]:
+    """Return where a module makes A_FIELDS."""
+    assigned = [node for node in tree.body if isinstance(node, ast.Assign)]
+    return [node for node in assigned if ast.unparse(node.targets[0]).endswith("_FIELDS")]
 
 
 class _Columns(ast.NodeTransformer):
