@@ -115,7 +115,6 @@ MUTANTS = (
         "most = length if boosts else max(0, length - 60000)\n"
         "            order[ELAPSED] = min(most, order[ELAPSED] + elapsed_ms)",
         "test_failsafe.py::test_override_ends",
-        quick=True,
     ),
     Mutant(
         "a locked lamp is lit by a power cut",
@@ -130,7 +129,6 @@ MUTANTS = (
         "                self._wdt.feed()",
         "                pass",
         "test_watchdog.py::test_fed_while_all_is_well",
-        quick=True,
     ),
     Mutant(
         "a watchdog fed though a task hangs",
@@ -156,7 +154,6 @@ MUTANTS = (
         "0x131",
         "0x107",
         "test_sensors.py::test_value[sht45]",
-        quick=True,
     ),
     Mutant(
         "a checksum that nobody looks at",
@@ -179,7 +176,6 @@ MUTANTS = (
         '        """Post the Report of an interval that has just ended."""\n'
         '        self.leak = getattr(self, "leak", ()), bytearray(100)\n',
         "test_memory.py::test_many_reports",
-        quick=True,
     ),
     Mutant(
         "a dropped report",

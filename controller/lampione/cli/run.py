@@ -77,10 +77,8 @@ def run(arguments: Sequence[str]) -> int:
         sys.stdout.flush()
     except KeyboardInterrupt:
         return INTERRUPTED
-    except BrokenPipeError:
-        # The reader of our output has gone (`| head`): quietly end, and do not let the
-        # interpreter's own flush at exit complain.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except BrokenPipeError:  # the reader of our output has gone (`| head`): quietly end
+        _let_go()
         return PIPE
     except Exception as error:
         if os.environ.get("LAMPIONE_DEBUG"):
@@ -98,8 +96,17 @@ def run(arguments: Sequence[str]) -> int:
         if sys.stderr.isatty():
             words = "\n".join(map(wrapped, words.split("\n")))
         print(words, file=sys.stderr)
+        try:
+            sys.stdout.flush()
+        except OSError:  # a full disk: that has been said
+            _let_go()
         return expected[1]
     return code
+
+
+def _let_go() -> None:
+    """Give up what was not printed: the interpreter's own flush at exit would complain."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _run(arguments: Sequence[str]) -> int:
