@@ -254,9 +254,11 @@ class Benching:
         if self._desk.link is not None:
             return
 
+        verdict = self.said[1]
+
         def done(answer: Answer) -> None:
             if answer.error is not None:
-                self.said = ("bad", f"the audit does not have this run: {answer.error}")
+                self.said = ("bad", f"{verdict}; the audit does not have this run: {answer.error}")
                 self._changed()
 
         rig = "three virtual boards" if self.rig is None else str(self.rig)
