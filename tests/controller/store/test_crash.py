@@ -25,6 +25,7 @@ from tests.controller.store.whole import frames_in
 EVENTS_KEPT_S = 3000.0
 HEALTH_KEPT_S = 30_000.0
 KILLS_A_STORE = 10
+A_STEP = 8  # rounds
 _SEQ_S = 131  # of `frame_of`
 _POLICY = {
     "events": EVENTS_KEPT_S, "health": HEALTH_KEPT_S, "rollups-5min": 7200.0, "commands": 1.0,
@@ -39,21 +40,26 @@ def live(path: Path, first: int, said: Connection, step: Any) -> None:
     engine = SqliteEngine(path)
     store = engine.writer()
     seq = first
+    rounds = threading.Semaphore(A_STEP)  # as fast as it can it would fill the disk
+
+    def at(number: int) -> None:
+        step.value = number
+        rounds.release(A_STEP)
 
     def upkeep() -> None:
         folder, keeper = engine.folder(), engine.keeper()
         copies = 0
         while True:
             now = DAY + seq * _SEQ_S
-            step.value = 0
+            at(0)
             folder.fold(now)
-            step.value = 1
+            at(1)
             folder.refold(now + 90 * 86400.0)
-            step.value = 2
+            at(2)
             keeper.retain(_POLICY, now, lambda: False)
-            step.value = 3
+            at(3)
             keeper.vacuum(lambda: False)
-            step.value = 4
+            at(4)
             copies += 1
             copy = path.with_name(f"copy-{copies % 3}.db")
             copy.unlink(missing_ok=True)
@@ -61,6 +67,7 @@ def live(path: Path, first: int, said: Connection, step: Any) -> None:
 
     threading.Thread(target=upkeep, daemon=True).start()
     while True:
+        rounds.acquire()
         store.frames([frame_of(1 + n, seq + m) for n in range(len(NODES)) for m in range(A_ROUND)])
         store.commit()
         seq += A_ROUND

@@ -1,6 +1,7 @@
 """kill -9 while a process appends, folds and refolds: what it acknowledged is there, once."""
 
 import contextlib
+import functools
 import multiprocessing
 import os
 import random
@@ -26,12 +27,14 @@ def frame_of(epoch: int, seq: int) -> Frame:
     """Return the frame with a number: time goes on an hour in some thirty, over several days."""
     kind = schema.EVENT if seq % 10 == 9 else SERIES[seq % 2]
     at = DAY + seq * 131
-    time = at - schema.EPOCH_2020
+    return Frame(epoch, seq, kind, at + 5.0, at, _body(kind, at - schema.EPOCH_2020, seq))
+
+
+@functools.cache  # the nodes say the same, and are asked again what they said
+def _body(kind: int, time: int, seq: int) -> bytes:
     if kind == schema.REPORT:
-        body = text(kind, start=time, duration_s=60, clock=3, valid=511, laeq=400 + seq % 500)
-    else:
-        body = text(kind, time=time, clock=3)
-    return Frame(epoch, seq, kind, at + 5.0, at, body)
+        return text(kind, start=time, duration_s=60, clock=3, valid=511, laeq=400 + seq % 500)
+    return text(kind, time=time, clock=3)
 
 
 def live(path: Path, first: int, said: Connection) -> None:
