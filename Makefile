@@ -38,11 +38,12 @@ demo: $(STAMP) ## eleven virtual lampposts of Milan, live (without a terminal: a
 check: $(STAMP) $(TYPINGS) ## lint, types, walls, schema, firmware compiled
 	$(BIN)/python -m tools.check
 
-# What needs the machine for itself comes first (pytest's 5: there is none), the summary of the rest last.
+# What needs a processor for itself comes first, in two groups (pytest's 5: there is none), the summary
+# of the rest last.
 # Four at a time on two cores: most of what a test does is wait for a board or a screen. Each takes a
 # stretch of files, and of another's when it has done its own: brokers and databases start once.
 test: check $(ORACLES) ## everything that must be green
-	$(BIN)/python -m pytest -m 'serial and not soak' || [ $$? -eq 5 ]
+	$(BIN)/python -m pytest -n 2 --dist loadgroup -m 'serial and not soak' || [ $$? -eq 5 ]
 	$(BIN)/python -m pytest -n 4 --dist worksteal -m 'not soak and not serial'
 
 soak: $(STAMP) $(ORACLES) ## the long forms (hours)

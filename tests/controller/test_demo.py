@@ -25,6 +25,7 @@ from tests.controller.test_cli import lampione
 
 pytestmark = [
     pytest.mark.serial,
+    pytest.mark.xdist_group("desk"),
     pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs /proc to find children"),
 ]
 

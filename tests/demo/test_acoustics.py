@@ -113,6 +113,7 @@ def passing_cars(path: Path) -> None:
 
 
 @pytest.mark.serial
+@pytest.mark.xdist_group("street")
 @pytest.mark.timeout(300)
 def test_reports_of_eleven_nodes_agree_with_scipy(tmp_path: Path) -> None:
     wav = tmp_path / "cars.wav"

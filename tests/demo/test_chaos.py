@@ -9,6 +9,7 @@ from tests.demo import chaos
 
 
 @pytest.mark.serial
+@pytest.mark.xdist_group("street")
 @pytest.mark.timeout(400)
 def test_a_minute_of_chaos_loses_and_doubles_nothing(tmp_path: Path) -> None:
     _check(chaos.run(tmp_path, duration_s=60, seed=int(os.environ.get("CHAOS_SEED", "1"))))

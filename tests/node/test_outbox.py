@@ -107,7 +107,7 @@ def test_a_cut_at_every_write_of_a_segments_life() -> None:
     assert torn > 200
 
 
-@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(st.tuples(st.integers(1, 40), st.integers(19, 51)), min_size=1, max_size=12))
 def test_whoever_follows_reads_every_frame_once(bursts: list[tuple[int, int]]) -> None:
     """However many frames come between two looks, across the ends of segments, too."""

@@ -12,6 +12,7 @@ def whole(outcome: takeover.Outcome, victims: int) -> None:
 
 
 @pytest.mark.serial
+@pytest.mark.xdist_group("desk")
 def test_a_server_a_worker_and_the_database_are_killed() -> None:
     victims = [takeover.NATS[0], takeover.WORKERS[0], takeover.POSTGRES]
     whole(takeover.run(victims, rate=100, nodes=8, lease_s=3, calm_s=0.5), len(victims))
