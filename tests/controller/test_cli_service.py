@@ -2,15 +2,9 @@
 
 import json
 import stat
-import subprocess
-import sys
-import tempfile
 from pathlib import Path
 
-from hypothesis import given
-from hypothesis import strategies as st
 from lampione import keys, seeds
-from lampione.core.folder import put
 from lampione.demo.processes import free_port
 
 from tests.controller.test_cli import lampione
@@ -118,40 +112,6 @@ def test_the_controller_of_a_demo_never_makes_its_folder(tmp_path: Path) -> None
     assert done.returncode == 1
     assert done.stderr == f"lampione: {tmp_path / 'gone'}: No such file or directory\n"
     assert not list(tmp_path.iterdir())
-
-
-@given(st.binary(max_size=3000), st.booleans())
-def test_a_file_is_put_whole(content: bytes, again: bool) -> None:
-    with tempfile.TemporaryDirectory() as name:
-        source, path = Path(name) / "a", Path(name) / "b"
-        source.write_bytes(content)
-        if again:
-            path.write_bytes(b"before")
-        put(source, path)
-        put(path, path)
-        assert path.read_bytes() == content
-        assert sorted(p.name for p in Path(name).iterdir()) == ["a", "b"]
-
-
-def test_a_full_disk_leaves_the_file_as_it_was(tmp_path: Path) -> None:
-    source, path = tmp_path / "a", tmp_path / "b"
-    source.write_bytes(bytes(5000))
-    path.write_bytes(b"before")
-    program = (
-        "import resource, sys; from pathlib import Path; from lampione.core.folder import put\n"
-        "resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))\n"
-        "put(Path(sys.argv[1]), Path(sys.argv[2]))"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", program, str(source), str(path)],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=30,
-    )
-    assert "File too large" in done.stderr
-    assert path.read_bytes() == b"before"
-    assert len(list(tmp_path.iterdir())) == 2
 
 
 def test_keys_need_to_know_whose(tmp_path: Path) -> None:

@@ -57,10 +57,11 @@ def serve(options: argparse.Namespace) -> int:
     import logging
     import os
 
+    from lampione_hil.put import put
+
     from lampione import seeds, serve
     from lampione.broker_url import BrokerUrl
     from lampione.core.core import Core
-    from lampione.core.folder import put
     from lampione.store.engine import open_engine
 
     url = BrokerUrl.of(options.broker, os.environ)
@@ -78,7 +79,7 @@ def serve(options: argparse.Namespace) -> int:
 
     def ready(core: Core) -> None:
         if options.fleet is not None:  # kept, so that every front end knows the sites
-            put(options.fleet, options.state / "fleet.toml")
+            put(options.state / "fleet.toml", options.fleet.read_bytes())
         if out.as_json:
             out.json({"ready": True, "state": str(options.state), "broker": str(core.url)})
         else:

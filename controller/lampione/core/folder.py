@@ -51,20 +51,6 @@ def _check_private(path: Path) -> None:
         )
 
 
-def put(source: Path, path: Path) -> None:
-    """Copy a small file, whole or not at all. Raises OSError."""
-    content = source.read_bytes()
-    beside = path.with_name(f"{path.name}.{os.getpid()}.new")
-    try:
-        with beside.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        beside.replace(path)
-    finally:
-        beside.unlink(missing_ok=True)
-
-
 class StateFolder:
     """Paths of everything the controller keeps."""
 

@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from lampione.core.folder import put
+from lampione_hil.put import put
 
 HEALTH_S = (15, 900)
 _GASES = "gases = { i2c = 0, scl = 9, sda = 8"
@@ -29,9 +29,4 @@ def adapted(text: str, interval_s: int) -> str:
 def write(source: Path, path: Path, interval_s: int) -> None:
     """Make the demo's own file of a fleet's. Raises OSError."""
     text = adapted(source.read_text(encoding="utf-8"), interval_s)
-    beside = path.with_name(path.name + ".made")
-    beside.write_text(text, encoding="utf-8")
-    try:
-        put(beside, path)
-    finally:
-        beside.unlink()
+    put(path, text.encode())

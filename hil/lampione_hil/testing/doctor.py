@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from lampione_hil.board import BenchError
-from lampione_hil.testing.put import put
+from lampione_hil.put import put
 from lampione_hil.testing.rig import BoardTable, RigFile
 from lampione_hil.virtual import VirtualBench, VirtualBoard, World
 

@@ -5,8 +5,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+from lampione_hil.put import put
 from lampione_hil.testing import doctor, engine, junit, page, record
-from lampione_hil.testing.put import put
 from lampione_hil.testing.signing import BenchKey
 
 INCONCLUSIVE = 5

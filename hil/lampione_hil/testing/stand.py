@@ -11,10 +11,10 @@ from typing import Any
 from lampione_hil.board import BenchError
 from lampione_hil.interpreter import NoInterpreterError
 from lampione_hil.partitions import ROM_BYTES
+from lampione_hil.put import put
 from lampione_hil.testing import rig as rigs
 from lampione_hil.testing.clock import Clock
 from lampione_hil.testing.locks import LOOK_S, Lock, folder
-from lampione_hil.testing.put import put
 from lampione_hil.testing.rig import BoardTable, RigFile
 from lampione_hil.virtual import VirtualBench, World
 

@@ -1,4 +1,4 @@
-"""How what a bench keeps comes to its disk."""
+"""How a file comes to a disk."""
 
 import os
 from pathlib import Path
@@ -14,6 +14,7 @@ def put(path: Path, content: bytes) -> None:
             os.fsync(file.fileno())
         beside.replace(path)
     except OSError as error:  # a full disk
-        beside.unlink(missing_ok=True)
         error.filename = str(path)
         raise
+    finally:
+        beside.unlink(missing_ok=True)
