@@ -8,6 +8,7 @@ from lampione.core.client import CoreError
 from lampione.desk.desk import Desk
 from lampione.desk.feed import Box
 from lampione.tui.app import LampioneApp
+from textual._wait import SLEEP_GRANULARITY, wait_for_idle
 from textual.pilot import Pilot
 
 from tests.controller.nodes import NOW, node, status
@@ -79,6 +80,21 @@ class Given:
 def still_desk(given: Given) -> Desk:
     """Return a desk whose clock stands and whose work is done where it is asked for."""
     return Desk(given, now=lambda: NOW, start=lambda work: work())
+
+
+async def settled(min_sleep: float = SLEEP_GRANULARITY, max_sleep: float = 1) -> None:
+    """Wait until nothing is left to be done: Textual's own takes a busy computer for that."""
+    await _nothing_ready()
+    await wait_for_idle(min_sleep, max_sleep)
+    await _nothing_ready()
+
+
+async def _nothing_ready() -> None:
+    loop = asyncio.get_running_loop()
+    for _ in range(3):
+        await asyncio.sleep(0)
+        while loop._ready:  # type: ignore[attr-defined]
+            await asyncio.sleep(0)
 
 
 async def until(pilot: Pilot[None], condition: Callable[[], bool]) -> None:

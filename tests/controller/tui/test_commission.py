@@ -118,7 +118,7 @@ async def opened(app: LampioneApp, pilot: Pilot[None], folder: Path) -> Commissi
     await until(pilot, lambda: isinstance(app.screen, CommissionView))
     view = app.screen
     assert isinstance(view, CommissionView)
-    await until(pilot, lambda: "ESP32" in about(app) or len(lines(app, "#boards")) > 1)
+    await until(pilot, lambda: view.boards.row is not None)
     return view
 
 
@@ -374,6 +374,7 @@ def test_a_board_is_flashed_and_what_went_wrong_is_said(
             "detail": {"result": "done", "board": FREE.board, "firmware": "0.7"},
         }  # fmt: skip
         given.put("link", "no controller runs")
+        await until(pilot, lambda: app.desk.link is not None)
         answers.append(done)
         await pilot.press("f", "y")
         await until(pilot, lambda: not answers and not view.work.flashing)
