@@ -15,7 +15,7 @@ from operator import itemgetter
 from typing import Any
 
 from lampione_hil.virtual.devices.base import UartDevice
-from lampione_hil.virtual.devices.moving import Movement, Steady
+from lampione_hil.virtual.devices.moving import Ahead, Movement, Steady
 
 WAVELENGTH_M = 299_792_458 / 24.125e9
 PROCESSING_S = 59e-6  # a sample
@@ -75,9 +75,9 @@ class Setup:
         return self.samples * (1 / self.rate_hz + PROCESSING_S)
 
     @cached_property
-    def halfway_s(self) -> float:
-        """From the first sample of a report to the middle of them."""
-        return self.samples / self.rate_hz / 2
+    def lag_s(self) -> float:
+        """From the middle of a report's samples to the report."""
+        return self.period_s - self.samples / self.rate_hz / 2
 
     @cached_property
     def factor(self) -> float:
@@ -125,7 +125,7 @@ class Ops243(UartDevice):
         self._next_s: float | None = None
         self._last = "5.55"
         self._draws = 0
-        self._known: dict[tuple[float, int], tuple[str, int]] = {}  # until something changes
+        self.forget()
 
     def look(self, movement: Movement) -> None:
         """Put it before another street."""
@@ -282,7 +282,8 @@ class Ops243(UartDevice):
 
     def forget(self) -> None:
         """See UartDevice."""
-        self._known = {}
+        self._ahead = Ahead(self.movement)
+        self._known: dict[tuple[float, int], tuple[str, int]] = {}
 
     def _line(self, now_s: float) -> str:
         """Return the report; one that was taken back is not worked out again."""
@@ -301,8 +302,8 @@ class Ops243(UartDevice):
         step, samples = setup.resolution_mps, setup.samples
         half = samples // 2
         bins: dict[int, float] = {}
-        middle_s = now_s - setup.period_s + setup.halfway_s  # of the samples
-        for speed_mps, strength_db in self.movement.targets(middle_s, setup.least_db):
+        seen = self._ahead.targets(now_s, setup.period_s, setup.lag_s, setup.least_db)
+        for speed_mps, strength_db in seen:
             # The negative half of the spectrum is the outbound one; beyond an end is the other.
             number = (round(speed_mps / step) + half) % samples - half
             strength = NOISE * 10 ** (strength_db / 20)
