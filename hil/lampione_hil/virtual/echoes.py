@@ -83,8 +83,10 @@ class _Moments:
             heard.append(self._fanned(street.fan_kmh))
         found: list[Echoes] = [[] for _ in self._t]
         for at, mps, db in heard:
-            for i, one_mps, one_db in zip(at.tolist(), mps.tolist(), db.tolist(), strict=True):
-                found[i].append((one_mps, one_db))
+            loud = db >= self._least_db
+            pairs = zip(mps[loud].tolist(), db[loud].tolist(), strict=True)
+            for i, pair in zip(at[loud].tolist(), pairs, strict=True):
+                found[i].append(pair)
         return found
 
     # Movers. An element is a mover at a moment at which it is there

@@ -8,7 +8,7 @@ Text lines `V+001.9` at 9600 baud while something moves, + inbound. Commands `43
 import math
 
 from lampione_hil.virtual.devices.base import UartDevice
-from lampione_hil.virtual.devices.moving import Ahead, Movement, Steady
+from lampione_hil.virtual.devices.moving import Movement, Steady, Targets, ahead
 
 FACTORY = (1, 0, 5, 1, 0, 0, 5, 3, 1, 1)  # X1 to X9 and X0
 WEAKEST_DB = 12.0  # over the noise; the maker says none
@@ -46,7 +46,7 @@ class Ld2415h(UartDevice):
 
     def forget(self) -> None:
         """See UartDevice."""
-        self._ahead = Ahead(self.movement)
+        self._known: dict[float, Targets] = {}
 
     def fault(self, kind: str) -> None:
         """See Part."""
@@ -117,12 +117,12 @@ class Ld2415h(UartDevice):
         least, angle_deg, _, direction, _, unit, *_ = self.settings
         if self._fault == "implausible":
             return "V+999.9"
-        period_s = self._period_s()
+        if now_s not in self._known:
+            period_s = self._period_s()
+            self._known = dict(ahead(self.movement, now_s, period_s, period_s / 2, WEAKEST_DB))
         found = [
             (strength_db, speed_mps / math.cos(math.radians(min(angle_deg, 80))))
-            for speed_mps, strength_db in self._ahead.targets(
-                now_s, period_s, period_s / 2, WEAKEST_DB
-            )
+            for speed_mps, strength_db in self._known[now_s]
             if strength_db >= WEAKEST_DB
             and abs(speed_mps) * 3.6 >= least
             and (direction == 0 or (speed_mps > 0) == (direction == 1))

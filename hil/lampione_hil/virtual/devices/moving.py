@@ -1,7 +1,7 @@
 """What moves before a radar."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -36,23 +36,13 @@ class Steady:
         return [self.found] * len(times_s)
 
 
-class Ahead:
-    """What moves at the moments of a part's reports, asked for those to come at once."""
-
-    def __init__(self, movement: Movement) -> None:
-        self._movement = movement
-        self._known: dict[float, Targets] = {}
-
-    def targets(self, now_s: float, period_s: float, lag_s: float, least_db: float) -> Targets:
-        """Return what moved `lag_s` before a report, the next of which is a period later.
-
-        All but the first argument stay the same, or there is another Ahead.
-        """
-        if now_s not in self._known:
-            times_s = [now_s]
-            end_s = (math.floor((now_s - lag_s) / PART_S) + 1) * PART_S + lag_s
-            while (next_s := asked_s(times_s[-1] + period_s)) < end_s:
-                times_s.append(next_s)
-            found = self._movement.targets([s - lag_s for s in times_s], least_db)
-            self._known = dict(zip(times_s, found, strict=True))
-        return self._known[now_s]
+def ahead(
+    movement: Movement, now_s: float, period_s: float, lag_s: float, least_db: float
+) -> Iterator[tuple[float, Targets]]:
+    """Yield a part's reports from now on, some seconds of them: when, what moved `lag_s` before."""
+    times_s = [now_s]
+    end_s = (math.floor((now_s - lag_s) / PART_S) + 1) * PART_S + lag_s
+    while (next_s := asked_s(times_s[-1] + period_s)) < end_s:
+        times_s.append(next_s)
+    found = movement.targets([s - lag_s for s in times_s], least_db)
+    return zip(times_s, found, strict=True)
