@@ -62,9 +62,12 @@ class _Moments:
         self._least_db = least_db
         self._first_s = part * PART_S
         self._t = np.array(times)
-        self._frames = np.floor(self._t / FRAME_S).astype(np.int64).astype(np.uint64)
-        self._mixed = scattered(street.seed)
-        self._z = mix(self._mixed, self._frames)
+        frames = np.floor(self._t / FRAME_S).astype(np.int64)
+        first = frames[0] - DROP_FRAMES + 1
+        every = np.arange(first, frames[-1] + 1).astype(np.uint64)
+        self._bits = mix(scattered(street.seed), every)
+        self._frame = frames - first  # each moment's place among these
+        self._z = self._bits[self._frame]
         self._movers = street.around(part)
         self._lane_m = np.array([m.lane_m for m in self._movers])
         self._height_m = np.array([m.height_m for m in self._movers])
@@ -76,7 +79,7 @@ class _Moments:
         street = self._street
         heard = [self._moving()] if self._movers else []
         if street.rain:
-            heard += [self._rained(k) for k in range(DROP_FRAMES)]
+            heard.append(self._rained())
         if street.sway_kmh:
             heard.append(self._swayed())
         if street.fan_kmh is not None:
@@ -156,25 +159,26 @@ class _Moments:
         walked_s = self._t[at[e]] - self._start_s[mover[e]]
         swing = np.sin(math.tau * (0.35 + 0.55 * abs(mps[e])) * walked_s)
         body_mps = self._radial_mps(mover[e], x_m[e], mps[e])
-        heard = [
-            (body_mps * (1 + times * swing), db + less_db + fade_db(mix(z[e], 40 + k)))
-            for k, (times, less_db) in enumerate(_LIMBS)
-        ]
-        limb_mps, limb_db = (np.stack(column, 1).ravel() for column in zip(*heard, strict=True))
+        times, less_db = np.array(_LIMBS).T
+        fades_db = fade_db(mix(z[e, None], np.arange(40, 40 + len(_LIMBS), dtype=np.uint64)))
+        limb_mps = body_mps[:, None] * (1 + times * swing[:, None])
+        limb_db = db[:, None] + less_db + fades_db
         e = np.repeat(e, len(_LIMBS))
-        return mover[e], at[e], limb_mps, limb_db
+        return mover[e], at[e], limb_mps.ravel(), limb_db.ravel()
 
     # What else is there
 
-    def _rained(self, k: int) -> Heard:
-        """Return the drops that began k frames ago: one is heard for one to four frames."""
-        drop = mix(self._mixed, self._frames - np.uint64(k))
-        at = np.flatnonzero(chance(mix(drop, 3)) < self._street.rain / (1 + k))
-        db = 4 + 10 * chance(mix(drop[at], 5))
-        loud = db + MOST_FADE_DB >= self._least_db
-        at, db = at[loud], db[loud]
-        kmh = (2 * chance(mix(drop[at], 4)) - 1) * 32
-        return at, kmh / 3.6, db + fade_db(mix(mix(self._z[at], 6), k))
+    def _rained(self) -> Heard:
+        """Return the drops: one is heard for one to four frames, and some frames have two."""
+        since = np.arange(DROP_FRAMES)
+        frame = self._frame[:, None] - since
+        begins = chance(mix(self._bits, 3))[frame] < self._street.rain / (1 + since)
+        at, k = np.nonzero(begins)
+        drop = self._bits[frame[at, k]]
+        kmh = (2 * chance(mix(drop, 4)) - 1) * 32
+        db = 4 + 10 * chance(mix(drop, 5))
+        fades_db = fade_db(mix(mix(self._z[at], 6), k.astype(np.uint64)))
+        return at, kmh / 3.6, db + fades_db
 
     def _swayed(self) -> Heard:
         t, street = self._t, self._street

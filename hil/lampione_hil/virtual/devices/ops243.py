@@ -300,8 +300,8 @@ class Ops243(UartDevice):
         reports = ahead(self.movement, now_s, setup.period_s, setup.lag_s, setup.least_db)
         for at_s, targets in reports:
             bins = self._bins(targets)
-            found = self._passing(bins, draws)
-            self._known[at_s, draws] = self._report(at_s, found), draws + len(bins)
+            line = self._report(at_s, self._passing(bins, draws)) if bins else ""
+            self._known[at_s, draws] = line, draws + len(bins)
             draws += len(bins)
 
     def _bins(self, targets: Targets) -> dict[int, float]:
