@@ -226,7 +226,7 @@ class TrafficStreet:
         return Walker(at_s, lane_m, toward, speed, draw.gauss(-7, 1), self.view.height_m)
 
     def around(self, part: int) -> list[Mover]:
-        """Return who is there in the `part`-th PART_S, vehicles, cyclists and walkers."""
+        """Return who is there in a part: the `part`-th PART_S."""
         first_s, last_s = part * PART_S, (part + 1) * PART_S
         movers: list[Mover] = []
         for _, driven, ridden, walked in self._drawn(first_s - 30, last_s + 30):

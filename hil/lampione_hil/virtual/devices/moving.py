@@ -7,7 +7,7 @@ from typing import Protocol
 
 from lampione_hil.virtual.devices.base import asked_s
 
-PART_S = 20  # a street is looked through in parts of this length
+PART_S = 60  # a street is looked through in parts of this length, whose cost is mostly their number
 
 Targets = Sequence[tuple[float, float]]
 
@@ -39,7 +39,7 @@ class Steady:
 def ahead(
     movement: Movement, now_s: float, period_s: float, lag_s: float, least_db: float
 ) -> Iterator[tuple[float, Targets]]:
-    """Yield a part's reports from now on, some seconds of them: when, what moved `lag_s` before."""
+    """Yield of each report from now to the end of a minute: when, and what moved `lag_s` before."""
     times_s = [now_s]
     end_s = (math.floor((now_s - lag_s) / PART_S) + 1) * PART_S + lag_s
     while (next_s := asked_s(times_s[-1] + period_s)) < end_s:

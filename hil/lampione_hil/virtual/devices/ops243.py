@@ -293,7 +293,7 @@ class Ops243(UartDevice):
         return line
 
     def _work_out(self, now_s: float) -> None:
-        """Know the reports of some seconds from now on."""
+        """Know the reports from now to the end of a minute."""
         if len(self._known) >= _KNOWN:
             self._known.clear()
         setup, draws = self.setup, self._draws
