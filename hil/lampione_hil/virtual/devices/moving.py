@@ -7,7 +7,7 @@ from typing import Protocol
 
 from lampione_hil.virtual.devices.base import asked_s
 
-PART_S = 60  # a street is looked through in parts of this length: none costs much more than a short one
+PART_S = 60  # a street is looked through in such parts: a long one costs little more than a short
 
 Targets = Sequence[tuple[float, float]]
 
