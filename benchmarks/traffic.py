@@ -158,8 +158,10 @@ def readings(
     """
     draw = random.Random(place.seed)
     silent = 0
-    for ms in range(0, int(seconds * 1000), part.period_ms):
-        found = strongest(place.targets(first_s + ms / 1000))
+    times_ms = range(0, int(seconds * 1000), part.period_ms)
+    seen = place.targets([first_s + ms / 1000 for ms in times_ms])
+    for ms, targets in zip(times_ms, seen, strict=True):
+        found = strongest(targets)
         kmh = 0.0
         if found is not None:
             kmh = found[0] * 3.6 + draw.gauss(0, _NOISE_KMH)

@@ -245,3 +245,19 @@ def test_ld2415h_faults() -> None:
 def test_models_pickle(make: Callable[[Steady], UartDevice]) -> None:
     part = pickle.loads(pickle.dumps(make(CAR)))
     assert last(part)
+
+
+@pytest.mark.parametrize("make", [Ops243, Ld2415h])
+def test_what_was_worked_out_ahead_is_let_go_when_the_street_changes(
+    make: Callable[[Steady], UartDevice],
+) -> None:
+    street = Steady([(12.0, 30.0)])
+    part = make(street)
+    at_s = part.next_due_s(0.0)
+    assert at_s is not None
+    assert part.due(at_s)
+    street.found = []
+    part.forget()
+    at_s = part.next_due_s(at_s)
+    assert at_s is not None
+    assert not part.due(at_s)

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from lampione_hil.board import BenchError
 from lampione_hil.virtual import PlausibleDay, SteadyAir, VirtualBench, World
 from lampione_hil.virtual.devices import Sht45
+from lampione_hil.virtual.devices.ops243 import Ops243
 from lampione_hil.virtual.devices.sht45 import crc8
 from lampione_hil.virtual.lamppost import lamppost
 from lampione_hil.virtual.traffic import TrafficStreet
@@ -173,8 +174,22 @@ print("absent", machine.UART(2, 9600).read())
     assert "first None 0" in board.console()
 
 
-def test_the_supervisor_gets_a_lamppost_without_numpy(tmp_path: Path) -> None:
-    """It forks, and numpy starts threads."""
+def test_a_lamppost_comes_to_the_supervisor_without_numpy(tmp_path: Path) -> None:
+    """It takes a tenth of a second to load, and most boards have no radar."""
     world = start(lamppost(1, traffic=TrafficStreet(5)), tmp_path, "post")
     load = "import pickle, sys; pickle.load(sys.stdin.buffer); sys.exit('numpy' in sys.modules)"
     subprocess.run([sys.executable, "-c", load], input=pickle.dumps(world), check=True)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="/proc")
+def test_the_supervisor_has_one_thread_with_numpy_too() -> None:
+    """It forks."""
+    world = World(street=None, uarts={1: Ops243(TrafficStreet(5))})
+    with VirtualBench(clock="virtual") as virtual:
+        board = virtual.board("one", world=world)
+        board.power_on()
+        virtual.run_for(2)
+        board.world.call("ops243", "due", 1.0)
+        own = Path(f"/proc/{virtual.supervisor_pid}")
+        assert "numpy" in (own / "maps").read_text()
+        assert len(list((own / "task").iterdir())) == 1

@@ -1,6 +1,7 @@
 """A whole node lights its street in virtual time: nights, power cuts, photocell, traffic."""
 
 import math
+from collections.abc import Sequence
 from struct import pack
 from typing import Any
 
@@ -121,9 +122,10 @@ class Rush(TrafficStreet):
 
     ends_s = 0.0
 
-    def targets(self, now_s: float, least_db: float = -math.inf) -> Any:
+    def targets(self, times_s: Sequence[float], least_db: float = -math.inf) -> Any:
         """See TrafficStreet."""
-        return super().targets(now_s, least_db) if now_s < self.ends_s else []
+        found = super().targets(times_s, least_db)
+        return [seen if s < self.ends_s else [] for s, seen in zip(times_s, found, strict=True)]
 
 
 def test_the_level_follows_the_traffic_and_a_silent_radar_restores_it(bench: VirtualBench) -> None:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from lampione_hil.virtual.scatter import Lanes, mix
+from lampione_hil.virtual import scatter
 from lampione_hil.virtual.traffic import (
     REFERENCE_M,
     Stopper,
@@ -25,6 +25,9 @@ BUSY = TrafficStreet(
     sway_kmh=1.0,
     fan_kmh=23.0,
 )
+
+
+TIMES = [n / 20 for n in range(2000)]
 
 
 def test_a_vehicle_has_its_speed_where_its_front_crosses_the_section() -> None:
@@ -76,45 +79,55 @@ def test_the_same_street_whatever_was_asked_before() -> None:
     first = pickle.loads(pickle.dumps(BUSY))
     second = pickle.loads(pickle.dumps(BUSY))
     times = [3.0, 700.25, 4.05, 9000.5, 3.05]
-    one = {t: first.targets(t) for t in times}
-    assert {t: second.targets(t) for t in reversed(times)} == one
+    one = [first.targets([t]) for t in times]
+    assert [second.targets([t]) for t in reversed(times)] == one[::-1]
+    assert first.targets(sorted(times)) == [one[times.index(t)][0] for t in sorted(times)]
     assert first.vehicles(100, 900) == second.vehicles(0, 900)[len(second.vehicles(0, 100)) :]
     assert TrafficStreet(6).vehicles(0, 600) != TrafficStreet(7).vehicles(0, 600)
 
 
 def test_who_is_alone_in_the_street_is_what_the_radar_sees() -> None:
-    assert TrafficStreet(1, per_hour=0).targets(5.0) == []
+    assert TrafficStreet(1, per_hour=0).targets([5.0]) == [[]]
+    assert TrafficStreet(1).targets([]) == []
     for kmh in (-17.0, 23.0):
-        found = strongest(TrafficStreet(1, per_hour=0, fan_kmh=kmh).targets(5.0), 0)
+        found = strongest(TrafficStreet(1, per_hour=0, fan_kmh=kmh).targets([5.0])[0], 0)
         assert found is not None
         assert found[0] * 3.6 == pytest.approx(kmh, abs=0.25)
     sway = [
         t[0] * 3.6
-        for n in range(2000)
-        for t in TrafficStreet(1, per_hour=0, sway_kmh=1.0).targets(n / 20)
+        for found in TrafficStreet(1, per_hour=0, sway_kmh=1.0).targets(TIMES)
+        for t in found
     ]
     assert 0.8 < max(sway) <= 1
     assert -1 <= min(sway) < -0.8
     assert strongest([(1.0, 5.0), (2.0, 11.0)], 12) is None
     walkers = TrafficStreet(2, per_hour=0, walkers_per_hour=60)
-    assert any(walkers.targets(n / 2) for n in range(600))
+    assert any(walkers.targets([n / 2 for n in range(600)]))
     assert {1.0 <= w.speed_mps <= 2.0 for w in walkers.walkers(0, 3600)} == {True}
 
 
 def test_what_may_be_left_out_is_all_that_is() -> None:
     weak = 12.0
     left_out = 0
-    for n in range(3000):
-        whole, heard = BUSY.targets(n / 3), BUSY.targets(n / 3, weak)
+    times = [n / 3 for n in range(3000)]
+    for whole, heard in zip(BUSY.targets(times), BUSY.targets(times, weak), strict=True):
         assert [t for t in heard if t[1] >= weak] == [t for t in whole if t[1] >= weak]
         left_out += len(whole) - len(heard)
     assert left_out > 1000
 
 
-@given(st.integers(0, 2**64 - 1), st.integers(-(10**9), 10**9), st.integers(0, 99))
-def test_many_numbers_at_once_are_mixed_as_each_alone(z: int, first: int, number: int) -> None:
-    lanes = Lanes(5)
-    counted = lanes.count(z, first)
-    alone = [mix(z, first + n) for n in range(5)]
-    assert lanes.split(counted) == alone
-    assert lanes.split(lanes.mix(counted, number)) == [mix(one, number) for one in alone]
+BITS = st.integers(0, 2**64 - 1)
+
+
+@given(st.lists(BITS, min_size=1, max_size=5), st.integers(0, 10**9))
+def test_many_numbers_at_once_are_mixed_as_each_alone(alone: list[int], number: int) -> None:
+    many = np.array(alone, np.uint64)
+    assert scatter.mix(many, number).tolist() == [scatter.mix(z, number) for z in alone]
+    assert scatter.mix(number, many).tolist() == [scatter.mix(number, z) for z in alone]
+    assert scatter.chance(many).tolist() == [scatter.chance(z) for z in alone]
+
+
+@given(BITS)
+def test_no_fade_is_greater_than_the_greatest(z: int) -> None:
+    (fade_db,) = scatter.fade_db(np.array([z], np.uint64))
+    assert abs(fade_db) <= scatter.MOST_FADE_DB

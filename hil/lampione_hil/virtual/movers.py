@@ -14,10 +14,10 @@ REFERENCE_M = 15.0  # the section in front of the pole where a vehicle's true sp
 STRETCH_M = 80.0  # nobody farther than this is modelled
 SPEEDING_M = 40.0  # a vehicle accelerates within so many metres of the section, not beyond
 HEIGHT_M = 5.0
-_REFERENCE_SQUARE = REFERENCE_M**2
-_ROUNDING_DB = 1e-6
 
-Echoes = list[tuple[float, float]]  # (radial m/s or metres or a multiple, dB)
+Echoes = list[tuple[float, float]]  # (radial m/s or metres, dB)
+# From when on; x, its change a second, and the change of that, at and after another moment.
+Leg = tuple[float, float, float, float, float]
 
 
 @dataclass(frozen=True)
@@ -32,52 +32,53 @@ class View:
     gain_db: float = 29.0  # strength of 1 m² on the axis at 15 m, above the noise
 
     @cached_property
-    def _known(self) -> tuple[float, float, float]:
+    def beam(self) -> tuple[float, float, float]:
         """Metres to where the axis meets the road; dB a radian², both ways; the beam's end."""
         fall_db = -2 * 3 * (2 * math.degrees(1) / self.beam_deg) ** 2
         end = math.cos(math.sqrt(2 * self.side_db / fall_db))
         return math.hypot(self.aim_m, self.aim_lane_m, self.height_m), fall_db, end
 
-    def strength_db(self, x_m: float, lane_m: float, cross_section_dbsm: float) -> float:
-        """Return the echo's strength over the noise (radar equation, Gaussian beam)."""
-        axis_m, fall_db, end = self._known
-        height_square = self.height_m * self.height_m
-        square = x_m * x_m + lane_m * lane_m + height_square
-        along = x_m * self.aim_m + lane_m * self.aim_lane_m + height_square
-        cosine = along / (math.sqrt(square) * axis_m)
-        db = self.gain_db + cross_section_dbsm
-        if cosine < end:
-            db += 2 * self.side_db
-        elif cosine < 1:
-            db += fall_db * math.acos(cosine) ** 2
-        return db - 20 * math.log10(square / _REFERENCE_SQUARE)
 
-    def most_db(self, first_m: float, last_m: float, lane_m: float) -> float:
-        """Return what no echo of 0 dBsm between two x is stronger than.
+class Mover:
+    """What moves along x, in legs of a constant acceleration each."""
 
-        None is nearer to the beam's axis than one of them, and none nearer to the pole than one.
-        """
-        height_square = self.height_m * self.height_m
-        beyond = lane_m * lane_m + height_square
-        across = lane_m * self.aim_lane_m + height_square
-        if across <= 0:
-            return math.inf
-        aimed_m = min(max(self.aim_m * beyond / across, first_m), last_m)
-        near_m = min(max(0.0, first_m), last_m)
-        most_db = self.strength_db(aimed_m, lane_m, _ROUNDING_DB)
-        if near_m != aimed_m:
-            nearer = (aimed_m * aimed_m + beyond) / (near_m * near_m + beyond)
-            most_db += 20 * math.log10(nearer)
-        return most_db
+    start_s: float
+    lane_m: float
+    height_m: float
+    cross_section_dbsm: float
 
+    @cached_property
+    def end_s(self) -> float:
+        """When it has left."""
+        raise NotImplementedError
 
-def radial_mps(x_m: float, lane_m: float, speed_mps: float, height_m: float = HEIGHT_M) -> float:
-    """Return what a radar measures of `speed_mps` towards falling x: + inbound."""
-    return speed_mps * x_m / math.hypot(x_m, lane_m, height_m)
+    @cached_property
+    def legs(self) -> list[Leg]:
+        """Return its legs, the first from ever."""
+        raise NotImplementedError
+
+    def place(self, t_s: float) -> tuple[float, float]:
+        """Return where its front is, and its speed towards falling x."""
+        _, zero_s, x_m, mps, mps2 = next(leg for leg in reversed(self.legs) if t_s >= leg[0])
+        s = t_s - zero_s
+        return x_m + s * (mps + mps2 / 2 * s), -(mps + mps2 * s)
+
+    def x_m(self, t_s: float) -> float:
+        """Return where its front is."""
+        return self.place(t_s)[0]
+
+    def speed_at(self, t_s: float) -> float:
+        """Return its speed along the road, positive."""
+        return abs(self.place(t_s)[1])
+
+    def radial_mps(self, t_s: float) -> float:
+        """Return the radial speed of its front, + inbound."""
+        x_m, speed_mps = self.place(t_s)
+        return speed_mps * x_m / math.hypot(x_m, self.lane_m, self.height_m)
 
 
 @dataclass(frozen=True)
-class Vehicle:
+class Vehicle(Mover):
     """What drives past. It enters the stretch at `start_s`; x_m is its front.
 
     It has the constant `acceleration_mps2` within 40 m of the section, and keeps its speed beyond.
@@ -124,41 +125,17 @@ class Vehicle:
         rest_m = 2 * STRETCH_M - self._run_m + self.length_m - SPEEDING_M
         return crossing_s + fast_s + rest_m / after
 
-    def _driven(self, t_s: float) -> tuple[float, float]:
-        """Return (metres driven beyond the section, speed)."""
+    @cached_property
+    def legs(self) -> list[Leg]:
+        """See Mover."""
         before, crossing_s, after, slow_s, fast_s = self._motion
-        s = t_s - crossing_s
-        if s < -slow_s:
-            return -SPEEDING_M + before * (s + slow_s), before
-        if s > fast_s:
-            return SPEEDING_M + after * (s - fast_s), after
-        a = self.acceleration_mps2
-        return self.speed_mps * s + a * s * s / 2, self.speed_mps + a * s
-
-    def place(self, t_s: float) -> tuple[float, float]:
-        """Return where its front is, and its speed towards falling x."""
-        driven_m, speed_mps = self._driven(t_s)
-        if self.toward:
-            return REFERENCE_M - driven_m, speed_mps
-        return REFERENCE_M + driven_m, -speed_mps
-
-    def x_m(self, t_s: float) -> float:
-        """Return where its front is."""
-        return self.place(t_s)[0]
-
-    def covers_m(self, start_s: float, end_s: float) -> tuple[float, float]:
-        """Return the least and greatest x at which any of it is in a time."""
-        from_m, to_m = self.place(start_s)[0], self.place(end_s)[0]
-        return (to_m, from_m + self.length_m) if self.toward else (from_m - self.length_m, to_m)
-
-    def speed_at(self, t_s: float) -> float:
-        """Return its speed along the road, positive."""
-        return self._driven(t_s)[1]
-
-    def radial_mps(self, t_s: float) -> float:
-        """Return the radial speed of its front, + inbound."""
-        x_m, speed_mps = self.place(t_s)
-        return radial_mps(x_m, self.lane_m, speed_mps, self.height_m)
+        slow, fast = crossing_s - slow_s, crossing_s + fast_s
+        sign = -1 if self.toward else 1
+        return [
+            (-math.inf, slow, REFERENCE_M - sign * SPEEDING_M, sign * before, 0.0),
+            (slow, crossing_s, REFERENCE_M, sign * self.speed_mps, sign * self.acceleration_mps2),
+            (fast, fast, REFERENCE_M + sign * SPEEDING_M, sign * after, 0.0),
+        ]
 
     @cached_property
     def points(self) -> Echoes:
@@ -198,25 +175,23 @@ class Stopper(Vehicle):
         brake_s = self.start_s + (run_m - brake_m) / self.speed_mps
         return run_m, brake_s, brake_s + self.speed_mps / self._BRAKE
 
-    def _driven(self, t_s: float) -> tuple[float, float]:
-        run_m, brake_s, halt_s = self._phases
-        v = self.speed_mps
+    @cached_property
+    def legs(self) -> list[Leg]:
+        """See Mover."""
+        _, brake_s, halt_s = self._phases
         leave_s = halt_s + self.stand_s
-        fast_s = leave_s + v / self._LEAVE
-        if t_s < brake_s:
-            at_m, speed = v * (t_s - self.start_s), v
-        elif t_s < halt_s:
-            at_m = run_m - self._BRAKE * (halt_s - t_s) ** 2 / 2
-            speed = self._BRAKE * (halt_s - t_s)
-        elif t_s < leave_s:
-            at_m, speed = run_m, 0.0
-        elif t_s < fast_s:
-            at_m = run_m + self._LEAVE * (t_s - leave_s) ** 2 / 2
-            speed = self._LEAVE * (t_s - leave_s)
-        else:
-            at_m, speed = run_m + v * v / (2 * self._LEAVE) + v * (t_s - fast_s), v
-        start_m = STRETCH_M - REFERENCE_M if self.toward else STRETCH_M + REFERENCE_M
-        return at_m - start_m, speed
+        fast_s = leave_s + self.speed_mps / self._LEAVE
+        sign = -1 if self.toward else 1
+        v = sign * self.speed_mps
+        brake_m = self.speed_mps * v / (2 * self._BRAKE)
+        leave_m = self.speed_mps * v / (2 * self._LEAVE)
+        return [
+            (-math.inf, brake_s, self.stop_m - brake_m, v, 0.0),
+            (brake_s, halt_s, self.stop_m, 0.0, -sign * self._BRAKE),
+            (halt_s, halt_s, self.stop_m, 0.0, 0.0),
+            (leave_s, leave_s, self.stop_m, 0.0, sign * self._LEAVE),
+            (fast_s, fast_s, self.stop_m + leave_m, v, 0.0),
+        ]
 
     @property
     def section_s(self) -> float:
@@ -230,7 +205,7 @@ class Stopper(Vehicle):
 
 
 @dataclass(frozen=True)
-class Walker:
+class Walker(Mover):
     """A person on a pavement, at a steady walk; arms and legs swing."""
 
     start_s: float
@@ -246,29 +221,8 @@ class Walker:
         """When the person has left."""
         return self.start_s + 2 * self.reach_m / self.speed_mps
 
-    def place(self, t_s: float) -> tuple[float, float]:
-        """Return where the person is, and the speed towards falling x."""
-        walked_m = self.speed_mps * (t_s - self.start_s)
-        if self.toward:
-            return self.reach_m - walked_m, self.speed_mps
-        return walked_m - self.reach_m, -self.speed_mps
-
-    def x_m(self, t_s: float) -> float:
-        """Return where the person is."""
-        return self.place(t_s)[0]
-
-    def covers_m(self, start_s: float, end_s: float) -> tuple[float, float]:
-        """Return the least and greatest x in a time."""
-        from_m, to_m = self.place(start_s)[0], self.place(end_s)[0]
-        return (to_m, from_m) if self.toward else (from_m, to_m)
-
-    def radial_mps(self, t_s: float) -> float:
-        """Return the body's radial speed, + inbound."""
-        x_m, speed_mps = self.place(t_s)
-        return radial_mps(x_m, self.lane_m, speed_mps, self.height_m)
-
-    def limbs(self, t_s: float) -> Echoes:
-        """Return (speed as a multiple of the body's, dB below the body) of two legs and an arm."""
-        phase = math.tau * (0.35 + 0.55 * self.speed_mps) * (t_s - self.start_s)
-        swing = math.sin(phase)
-        return [(1 + 1.3 * swing, -6.0), (1 - 1.3 * swing, -6.0), (1 + 0.7 * swing, -9.0)]
+    @cached_property
+    def legs(self) -> list[Leg]:
+        """See Mover."""
+        sign = -1 if self.toward else 1
+        return [(-math.inf, self.start_s, -sign * self.reach_m, sign * self.speed_mps, 0.0)]

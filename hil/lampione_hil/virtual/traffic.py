@@ -6,31 +6,28 @@ that all is measured along, are those of movers.py.
 
 import math
 import random
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from lampione_hil.virtual.devices.moving import PART_S
 from lampione_hil.virtual.movers import (
     REFERENCE_M,
     SPEEDING_M,
     Echoes,
+    Mover,
     Stopper,
     Vehicle,
     View,
     Walker,
-    radial_mps,
 )
-from lampione_hil.virtual.scatter import MOST_FADE_DB, Lanes, chance, fade_db, mix, scattered
+from lampione_hil.virtual.scatter import chance, scattered
 
 __all__ = ["REFERENCE_M", "Stopper", "TrafficStreet", "Vehicle", "View", "Walker", "strongest"]
 
 NEAR_M = 4.0  # lateral distance of the centre of the lane toward the sensor, as planned
 FAR_M = 7.5  # of the lane away from it
-FRAME_S = 0.05  # echoes fade from one such frame to the next
-DROP_FRAMES = 4  # as long is a drop heard at most
 
-_ROUND_S = 600  # the street is drawn in pieces of this length,
-_PART_S = 20  # and looked through in such
-_FRAMES = 400  # are scattered at once
-_LANES = Lanes(_FRAMES + DROP_FRAMES - 1)
+_ROUND_S = 600  # the street is drawn in pieces of this length
 
 # kind: (share, least and greatest length m, cross-section dBsm and its sigma)
 _KINDS = {
@@ -39,10 +36,6 @@ _KINDS = {
     "truck": (0.06, 8.0, 14.0, 17.0, 3.0),
     "motorcycle": (0.06, 1.9, 2.3, 4.0, 2.0),
 }
-
-Mover = Vehicle | Walker
-# As the how manieth of those who are there, and the most that 0 dBsm of it could give.
-Audible = tuple[int, Mover, float]
 
 
 @dataclass
@@ -79,16 +72,8 @@ class TrafficStreet:
     view: View = field(default_factory=View)
 
     def __post_init__(self) -> None:
-        self._mixed = scattered(self.seed)
         self.error_m = (2 * chance(scattered(self.seed, 1)) - 1) * self.offset_m
         self._rounds: dict[int, tuple[list[Vehicle], list[Vehicle], list[Walker]]] = {}
-        self._block: int | None = None  # of frames; scattered bits of each, and those before it:
-        self._frames: list[int] = []
-        self._drops: list[int] = []  # and of its drop
-        self._part: int | None = None
-        self._near: list[Mover] = []  # who is there in this part
-        self._asked: tuple[int, float, View] | None = None  # for whom these are in earshot:
-        self._there: list[Audible] = []
 
     # Who is there
 
@@ -240,119 +225,20 @@ class TrafficStreet:
         speed = draw.uniform(1.0, 2.0)
         return Walker(at_s, lane_m, toward, speed, draw.gauss(-7, 1), self.view.height_m)
 
-    # What the radar sees
+    def around(self, part: int) -> list[Mover]:
+        """Return who is there in a part: the `part`-th PART_S."""
+        first_s, last_s = part * PART_S, (part + 1) * PART_S
+        movers: list[Mover] = []
+        for _, driven, ridden, walked in self._drawn(first_s - 30, last_s + 30):
+            movers += [*driven, *ridden, *walked]
+        return [m for m in movers if m.start_s < last_s and m.end_s > first_s]
 
-    def targets(self, now_s: float, least_db: float = -math.inf) -> Echoes:
-        """Return (radial m/s, + inbound; strength dB over the noise) of all that moves now.
+    def targets(self, times_s: Sequence[float], least_db: float = -math.inf) -> list[Echoes]:
+        """See Movement."""
+        # Not above: who makes a street may fork, and has no use for numpy.
+        from lampione_hil.virtual.echoes import echoes
 
-        What is weaker than `least_db` may be left out.
-        """
-        asked = (math.floor(now_s), least_db, self.view)
-        if asked != self._asked:
-            self._asked = asked
-            self._there = self._audible(*asked)
-        frame = math.floor(now_s / FRAME_S)
-        if frame // _FRAMES != self._block:
-            self._scatter(frame // _FRAMES)
-        at = frame % _FRAMES + DROP_FRAMES - 1
-        z = self._frames[at]
-        found: Echoes = []
-        for number, mover, most_db in self._there:
-            if isinstance(mover, Vehicle):
-                found += self._driven(mover, now_s, mix(z, number), least_db, most_db)
-            else:
-                found += self._walked(mover, now_s, mix(z, number), least_db)
-        if self.rain and chance(min(self._drops[at - DROP_FRAMES + 1 : at + 1])) < self.rain:
-            found += self._rained(at, z, least_db)
-        if self.sway_kmh:
-            found.append(self._swayed(now_s, z))
-        if self.fan_kmh is not None:
-            kmh = self.fan_kmh + 0.4 * (chance(mix(z, 8)) - 0.5)
-            found.append((kmh / 3.6, 16 + fade_db(mix(z, 9))))
-        return found
-
-    def _audible(self, second: int, least_db: float, view: View) -> list[Audible]:
-        """Return who may be heard in a second."""
-        there = [
-            mover
-            for mover in self._around(second // _PART_S)
-            if mover.start_s < second + 1 and mover.end_s > second
-        ]
-        found = []
-        for number, mover in enumerate(there):
-            first_m, last_m = mover.covers_m(second, second + 1)
-            most_db = view.most_db(first_m, last_m, mover.lane_m)
-            if most_db + mover.cross_section_dbsm + MOST_FADE_DB >= least_db:
-                found.append((number, mover, most_db))
-        return found
-
-    def _scatter(self, block: int) -> None:
-        self._block = block
-        frames = _LANES.count(self._mixed, block * _FRAMES - DROP_FRAMES + 1)
-        self._frames = _LANES.split(frames)
-        self._drops = _LANES.split(_LANES.mix(frames, 3))
-
-    def _around(self, part: int) -> list[Mover]:
-        if part != self._part:
-            self._part = part
-            first_s, last_s = part * _PART_S, (part + 1) * _PART_S
-            movers: list[Mover] = []
-            for _, driven, ridden, walked in self._drawn(first_s - 30, last_s + 30):
-                movers += [*driven, *ridden, *walked]
-            self._near = [m for m in movers if m.start_s < last_s and m.end_s > first_s]
-        return self._near
-
-    def _walked(self, walker: Walker, now_s: float, z: int, least_db: float) -> Echoes:
-        x_m, along = walker.place(now_s)
-        if abs(x_m) > walker.reach_m:
-            return []
-        db = self.view.strength_db(x_m, walker.lane_m, walker.cross_section_dbsm)
-        if db + MOST_FADE_DB < least_db:
-            return []
-        body = radial_mps(x_m, walker.lane_m, along, walker.height_m)
-        return [
-            (body * times, db + less_db + fade_db(mix(z, 40 + k)))
-            for k, (times, less_db) in enumerate([(1.0, 0.0), *walker.limbs(now_s)])
-        ]
-
-    def _driven(
-        self, vehicle: Vehicle, now_s: float, z: int, least_db: float, most_db: float
-    ) -> Echoes:
-        """Return the echo of the corner that is the strongest now."""
-        best_db = max(-99.0, least_db)
-        best_m = place = None
-        for k, (before_m, dbsm) in enumerate(vehicle.corners):
-            if most_db + dbsm + MOST_FADE_DB < best_db:
-                continue
-            fade = fade_db(mix(z, k))
-            if most_db + dbsm + fade < best_db:
-                continue
-            if place is None:
-                place = vehicle.place(now_s)
-            at_m = place[0] + before_m
-            db = self.view.strength_db(at_m, vehicle.lane_m, dbsm) + fade
-            if db > best_db:
-                best_m, best_db = at_m, db
-        if best_m is None or place is None:
-            return []
-        return [(radial_mps(best_m, vehicle.lane_m, place[1], vehicle.height_m), best_db)]
-
-    def _rained(self, at: int, z: int, least_db: float) -> Echoes:
-        """Return the drops: one is heard for one to four frames, and some frames have two."""
-        found = []
-        for k in range(DROP_FRAMES):
-            if chance(self._drops[at - k]) < self.rain / (1 + k):
-                drop = self._frames[at - k]
-                db = 4 + 10 * chance(mix(drop, 5))
-                if db + MOST_FADE_DB >= least_db:
-                    kmh = (2 * chance(mix(drop, 4)) - 1) * 32
-                    found.append((kmh / 3.6, db + fade_db(mix(mix(z, 6), k))))
-        return found
-
-    def _swayed(self, now_s: float, z: int) -> tuple[float, float]:
-        gust = 0.5 + 0.5 * math.sin(now_s / 11.3 + self.seed)
-        swing = math.sin(math.tau * 0.6 * now_s) + 0.3 * math.sin(math.tau * 1.7 * now_s)
-        return self.sway_kmh / 3.6 * gust * swing / 1.3, 18 * gust + 4 + fade_db(mix(z, 7))
+        return echoes(self, times_s, least_db)
 
 
 def _poisson(draw: random.Random, start_s: float, end_s: float, per_hour: float) -> list[float]:

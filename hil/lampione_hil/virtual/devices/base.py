@@ -1,5 +1,6 @@
 """What the supervisor asks of a part."""
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 
@@ -92,6 +93,11 @@ class UartDevice(Part):
 
     def forget(self) -> None:
         """Drop what was worked out ahead: the world changes."""
+
+
+def asked_s(due_s: float) -> float:
+    """Return when a part is asked that is due then: a line's clock has whole microseconds."""
+    return max(math.ceil(due_s * 1_000_000) / 1e6, due_s)
 
 
 class LineDevice(Part):

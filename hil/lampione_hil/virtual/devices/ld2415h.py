@@ -8,7 +8,7 @@ Text lines `V+001.9` at 9600 baud while something moves, + inbound. Commands `43
 import math
 
 from lampione_hil.virtual.devices.base import UartDevice
-from lampione_hil.virtual.devices.moving import Movement, Steady
+from lampione_hil.virtual.devices.moving import Movement, Steady, Targets, ahead
 
 FACTORY = (1, 0, 5, 1, 0, 0, 5, 3, 1, 1)  # X1 to X9 and X0
 WEAKEST_DB = 12.0  # over the noise; the maker says none
@@ -36,11 +36,17 @@ class Ld2415h(UartDevice):
         self._fault = ""
         self._typed = b""
         self._next_s: float | None = None
+        self.forget()
         self._last = "V+020.0"
 
     def look(self, movement: Movement) -> None:
         """Put it before another street."""
         self.movement = movement
+        self.forget()
+
+    def forget(self) -> None:
+        """See UartDevice."""
+        self._known: dict[float, Targets] = {}
 
     def fault(self, kind: str) -> None:
         """See Part."""
@@ -48,6 +54,7 @@ class Ld2415h(UartDevice):
             raise ValueError(f"ld2415h has no fault {kind!r}: {', '.join(_FAULTS[1:])}")
         if kind == "brownout":
             self.settings = list(FACTORY)
+            self.forget()
         else:
             self._fault = kind
 
@@ -84,6 +91,7 @@ class Ld2415h(UartDevice):
         if frame[6:] == b"\r\n":
             first, count = {1: (0, 3), 2: (3, 3), 3: (6, 1), 4: (7, 2)}[frame[2]]
             self.settings[first : first + count] = frame[3 : 3 + count]
+            self.forget()
         return ""
 
     def _period_s(self) -> float:
@@ -109,9 +117,12 @@ class Ld2415h(UartDevice):
         least, angle_deg, _, direction, _, unit, *_ = self.settings
         if self._fault == "implausible":
             return "V+999.9"
+        if now_s not in self._known:
+            period_s = self._period_s()
+            self._known = dict(ahead(self.movement, now_s, period_s, period_s / 2, WEAKEST_DB))
         found = [
             (strength_db, speed_mps / math.cos(math.radians(min(angle_deg, 80))))
-            for speed_mps, strength_db in self.movement.targets(now_s - self._period_s() / 2)
+            for speed_mps, strength_db in self._known[now_s]
             if strength_db >= WEAKEST_DB
             and abs(speed_mps) * 3.6 >= least
             and (direction == 0 or (speed_mps > 0) == (direction == 1))

@@ -15,12 +15,12 @@ from operator import itemgetter
 from typing import Any
 
 from lampione_hil.virtual.devices.base import UartDevice
-from lampione_hil.virtual.devices.moving import Movement, Steady
+from lampione_hil.virtual.devices.moving import Movement, Steady, Targets, ahead
 
 WAVELENGTH_M = 299_792_458 / 24.125e9
 PROCESSING_S = 59e-6  # a sample
 NOISE = 25.0  # magnitude
-_KNOWN = 1000  # reports
+_KNOWN = 2000  # reports
 
 _UNITS = {
     "M": ("m-per-sec", "mps", 1.0),
@@ -75,9 +75,9 @@ class Setup:
         return self.samples * (1 / self.rate_hz + PROCESSING_S)
 
     @cached_property
-    def halfway_s(self) -> float:
-        """From the first sample of a report to the middle of them."""
-        return self.samples / self.rate_hz / 2
+    def lag_s(self) -> float:
+        """From the middle of a report's samples to the report."""
+        return self.period_s - self.samples / self.rate_hz / 2
 
     @cached_property
     def factor(self) -> float:
@@ -125,7 +125,7 @@ class Ops243(UartDevice):
         self._next_s: float | None = None
         self._last = "5.55"
         self._draws = 0
-        self._known: dict[tuple[float, int], tuple[str, int]] = {}  # until something changes
+        self.forget()
 
     def look(self, movement: Movement) -> None:
         """Put it before another street."""
@@ -282,51 +282,62 @@ class Ops243(UartDevice):
 
     def forget(self) -> None:
         """See UartDevice."""
-        self._known = {}
+        self._known: dict[tuple[float, int], tuple[str, int]] = {}
 
     def _line(self, now_s: float) -> str:
-        """Return the report; one that was taken back is not worked out again."""
+        """Return the report; one that was worked out ahead, or taken back, is not so again."""
         asked = now_s, self._draws
-        known = self._known.get(asked)
-        if known is None:
-            if len(self._known) >= _KNOWN:
-                self._known.clear()
-            known = self._known[asked] = self._report(now_s), self._draws
-        line, self._draws = known
+        if asked not in self._known:
+            self._work_out(now_s)
+        line, self._draws = self._known[asked]
         return line
 
-    def _seen(self, now_s: float) -> list[tuple[float, float]]:
-        """Return (speed in the unit, magnitude) of what is to be reported, strongest first."""
-        setup = self.setup
-        step, samples = setup.resolution_mps, setup.samples
+    def _work_out(self, now_s: float) -> None:
+        """Know the reports from now to the end of a minute."""
+        if len(self._known) >= _KNOWN:
+            self._known.clear()
+        setup, draws = self.setup, self._draws
+        reports = ahead(self.movement, now_s, setup.period_s, setup.lag_s, setup.least_db)
+        for at_s, targets in reports:
+            bins = self._bins(targets)
+            line = self._report(at_s, self._passing(bins, draws)) if bins else ""
+            self._known[at_s, draws] = line, draws + len(bins)
+            draws += len(bins)
+
+    def _bins(self, targets: Targets) -> dict[int, float]:
+        """Return the magnitude of each line of the spectrum that stands out."""
+        if self._fault == "implausible":
+            return {round(1000 / 3.6 / self.setup.resolution_mps): 1000.0}
+        step, samples = self.setup.resolution_mps, self.setup.samples
         half = samples // 2
         bins: dict[int, float] = {}
-        middle_s = now_s - setup.period_s + setup.halfway_s  # of the samples
-        for speed_mps, strength_db in self.movement.targets(middle_s, setup.least_db):
+        for speed_mps, strength_db in targets:
             # The negative half of the spectrum is the outbound one; beyond an end is the other.
             number = (round(speed_mps / step) + half) % samples - half
             strength = NOISE * 10 ** (strength_db / 20)
             if strength > bins.get(number, 0.0):
                 bins[number] = strength
-        if self._fault == "implausible":
-            bins = {round(1000 / 3.6 / step): 1000.0}
+        return bins
+
+    def _passing(self, bins: dict[int, float], draws: int) -> list[tuple[float, float]]:
+        """Return (speed in the unit, magnitude) of what is to be reported, strongest first."""
+        setup = self.setup
         found = []
         for number, strength in bins.items():
-            self._draws += 1
+            draws += 1
             if number and strength * _MOST_DRAWN >= setup.weakest:
-                magnitude = strength * _drawn(self._draws)
-                speed = number * step * setup.factor
+                magnitude = strength * _drawn(draws)
+                speed = number * setup.resolution_mps * setup.factor
                 if setup.lets_through(speed, magnitude):
                     found.append((speed, magnitude))
         if len(found) > 1:
             found.sort(key=itemgetter(1), reverse=True)
         return found[: setup.reports]
 
-    def _report(self, now_s: float) -> str:
-        setup = self.setup
-        found = self._seen(now_s)
+    def _report(self, now_s: float, found: list[tuple[float, float]]) -> str:
         if not found:
             return ""
+        setup = self.setup
         decimals = setup.decimals
         times = [f"{now_s - self._up_s:.3f}"] if setup.time else []
         magnitudes = [f"{pair[1]:.{decimals}f}" for pair in found] if setup.magnitude else []
