@@ -35,7 +35,7 @@ _MOST_2 = const(6_250_000)
 
 def root(n: int) -> int:
     """Return the square root of 0 <= n < 2^30, cut."""
-    x = 32767
+    x = 32767 if n > 4095 else 63  # of a pole at rest it is small
     while x * x > n:
         x = (x + n // x) >> 1
     return x

@@ -16,6 +16,7 @@ Inside: ms, speeds in 0.1 km/h, lengths in cm (0.1 km/h for 1 ms is 1/360 cm).
 from array import array
 from time import ticks_add, ticks_diff, ticks_ms
 
+import micropython
 from micropython import const
 
 _BINS = const(24)  # of 5 km/h
@@ -65,6 +66,53 @@ def _root(n, x):
         if -2 < y - x < 2:
             return y or 1
         x = y
+
+
+@micropython.viper
+def along(
+    i: int,
+    x: int,
+    w: int,
+    points: ptr16,  # noqa: F821
+    end: int,
+    base: int,
+    square: int,
+    fit: ptr32,  # noqa: F821
+    sums: ptr32,  # noqa: F821
+):
+    """Put where a track's points were and their speeds along the road, with weights, into `fit`.
+
+    Called as along(0, x, 0, ...): x cm, about where the first was. Its range is |base + its cm|,
+    below 2^14 cm, `square` that of the lane's distance. The weights' sum, and those of the times
+    and of the speeds by weight, go into sums[0:3].
+    """
+    sw = st = sv = 0
+    while i < end:
+        r = base + int(points[i + 2])
+        if r < 0:
+            r = 0 - r
+        n = r * r - square
+        step = 2
+        while step > 1 or step < -1:  # Newton, as in _root
+            step = (x + n // x >> 1) - x
+            x += step
+        v = int(points[i + 1]) * r // x
+        # cos^16: beside the pole a body shows another corner each moment
+        w = x * 1024 // r
+        w = w * w >> 10
+        w = w * w >> 10
+        w = w * w >> 10
+        w = w * w >> 14
+        fit[i] = x
+        fit[i + 1] = v
+        fit[i + 2] = w
+        sw += w
+        st += w * int(points[i])
+        sv += w * v
+        i += 3
+    sums[0] = sw
+    sums[1] = st
+    sums[2] = sv
 
 
 class _Track:
@@ -234,14 +282,15 @@ class Traffic:
         if ticks_diff(t.ms, t.first_ms) * 2 > t.count * self._period_ms * gaps:
             return
         near = _NEAREST_AWAY_CM if away else _NEAREST_CM
-        best = least = 1 << 29
+        best = near
+        least = 1 << 29
         while near < _FARTHEST_CM:
-            cost = self._cost(t, n, near)
+            cost = self._cost(t, n, near, least)
             if cost < least:
                 least = cost
                 best = near
             near += near // 5
-        self._cost(t, n, best)
+        self._cost(t, n, best, 0)
         middle, speed, change = self._line
         at = self._crossing(t, n, speed)
         speed += change * (at - middle) >> 10
@@ -270,32 +319,19 @@ class Traffic:
         late = (section - fit[i]) * 36 // (speed or 1)
         return p[i] + (late if t.away else -late)
 
-    def _cost(self, t, n, near):
-        # of the track if it came as near as `near` cm to the pole, along the road
+    def _cost(self, t, n, near, enough):
+        # of the track if it came as near as `near` cm to the pole, along the road; where that is
+        # `enough` or more, something that is
         p = t.points
         fit = self._fit
+        line = self._line
         square = self.aside[t.away]
         square *= square
         base = _root(near * near + square, 2 * near)
-        way = t.way // 360
-        x = near
-        sw = st = sv = 0
-        for i in range(0, 3 * n, 3):
-            r = base + (p[i + 2] if t.away else way - p[i + 2])
-            x = _root(r * r - square, x)
-            v = p[i + 1] * r // x
-            # cos^16: beside the pole a body shows another corner each moment
-            w = x * 1024 // r
-            w = w * w >> 10
-            w = w * w >> 10
-            w = w * w >> 10
-            w = w * w >> 14
-            fit[i] = x
-            fit[i + 1] = v
-            fit[i + 2] = w
-            sw += w
-            st += w * p[i]
-            sv += w * v
+        if not t.away:
+            base = -base - t.way // 360
+        along(0, near, 0, p, 3 * n, base, square, fit, line)
+        sw, st, sv = line
         sw = sw or 1
         middle = (st + (sw >> 1)) // sw
         mean = (sv + (sw >> 1)) // sw
@@ -307,13 +343,15 @@ class Traffic:
             stt += dt * dt * w >> 6
             stv += dt * (fit[i + 1] - mean) * w >> 4
         change = (stv << 8) // stt
+        line[0] = middle
+        line[1] = mean
+        line[2] = change
         cost = change * change * _STIFF >> 20
         for i in range(0, 3 * n, 3):
+            if cost >= enough:
+                return enough
             off = fit[i + 1] - mean - (change * (p[i] - middle) >> 10)
             cost += off * off * fit[i + 2] >> 6
-        self._line[0] = middle
-        self._line[1] = mean
-        self._line[2] = change
         return cost
 
     # Counts
