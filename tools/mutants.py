@@ -151,8 +151,8 @@ MUTANTS = (
     Mutant(
         "a wrong CRC polynomial",
         _NODE + "drivers/crc8.py",
-        "0x131",
-        "0x107",
+        r"\x00\x31\x62\x53\xc4\xf5\xa6\x97",
+        r"\x00\x07\x0e\x09\x1c\x1b\x12\x15",
         "test_sensors.py::test_value[sht45]",
     ),
     Mutant(
