@@ -48,7 +48,7 @@ def rows() -> Rows:
     yield Row("seal_alloc_bytes", seal, "B")
     street = memory.imported(_street())
     yield Row("node_mpy_kb", sum(street.values()) / 1000, "kB", "all parts", goal="<= 45")
-    small = memory.imported(memory.SMALL)
+    small = memory.imported(memory.SMALL)  # its goal is that of all: the lighting came after it
     yield Row("node_mpy_small_kb", sum(small.values()) / 1000, "kB", "sound, climate, lamp")
     settled, later = memory.growth_bytes(120)
     yield Row("node_growth_bytes", later - settled, "B", "two virtual hours", goal="0")

@@ -1,5 +1,6 @@
 """Files that hold a secret: read when nobody else can read them, and written so."""
 
+import contextlib
 import os
 import shlex
 import stat
@@ -41,6 +42,8 @@ def put(path: Path, content: bytes, mode: int = 0o600) -> None:
             os.fsync(file.fileno())
         beside.replace(path)
     except OSError as error:  # a full disk
-        beside.unlink(missing_ok=True)
         error.filename = str(path)
         raise
+    finally:
+        with contextlib.suppress(OSError):
+            beside.unlink()

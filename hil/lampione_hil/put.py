@@ -1,5 +1,6 @@
 """How a file comes to a disk."""
 
+import contextlib
 import os
 from pathlib import Path
 
@@ -17,4 +18,5 @@ def put(path: Path, content: bytes) -> None:
         error.filename = str(path)
         raise
     finally:
-        beside.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            beside.unlink()

@@ -1,10 +1,12 @@
 """A file is written whole or not at all, and leaves nothing beside it."""
 
+import re
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from lampione_hil.put import put
@@ -27,6 +29,14 @@ def test_whole(content: bytes, again: bool) -> None:
         put(path, content)
         assert path.read_bytes() == content
         assert [p.name for p in Path(name).iterdir()] == ["a"]
+
+
+def test_what_cannot_be_written_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"")
+    for path in (tmp_path / "file" / "a", tmp_path / "none" / "a", tmp_path / ("a" * 255)):
+        with pytest.raises(OSError, match=re.escape(f"'{path}'")):
+            put(path, b"now")
+    assert [p.name for p in tmp_path.iterdir()] == ["file"]
 
 
 def test_a_full_disk_leaves_the_file_as_it_was_and_is_named(tmp_path: Path) -> None:

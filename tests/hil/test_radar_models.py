@@ -2,14 +2,16 @@
 
 import itertools
 import json
+import math
 import pickle
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import pytest
-from lampione_hil.virtual.devices.base import UartDevice
+from lampione_hil.virtual.devices.base import UartDevice, asked_s
 from lampione_hil.virtual.devices.ld2415h import Ld2415h
 from lampione_hil.virtual.devices.moving import Steady
 from lampione_hil.virtual.devices.ops243 import Ops243, Setup
+from lampione_hil.virtual.uart import UartLine
 
 CAR = Steady([(12.0, 30.0), (-3.0, 20.0), (1.0, 11.0)])  # 12 dB are the threshold
 
@@ -21,10 +23,11 @@ def listen(part: UartDevice, seconds: float) -> list[bytes]:
     """Return all that a part says by itself."""
     start_s = next(CLOCK)
     said = []
-    at_s = part.next_due_s(start_s)
-    while at_s is not None and at_s <= start_s + seconds:
+    due_s = part.next_due_s(start_s)
+    while due_s is not None and due_s <= start_s + seconds:
+        at_s = asked_s(due_s)
         said.append(part.due(at_s))
-        at_s = part.next_due_s(at_s)
+        due_s = part.next_due_s(at_s)
     return [data for data in said if data]
 
 
@@ -252,12 +255,36 @@ def test_what_was_worked_out_ahead_is_let_go_when_the_street_changes(
     make: Callable[[Steady], UartDevice],
 ) -> None:
     street = Steady([(12.0, 30.0)])
-    part = make(street)
-    at_s = part.next_due_s(0.0)
-    assert at_s is not None
-    assert part.due(at_s)
+    line = UartLine(make(street))
+    line.set(line.device.baud, 1000, True, 0)
+    line.supply(True, 0)
+    line.advance(10_000_000)
+    assert line.read(1000)
     street.found = []
-    part.forget()
-    at_s = part.next_due_s(at_s)
-    assert at_s is not None
-    assert not part.due(at_s)
+    line.device.forget()
+    line.changed()
+    line.advance(11_000_000)  # what was on its way
+    line.read(1000)
+    line.advance(50_000_000)
+    assert not line.read(1000)
+
+
+@pytest.mark.parametrize("make", [Ops243, Ld2415h])
+def test_a_street_is_asked_for_whole_minutes(make: Callable[[Steady], UartDevice]) -> None:
+    class Counted(Steady):
+        times = 0
+
+        def targets(
+            self, times_s: Sequence[float], least_db: float = -math.inf
+        ) -> list[Sequence[tuple[float, float]]]:
+            self.times += 1
+            return super().targets(times_s, least_db)
+
+    street = Counted([(12.0, 30.0)])
+    line = UartLine(make(street))
+    line.set(line.device.baud, 1000, True, 0)
+    line.supply(True, 0)
+    for second in range(1, 600):
+        line.advance(second * 1_000_000)
+        assert line.read(1000)
+    assert street.times <= 11

@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from lampione_hil import interpreter
@@ -107,10 +108,24 @@ def test_a_cut_at_every_write_of_a_segments_life() -> None:
     assert torn > 200
 
 
+BURSTS = st.lists(st.tuples(st.integers(1, 40), st.integers(19, 51)), min_size=1, max_size=12)
+
+
 @settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(st.lists(st.tuples(st.integers(1, 40), st.integers(19, 51)), min_size=1, max_size=12))
+@given(BURSTS)
 def test_whoever_follows_reads_every_frame_once(bursts: list[tuple[int, int]]) -> None:
     """However many frames come between two looks, across the ends of segments, too."""
+    follow_bursts(bursts)
+
+
+@pytest.mark.soak
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(BURSTS)
+def test_whoever_follows_for_long_reads_every_frame_once(bursts: list[tuple[int, int]]) -> None:
+    follow_bursts(bursts)
+
+
+def follow_bursts(bursts: list[tuple[int, int]]) -> None:
     ops: list[list[Any]] = []
     for count, size in bursts:
         ops += [["commit", size]] * count + [["follow"]]

@@ -119,11 +119,17 @@ def test_what_may_be_left_out_is_all_that_is() -> None:
 BITS = st.integers(0, 2**64 - 1)
 
 
-@given(st.lists(BITS, min_size=1, max_size=5), st.integers(0, 10**9))
-def test_many_numbers_at_once_are_mixed_as_each_alone(alone: list[int], number: int) -> None:
-    many = np.array(alone, np.uint64)
+@given(st.lists(st.tuples(BITS, BITS), min_size=1, max_size=5), st.integers(-(10**9), 10**9))
+def test_many_numbers_at_once_are_mixed_as_each_alone(
+    pairs: list[tuple[int, int]], number: int
+) -> None:
+    alone = [z for z, _ in pairs]
+    many, numbers = np.array(pairs, np.uint64).T
+    assert scatter.mix(many, numbers).tolist() == [scatter.mix(z, n) for z, n in pairs]
     assert scatter.mix(many, number).tolist() == [scatter.mix(z, number) for z in alone]
-    assert scatter.mix(number, many).tolist() == [scatter.mix(number, z) for z in alone]
+    assert scatter.mix(7, many).tolist() == [scatter.mix(7, z) for z in alone]
+    before_zero = np.array([number]).astype(np.uint64)
+    assert scatter.mix(7, before_zero).tolist() == [scatter.mix(7, number)]
     assert scatter.chance(many).tolist() == [scatter.chance(z) for z in alone]
 
 

@@ -242,19 +242,17 @@ class Benching:
                 text = f"{stopped}release verdict: {word}" + (f": {reasons}" if reasons else "")
                 self.said = (VERDICTS.get(word, "warn"), text)
                 self._say(answer)
-                self._audit("stopped" if stopped else word)
+                self._audit("stopped" if stopped else word, text)
             else:
                 self._say(answer, ("warn", "stopped before anything was run"))
 
         # Who runs it is signed in here, and not there.
         self._start("run", ["run", "--no-audit", "--out", str(self.folder), *chosen], each, done)
 
-    def _audit(self, result: str) -> None:
+    def _audit(self, result: str, verdict: str) -> None:
         """Have the audit hear of a run, if a controller runs."""
         if self._desk.link is not None:
             return
-
-        verdict = self.said[1]
 
         def done(answer: Answer) -> None:
             if answer.error is not None:

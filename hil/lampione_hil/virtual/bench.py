@@ -85,7 +85,7 @@ class VirtualBench:
         # The caller's own parts of a world must be found there too.
         environment["PYTHONPATH"] = os.pathsep.join([package, *filter(None, sys.path)])
         environment.pop("MICROPYPATH", None)
-        environment["OPENBLAS_NUM_THREADS"] = "1"  # numpy's: the supervisor forks
+        environment["OPENBLAS_NUM_THREADS"] = "1"  # of numpy: a process with threads must not fork
         log = self.folder / "supervisor.log"
         with log.open("wb") as file:
             self._process = subprocess.Popen(

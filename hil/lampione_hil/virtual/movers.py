@@ -168,17 +168,17 @@ class Stopper(Vehicle):
     _LEAVE = 1.5
 
     @cached_property
-    def _phases(self) -> tuple[float, float, float]:
-        """Return (metres from entry to the stop, time of braking, time of standing)."""
+    def _phases(self) -> tuple[float, float]:
+        """Return (time of braking, time of standing)."""
         run_m = STRETCH_M - self.stop_m if self.toward else STRETCH_M + self.stop_m
         brake_m = self.speed_mps**2 / (2 * self._BRAKE)
         brake_s = self.start_s + (run_m - brake_m) / self.speed_mps
-        return run_m, brake_s, brake_s + self.speed_mps / self._BRAKE
+        return brake_s, brake_s + self.speed_mps / self._BRAKE
 
     @cached_property
     def legs(self) -> list[Leg]:
         """See Mover."""
-        _, brake_s, halt_s = self._phases
+        brake_s, halt_s = self._phases
         leave_s = halt_s + self.stand_s
         fast_s = leave_s + self.speed_mps / self._LEAVE
         sign = -1 if self.toward else 1
@@ -196,12 +196,12 @@ class Stopper(Vehicle):
     @property
     def section_s(self) -> float:
         """When it stops: near the section."""
-        return self._phases[2]
+        return self._phases[1]
 
     @cached_property
     def end_s(self) -> float:
         """See Vehicle."""
-        return self._phases[2] + self.stand_s + 2 * STRETCH_M / self.speed_mps + 15
+        return self._phases[1] + self.stand_s + 2 * STRETCH_M / self.speed_mps + 15
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""A world in the supervisor: without the preparation, so without numpy and its threads."""
+"""A world in the supervisor: without the preparation, so without numpy, which is slow to load."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field

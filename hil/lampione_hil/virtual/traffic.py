@@ -235,7 +235,7 @@ class TrafficStreet:
 
     def targets(self, times_s: Sequence[float], least_db: float = -math.inf) -> list[Echoes]:
         """See Movement."""
-        # Not above: who makes a street may fork, and has no use for numpy.
+        # Not above: who makes a street has no use for numpy, which takes time to load.
         from lampione_hil.virtual.echoes import echoes
 
         return echoes(self, times_s, least_db)

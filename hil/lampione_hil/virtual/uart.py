@@ -5,6 +5,7 @@ from collections import deque
 from dataclasses import dataclass
 
 from lampione_hil.virtual.devices import UartDevice
+from lampione_hil.virtual.devices.base import asked_s
 from lampione_hil.virtual.running import ask_part
 
 BITS = 10  # of a character: start, eight of data, stop
@@ -198,7 +199,7 @@ class UartLine:
             return
         due_s = ask_part(self.device, self.device.next_due_s, self._now_us / 1e6)
         if due_s is not None:
-            self._due_s = due_s
+            self._due_s = asked_s(due_s)
             self._due_us = max(self._now_us, math.ceil(due_s * 1_000_000))
 
     # The board's side
@@ -299,7 +300,6 @@ class UartLine:
 
     def _ask_due(self) -> None:
         baud = self.device.baud
-        # Not a rounding error earlier than the part wants to be asked.
         at_s = max(self._now_us / 1e6, self._due_s)
         data = ask_part(self.device, self.device.due, at_s)
         if data:

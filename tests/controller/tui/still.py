@@ -82,8 +82,11 @@ def still_desk(given: Given) -> Desk:
     return Desk(given, now=lambda: NOW, start=lambda work: work())
 
 
+_TURNS = 1000  # of the loop: what goes on for ever is not waited for
+
+
 async def settled(min_sleep: float = SLEEP_GRANULARITY, max_sleep: float = 1) -> None:
-    """Wait until nothing is left to be done: Textual's own takes a busy computer for that."""
+    """Wait until the loop has nothing to do: Textual's own takes a busy computer for that."""
     await _nothing_ready()
     await wait_for_idle(min_sleep, max_sleep)
     await _nothing_ready()
@@ -91,10 +94,10 @@ async def settled(min_sleep: float = SLEEP_GRANULARITY, max_sleep: float = 1) ->
 
 async def _nothing_ready() -> None:
     loop = asyncio.get_running_loop()
-    for _ in range(3):
+    for _ in range(_TURNS):
         await asyncio.sleep(0)
-        while loop._ready:  # type: ignore[attr-defined]
-            await asyncio.sleep(0)
+        if not loop._ready:  # type: ignore[attr-defined]
+            return
 
 
 async def until(pilot: Pilot[None], condition: Callable[[], bool]) -> None:

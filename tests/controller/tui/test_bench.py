@@ -40,12 +40,12 @@ SAYS = """
         say(kind="doctor", rig="desk", sound=False, key="a1b2 c3d4")
         sys.exit(1)
     elif words[0] == "run":
-        stopped = []
+        stopped = False
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         test(TESTS[0], "pass", "", ("level", 40.2, 39, 41, "%", True))
         if os.environ.get("BENCH_HANGS"):
             signal.sigwait({signal.SIGINT})
-            stopped.append(1)
+            stopped = True
         else:
             test(TESTS[1], "fail", "ramp = 7.2 s, not at most 6 s",
                  ("ramp", 7.2, None, 6, "s", False), ("start", 0.4, 0, 1, "s", True))

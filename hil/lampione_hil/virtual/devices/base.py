@@ -61,7 +61,7 @@ class UartDevice(Part):
 
     baud: int = 9600
     # Whether `due` changes attributes of the part only, and these by assigning new values: then
-    # what it will say can be known beforehand, and taken back.
+    # what it will say can be known beforehand, and taken back. What only saves work may be filled.
     foreseeable = False
 
     def __init_subclass__(cls) -> None:
@@ -87,7 +87,7 @@ class UartDevice(Part):
         return None
 
     def due(self, now_s: float) -> bytes:
-        """Return what the part says by itself at `now_s`, which is when it said it would."""
+        """Return what the part says by itself at `now_s`: `asked_s` of when it said it would."""
         del now_s
         return b""
 
@@ -96,7 +96,10 @@ class UartDevice(Part):
 
 
 def asked_s(due_s: float) -> float:
-    """Return when a part is asked that is due then: a line's clock has whole microseconds."""
+    """Return when a part is asked that is due then: a line's clock has whole microseconds.
+
+    Not a rounding error earlier than the part wants to be.
+    """
     return max(math.ceil(due_s * 1_000_000) / 1e6, due_s)
 
 

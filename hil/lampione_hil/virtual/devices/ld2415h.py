@@ -91,7 +91,7 @@ class Ld2415h(UartDevice):
         if frame[6:] == b"\r\n":
             first, count = {1: (0, 3), 2: (3, 3), 3: (6, 1), 4: (7, 2)}[frame[2]]
             self.settings[first : first + count] = frame[3 : 3 + count]
-            self.forget()
+            self.forget()  # its reports may come at another rate
         return ""
 
     def _period_s(self) -> float:

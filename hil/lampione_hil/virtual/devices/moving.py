@@ -13,7 +13,10 @@ Targets = Sequence[tuple[float, float]]
 
 
 class Movement(Protocol):
-    """Whatever can say what moves; a TrafficStreet is one. It must pickle."""
+    """Whatever can say what moves; a TrafficStreet is one. It must pickle.
+
+    What it says depends on the times alone, until the world is changed: a radar keeps a minute.
+    """
 
     def targets(self, times_s: Sequence[float], least_db: float = -math.inf) -> Sequence[Targets]:
         """Return what moves at each of some times that grow.

@@ -20,7 +20,6 @@ from lampione_hil.virtual.devices.moving import Movement, Steady, Targets, ahead
 WAVELENGTH_M = 299_792_458 / 24.125e9
 PROCESSING_S = 59e-6  # a sample
 NOISE = 25.0  # magnitude
-_KNOWN = 2000  # reports
 
 _UNITS = {
     "M": ("m-per-sec", "mps", 1.0),
@@ -294,8 +293,7 @@ class Ops243(UartDevice):
 
     def _work_out(self, now_s: float) -> None:
         """Know the reports from now to the end of a minute."""
-        if len(self._known) >= _KNOWN:
-            self._known.clear()
+        self.forget()
         setup, draws = self.setup, self._draws
         reports = ahead(self.movement, now_s, setup.period_s, setup.lag_s, setup.least_db)
         for at_s, targets in reports:
