@@ -55,6 +55,8 @@ def rows() -> Rows:
     start, settled, later, code = memory.over_tls(120)
     yield Row("node_free_kb", memory.free_kb(start, later, code), "kB", goal=">= 40")
     yield Row("node_tls_growth_bytes", later - settled, "B", "120 reports over TLS", goal="0")
+    start, _, later, code = memory.over_tls(60, _street())
+    yield Row("node_street_free_kb", memory.free_kb(start, later, code), "kB", "all parts")
     for name, what, parts in (
         ("node_rom", "sound, climate, lamp", memory.SMALL),
         ("node_rom_street", "all parts", _street()),
