@@ -422,6 +422,12 @@ def test_it_looks_like_this(bench: Path, monkeypatch: pytest.MonkeyPatch) -> Non
         await pilot.press("down")
         await until(pilot, lambda: "see to the antenna" in about(app))
 
+        def read_again() -> bool:
+            item = view.work.item("umbria-1")
+            return item is not None and item.entry.step == "sending"
+
+        await until(pilot, read_again)
+
     pictures("commission", steps)
 
 
