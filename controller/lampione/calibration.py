@@ -6,12 +6,13 @@
 takes it in, so that a push never sends a unit back to its maker's values.
 """
 
-import contextlib
 import fcntl
 import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
+
+from lampione_hil.put import put
 
 from lampione.seeds import Seed, SeedError
 
@@ -59,18 +60,8 @@ def keep(folder: Path, node: str, parts: Mapping[str, Mapping[str, int]]) -> Non
         if known.get(node, {}) == parts:
             return
         known[node] = {part: dict(settings) for part, settings in parts.items()}
-        path = folder / FILE
-        beside = path.with_name(path.name + ".new")
-        try:
-            with beside.open("w", encoding="ascii") as file:
-                json.dump({"version": 1, "nodes": known}, file, indent=1, sort_keys=True)
-                file.write("\n")
-                file.flush()
-                os.fsync(file.fileno())
-            beside.replace(path)
-        finally:
-            with contextlib.suppress(OSError):
-                beside.unlink(missing_ok=True)
+        text = json.dumps({"version": 1, "nodes": known}, indent=1, sort_keys=True)
+        put(folder / FILE, f"{text}\n".encode())
         os.fsync(descriptor)
     finally:
         os.close(descriptor)

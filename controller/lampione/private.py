@@ -1,10 +1,11 @@
 """Files that hold a secret: read when nobody else can read them, and written so."""
 
-import contextlib
 import os
 import shlex
 import stat
 from pathlib import Path
+
+from lampione_hil.put import put as put_whole
 
 
 class NotPrivateError(Exception):
@@ -32,18 +33,5 @@ def put(path: Path, content: bytes, mode: int = 0o600) -> None:
 
     Raises OSError, which names the file.
     """
-    beside = path.with_name(path.name + ".new")
-    beside.unlink(missing_ok=True)  # of a crash
-    descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
-    try:
-        with open(descriptor, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        beside.replace(path)
-    except OSError as error:  # a full disk
-        error.filename = str(path)
-        raise
-    finally:
-        with contextlib.suppress(OSError):
-            beside.unlink()
+    # Always the same name: of what a crash leaves behind there is one copy, until the next time.
+    put_whole(path, content, mode, path.with_name(path.name + ".new"))

@@ -5,11 +5,17 @@ import os
 from pathlib import Path
 
 
-def put(path: Path, content: bytes) -> None:
-    """Write a file, whole or not at all. Raises OSError, which names it."""
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
+def put(path: Path, content: bytes, mode: int = 0o666, beside: Path | None = None) -> None:
+    """Write a file, whole or not at all. Raises OSError, which names it.
+
+    mode: of the file, less the umask. beside: where it is written first; None: where no other
+    process writes it meanwhile.
+    """
+    beside = beside or path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        with beside.open("wb") as file:
+        beside.unlink(missing_ok=True)  # of a crash
+        descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+        with open(descriptor, "wb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
