@@ -11,7 +11,7 @@ from lampione_hil.linking.link import LinkError, link
 from lampione_hil.linking.moving import move
 from lampione_hil.linking.shorten import shorten
 
-from tests.hil.test_link import MAIN, laid_out, said
+from tests.hil.test_link import MAIN, laid_out, said, texts
 
 RARE = """
 from .forget import forget
@@ -94,10 +94,6 @@ def apart(modules: dict[str, str]) -> tuple[dict[str, ast.Module], dict[str, str
     found = set_apart(Known(trees, scripts))
     move(Known(trees, scripts), found)
     return trees, found
-
-
-def texts(trees: dict[str, ast.Module]) -> dict[str, str]:
-    return {name: ast.unparse(tree) for name, tree in trees.items()}
 
 
 def test_what_is_rare_is_loaded_for_each_call(tmp_path: Path) -> None:

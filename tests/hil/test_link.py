@@ -16,16 +16,20 @@ from lampione_hil.linking.shorten import shorten
 MAIN = "from p import app\napp.main()\n"
 
 
+def texts(trees: dict[str, ast.Module]) -> dict[str, str]:
+    return {name: ast.unparse(tree) for name, tree in trees.items()}
+
+
 def linked(modules: dict[str, str], main: str = MAIN) -> dict[str, str]:
     trees = {name: ast.parse(source) for name, source in modules.items()}
     found = link(trees, [ast.parse(main)])
-    return {name: ast.unparse(tree) for name, tree in found.items()}
+    return texts(found)
 
 
 def shortened(modules: dict[str, str]) -> dict[str, str]:
     trees = {name: ast.parse(source) for name, source in modules.items()}
     shorten(trees, [ast.parse(MAIN)])
-    return {name: ast.unparse(tree) for name, tree in trees.items()}
+    return texts(trees)
 
 
 def laid_out(folder: Path, modules: dict[str, str]) -> Path:

@@ -10,7 +10,7 @@ from lampione_hil.linking.link import link
 from lampione_hil.linking.moving import move
 from lampione_hil.linking.shorten import shorten
 
-from tests.hil.test_link import MAIN, laid_out, said
+from tests.hil.test_link import MAIN, laid_out, said, texts
 
 APP = """
 import sys
@@ -105,10 +105,6 @@ def moved(modules: dict[str, str]) -> dict[str, ast.Module]:
     trees = {name: ast.parse(source, name) for name, source in modules.items()}
     move(Known(trees, [ast.parse(MAIN)]))
     return trees
-
-
-def texts(trees: dict[str, ast.Module]) -> dict[str, str]:
-    return {name: ast.unparse(tree) for name, tree in trees.items()}
 
 
 def test_what_is_needed_once_is_where_it_is_needed(tmp_path: Path) -> None:

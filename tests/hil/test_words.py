@@ -11,6 +11,8 @@ from lampione_hil.linking.shorten import front, shorten
 from lampione_hil.linking.slim import slim
 from lampione_hil.linking.words import shorten_words
 
+from tests.hil.test_link import texts
+
 STUBS = Path(__file__).parents[2] / ".venv" / "typings"
 
 
@@ -20,7 +22,7 @@ def short(*lines: str, main: str = "from node import app\napp.main()", **others:
     modules |= {f"node.{name}": source for name, source in others.items()}
     trees = {name: ast.parse(source) for name, source in modules.items()}
     shorten(trees, [ast.parse(main)])
-    return {name: ast.unparse(tree) for name, tree in trees.items()}
+    return texts(trees)
 
 
 def test_words_of_the_program_get_letters() -> None:
