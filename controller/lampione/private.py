@@ -34,4 +34,6 @@ def put(path: Path, content: bytes, mode: int = 0o600) -> None:
     Raises OSError, which names the file.
     """
     # Always the same name: of what a crash leaves behind there is one copy, until the next time.
-    put_whole(path, content, mode, path.with_name(path.name + ".new"))
+    beside = path.with_name(path.name + ".new")
+    beside.unlink(missing_ok=True)  # here, so that what cannot be removed is named
+    put_whole(path, content, mode, beside)
